@@ -1,0 +1,19 @@
+"""Fixtures for every test: where the shared street media is."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def media() -> Path:
+    """The folder with `data`, `video` and `weights`: KERBWATCH_MEDIA, else ../shared."""
+    folder = Path(os.environ.get("KERBWATCH_MEDIA", ROOT.parent / "shared"))
+    if not (folder / "video").is_dir():
+        pytest.skip(f"street media not found in {folder}: set KERBWATCH_MEDIA")
+    return folder
