@@ -36,8 +36,8 @@ class Letterbox:
         """Boxes [N, 4] xyxy in input pixels → source pixels, clipped to width x height."""
         offset = np.array([self.left, self.top, self.left, self.top], dtype=np.float32)
         limit = np.array([width, height, width, height], dtype=np.float32)
-        out = (boxes - offset) / np.float32(self.scale)
-        return np.clip(out, 0, limit).astype(np.float32)
+        unclipped: npt.NDArray[np.float32] = (boxes - offset) / np.float32(self.scale)
+        return unclipped.clip(0, limit)
 
 
 def letterbox(image: Image, shape: tuple[int, int]) -> Letterbox:

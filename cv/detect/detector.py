@@ -1,0 +1,167 @@
+"""The detector: an upright image in, boxes with labels and scores out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import onnxruntime as ort
+
+from cv.detect.backends import open_backend
+from cv.detect.letterbox import letterbox
+from cv.errors import ModelError
+from cv.geometry import Box, Image
+
+__all__ = ["Detection", "Detector", "ModelInfo", "model_path", "read_model_info"]
+
+SQUARE = (640, 640)
+WIDE = (384, 640)
+_WIDE_FROM = 1.5
+"""Images at least this much wider than high go through the 384x640 input: 1.6x cheaper."""
+
+_DEFAULT_SCORE = 0.35
+
+
+class Detection(NamedTuple):
+    """One box, label, score in one image; the box is in pixels of the image as given."""
+
+    label: str
+    score: float
+    box: Box
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """What a model file says of itself.
+
+    Attributes:
+        thresholds: lowest score that counts, per label.
+        sha256: of the file, hexadecimal.
+    """
+
+    path: Path
+    name: str
+    version: str
+    sha256: str
+    labels: tuple[str, ...]
+    thresholds: dict[str, float]
+
+
+def model_path() -> Path:
+    """The model that ships: KERBWATCH_MODEL, else inside the package, else in the checkout.
+
+    Raises:
+        ModelError: there is none.
+    """
+    package = Path(__file__).resolve().parent.parent
+    named = os.environ.get("KERBWATCH_MODEL")
+    places = (
+        [Path(named)]
+        if named
+        else [folder / "weights/kerbwatch-n.onnx" for folder in (package, package.parent)]
+    )
+    for place in places:
+        if place.is_file():
+            return place
+    raise ModelError(f"no model found; looked for {' and '.join(map(str, places))}")
+
+
+def read_model_info(path: Path, content: bytes) -> ModelInfo:
+    """Read an ONNX file's metadata.
+
+    Raises:
+        ModelError: not an ONNX file, or without the metadata that kerbwatch writes.
+    """
+    options = ort.SessionOptions()
+    options.log_severity_level = 4
+    # Metadata only: spend no time on optimising a graph that another session runs.
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.intra_op_num_threads = 1
+    try:
+        session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime has no public base class for these
+        raise ModelError(f"{path}: not an ONNX model") from error
+    meta = session.get_modelmeta().custom_metadata_map
+    try:
+        labels = tuple(json.loads(meta["labels"]))
+        thresholds = {str(k): float(v) for k, v in json.loads(meta["thresholds"]).items()}
+        version = meta["version"]
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        raise ModelError(
+            f"{path}: no labels, thresholds and version inside; "
+            "write it with `kerbwatch train export`"
+        ) from error
+    return ModelInfo(
+        path=path,
+        name=meta.get("name", path.stem),
+        version=version,
+        sha256=hashlib.sha256(content).hexdigest(),
+        labels=labels,
+        thresholds=thresholds,
+    )
+
+
+class Detector:
+    """One model, loaded; `detect` may be called from several threads.
+
+    Args:
+        model: an ONNX file as `kerbwatch train export` writes it; None is the one that ships.
+        backend: "auto", "onnxruntime" or "openvino".
+        threads: cores for one image; None is all that this process may use.
+
+    Raises:
+        ModelError: no such file, not such a model, or no such backend.
+    """
+
+    def __init__(
+        self, model: Path | None = None, *, backend: str = "auto", threads: int | None = None
+    ) -> None:
+        path = model or model_path()
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise ModelError(f"{path}: {error.strerror}") from error
+        self._backend = open_backend(backend, content, path, threads)
+        self.info = read_model_info(path, content)
+        self.labels = self.info.labels
+        self.thresholds = self.info.thresholds
+        self.backend = self._backend.name
+        self.threads = self._backend.threads
+        self._floor = np.array(
+            [self.thresholds.get(label, _DEFAULT_SCORE) for label in self.labels], dtype=np.float32
+        )
+
+    def detect(
+        self, image: Image, *, min_score: float | None = None, ease: float = 1.0
+    ) -> list[Detection]:
+        """Find objects, best score first.
+
+        Args:
+            image: uint8 [height, width, 3] BGR, upright.
+            min_score: one threshold for all labels instead of the model's own.
+            ease: factor on the model's own thresholds; below 1 lets weaker boxes through, which
+                may keep a still object alive but never start one.
+        """
+        height, width = image.shape[:2]
+        fitted = letterbox(image, WIDE if width >= _WIDE_FROM * height else SQUARE)
+        rows = self._backend.infer(fitted.image[None])
+        labels = rows[:, 5].astype(np.intp)
+        keep = rows[:, 4] >= (self._floor[labels] * ease if min_score is None else min_score)
+        rows, labels = rows[keep], labels[keep]
+        boxes = fitted.to_source(rows[:, :4], width, height)
+        order = np.argsort(-rows[:, 4], kind="stable")
+        found = (
+            Detection(self.labels[labels[i]], float(rows[i, 4]), Box(*map(float, boxes[i])))
+            for i in order
+        )
+        return [detection for detection in found if detection.box.area > 0]
+
+    def warm_up(self) -> None:
+        """Run both input shapes once, so that the first real image is not the slow one."""
+        for height, width in (SQUARE, WIDE):
+            self.detect(np.zeros((height, width, 3), dtype=np.uint8))

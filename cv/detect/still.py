@@ -1,0 +1,252 @@
+"""Still objects: detections that stay in place over looks.
+
+Made for one look a second down to one in minutes, where trackers that predict motion fail: an
+object is its place. It survives missed looks, passers-by in front and a small shake of the camera;
+what moves on, however slowly, becomes a new object and starts from zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from statistics import median
+
+import numpy as np
+import numpy.typing as npt
+
+from cv.detect.detector import Detection
+from cv.geometry import Box, intersection, iou
+
+__all__ = ["StillObject", "StillObjects"]
+
+_LOOKALIKES: dict[str, str] = {
+    # The detector wavers between these from look to look; the object is the same one.
+    "car": "vehicle",
+    "truck": "vehicle",
+    "bus": "vehicle",
+    "bicycle": "two-wheeler",
+    "motorcycle": "two-wheeler",
+    "tricycle": "two-wheeler",
+    "street_stall": "goods",
+    "storefront_goods": "goods",
+    "construction_waste": "heap",
+    "garbage_heap": "heap",
+}
+_MATCH_IOU = 0.5
+_TWIN_IOU = 0.7
+_DRIFT_IOU = 0.5
+"""Against the very first box: an object that crept further than this has moved."""
+_FOLLOW = 0.1
+"""Share of a new box in the object's own: smooths flicker, lags behind what creeps."""
+_SHAKE = 0.006
+"""Camera shake tolerated, as a share of the image's diagonal (8 px at 1280x720)."""
+_HIDDEN_COVER = 0.35
+_SCORES_KEPT = 15
+_GRACE_LOOKS = 3
+FORGET_S = 120.0
+"""Longest that an object which is no incident is remembered unseen."""
+
+
+@dataclass(slots=True)
+class StillObject:
+    """One thing at one place.
+
+    Attributes:
+        key: unique within the camera, never used again.
+        box: where it stands, smoothed, in pixels; `origin` is where it was first seen.
+        looks, hits: looks since it was first seen in which its place was visible, and those of
+            them in which it was there.
+        missing_since: first of the present run of looks that showed its place without it.
+        hidden_since: first of the present run of looks in which something stood before it.
+    """
+
+    key: int
+    box: Box
+    origin: Box
+    first_seen: datetime
+    last_seen: datetime
+    looks: int = 1
+    hits: int = 1
+    missed: int = 0
+    missing_since: datetime | None = None
+    hidden_since: datetime | None = None
+    votes: dict[str, int] = field(default_factory=dict)
+    scores: list[float] = field(default_factory=list)
+
+    @property
+    def label(self) -> str:
+        """The label seen most often here; of equals, the earlier one."""
+        return max(self.votes, key=lambda label: self.votes[label])
+
+    @property
+    def score(self) -> float:
+        """Median of the latest scores: one lucky or unlucky look does not move it."""
+        return median(self.scores)
+
+    @property
+    def seen_now(self) -> bool:
+        return self.missed == 0 and self.hidden_since is None
+
+
+class StillObjects:
+    """Associates each look's detections with the objects of one camera.
+
+    Args:
+        thresholds: per label, the score from which a detection may start an object. Weaker
+            detections only keep one alive (hysteresis).
+    """
+
+    def __init__(self, thresholds: dict[str, float]) -> None:
+        self._thresholds = thresholds
+        self._next_key = 1
+        self.objects: list[StillObject] = []
+
+    def look(
+        self,
+        detections: Sequence[Detection],
+        time: datetime,
+        size: tuple[int, int],
+        keep: Callable[[StillObject], bool],
+    ) -> list[StillObject]:
+        """Take in one look and return the objects that were forgotten with it.
+
+        Args:
+            detections: of this look, in pixels.
+            time: of this look, later than the look before.
+            size: (width, height) of the image.
+            keep: says of an object that it must not be forgotten (it is an open incident).
+        """
+        seen = _without_twins(detections)
+        shake = _SHAKE * float(np.hypot(*size))
+        matched = self._match(seen, shake)
+        for i, thing in enumerate(self.objects):
+            if i in matched:
+                self._hit(thing, seen[matched[i]], time)
+            else:
+                self._miss(thing, seen, set(matched.values()), time)
+        moved = [thing for thing in self.objects if iou(thing.box, thing.origin) < _DRIFT_IOU]
+        forgotten = [
+            thing for thing in self.objects if thing in moved or self._lost(thing, time, keep)
+        ]
+        self.objects = [thing for thing in self.objects if thing not in forgotten]
+        for j in sorted(set(range(len(seen))) - set(matched.values())):
+            self._start(seen[j], time)
+        return forgotten
+
+    def restore(self, objects: Sequence[StillObject], next_key: int) -> None:
+        """Go on with the objects of an earlier run."""
+        self.objects = list(objects)
+        self._next_key = next_key
+
+    @property
+    def next_key(self) -> int:
+        return self._next_key
+
+    def _match(self, seen: Sequence[Detection], shake: float) -> dict[int, int]:
+        """Object index → detection index, best overlaps first; lookalike labels only."""
+        if not seen or not self.objects:
+            return {}
+        overlaps = _iou_table(
+            [thing.box for thing in self.objects], [d.box for d in seen], grow=shake / 2
+        )
+        groups = [_group(d.label) for d in seen]
+        for i, thing in enumerate(self.objects):
+            for j, group in enumerate(groups):
+                if _group(thing.label) != group:
+                    overlaps[i, j] = 0
+        matched: dict[int, int] = {}
+        for flat in np.argsort(-overlaps, axis=None, kind="stable"):
+            i, j = divmod(int(flat), len(seen))
+            if overlaps[i, j] < _MATCH_IOU:
+                break
+            if i not in matched and j not in matched.values():
+                matched[i] = j
+        return matched
+
+    def _hit(self, thing: StillObject, detection: Detection, time: datetime) -> None:
+        thing.looks += 1
+        thing.hits += 1
+        thing.missed = 0
+        thing.last_seen = time
+        thing.missing_since = thing.hidden_since = None
+        thing.votes[detection.label] = thing.votes.get(detection.label, 0) + 1
+        thing.scores = [*thing.scores, detection.score][-_SCORES_KEPT:]
+        mixed = (
+            old + _FOLLOW * (new - old) for old, new in zip(thing.box, detection.box, strict=True)
+        )
+        thing.box = Box(*mixed)
+
+    def _miss(
+        self, thing: StillObject, seen: Sequence[Detection], taken: set[int], time: datetime
+    ) -> None:
+        """Not found: either something stands before it, which tells nothing, or it is not there."""
+        cover = sum(intersection(thing.box, d.box) for j, d in enumerate(seen) if j not in taken)
+        if cover >= _HIDDEN_COVER * thing.box.area:
+            thing.hidden_since = thing.hidden_since or time
+            return
+        thing.hidden_since = None
+        thing.looks += 1
+        thing.missed += 1
+        thing.missing_since = thing.missing_since or time
+
+    def _lost(
+        self, thing: StillObject, time: datetime, keep: Callable[[StillObject], bool]
+    ) -> bool:
+        """What was seen long is remembered long; a single sighting, three looks."""
+        unseen_since = thing.missing_since or thing.hidden_since
+        if unseen_since is None or keep(thing):
+            return False
+        if thing.hidden_since is None and thing.missed < _GRACE_LOOKS:
+            return False
+        life_s = (thing.last_seen - thing.first_seen).total_seconds()
+        return (time - unseen_since).total_seconds() >= min(FORGET_S, life_s)
+
+    def _start(self, detection: Detection, time: datetime) -> None:
+        if detection.score < self._thresholds.get(detection.label, 0.0):
+            return
+        self.objects.append(
+            StillObject(
+                key=self._next_key,
+                box=detection.box,
+                origin=detection.box,
+                first_seen=time,
+                last_seen=time,
+                votes={detection.label: 1},
+                scores=[detection.score],
+            )
+        )
+        self._next_key += 1
+
+
+def _group(label: str) -> str:
+    return _LOOKALIKES.get(label, label)
+
+
+def _without_twins(detections: Sequence[Detection]) -> list[Detection]:
+    """Drop the weaker of two boxes of lookalike labels on one object (a van as car and truck)."""
+    kept: list[Detection] = []
+    for detection in sorted(detections, key=lambda d: -d.score):
+        group = _group(detection.label)
+        if not any(
+            _group(other.label) == group and iou(other.box, detection.box) >= _TWIN_IOU
+            for other in kept
+        ):
+            kept.append(detection)
+    return kept
+
+
+def _iou_table(a: Sequence[Box], b: Sequence[Box], grow: float) -> npt.NDArray[np.float64]:
+    """IoU of every box of `a` with every one of `b`, each grown by `grow` pixels on every side.
+
+    Growing makes a shift of a few pixels matter less for small, far boxes.
+    """
+    margin = np.array([-grow, -grow, grow, grow])
+    first = (np.array(a, dtype=np.float64) + margin)[:, None]
+    second = (np.array(b, dtype=np.float64) + margin)[None]
+    low = np.maximum(first[..., :2], second[..., :2])
+    high = np.minimum(first[..., 2:], second[..., 2:])
+    shared = (high - low).clip(0).prod(-1)
+    areas = [(boxes[..., 2:] - boxes[..., :2]).prod(-1) for boxes in (first, second)]
+    table: npt.NDArray[np.float64] = shared / (areas[0] + areas[1] - shared)
+    return table
