@@ -120,11 +120,13 @@ class StillObjects:
         seen = _without_twins(detections)
         shake = _SHAKE * float(np.hypot(*size))
         matched = self._match(seen, shake)
+        since = {j: self.objects[i].first_seen for i, j in matched.items()}
         for i, thing in enumerate(self.objects):
             if i in matched:
                 self._hit(thing, seen[matched[i]], time)
             else:
-                self._miss(thing, seen, set(matched.values()), time)
+                newcomers = [d for j, d in enumerate(seen) if since.get(j, time) > thing.first_seen]
+                self._miss(thing, newcomers, time)
         moved = [thing for thing in self.objects if iou(thing.box, thing.origin) < _DRIFT_IOU]
         forgotten = [
             thing for thing in self.objects if thing in moved or self._lost(thing, time, keep)
@@ -177,11 +179,17 @@ class StillObjects:
         )
         thing.box = Box(*mixed)
 
-    def _miss(
-        self, thing: StillObject, seen: Sequence[Detection], taken: set[int], time: datetime
-    ) -> None:
-        """Not found: either something stands before it, which tells nothing, or it is not there."""
-        cover = sum(intersection(thing.box, d.box) for j, d in enumerate(seen) if j not in taken)
+    def _miss(self, thing: StillObject, newcomers: Sequence[Detection], time: datetime) -> None:
+        """Not found: either something came before it, which tells nothing, or it is not there.
+
+        Neighbours that stood there before it do not hide it, nor does its own kind: a car in the
+        place of a car is another car.
+        """
+        cover = sum(
+            intersection(thing.box, d.box)
+            for d in newcomers
+            if _group(d.label) != _group(thing.label)
+        )
         if cover >= _HIDDEN_COVER * thing.box.area:
             thing.hidden_since = thing.hidden_since or time
             return

@@ -1,0 +1,325 @@
+"""From still objects to incidents: zones, dwell, presence, hours.
+
+A still object in a zone is a candidate. It becomes an incident once it was seen there for the
+rule's dwell, in enough of the looks, while the rule applied. An open incident stays one through
+missed looks, a shoved stall and a restart, and is cleared when its place was empty (or the rule
+stopped to apply) for the clear time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from shapely import Polygon
+
+from cv.detect.incident import Candidate, Change, Incident, incident_id
+from cv.detect.presence import PresenceWindow
+from cv.detect.still import StillObject
+from cv.geometry import Box, iou, overlap, pixel_polygon
+from cv.labels import Matter, ZoneKind, matter_for
+from cv.site import Rule, Zone
+
+__all__ = ["IncidentRules", "footprint"]
+
+_ZONE_ORDER = (
+    ZoneKind.FIRE_LANE,
+    ZoneKind.BIKE_LANE,
+    ZoneKind.LANE,
+    ZoneKind.FRONTAGE,
+    ZoneKind.NO_VENDING,
+    ZoneKind.NO_DUMPING,
+)
+"""Where zones overlap, an object belongs to the first of these that it satisfies."""
+
+_STAY = 0.8
+"""An object leaves a zone at this share of the overlap that it needs to enter (hysteresis)."""
+_SETTLED_HITS = 3
+_SAME_PLACE_IOU = 0.25
+_HIDDEN_CLEARS = 3.0
+"""Something stood before it for this many clear times: nobody knows, so it is cleared."""
+_MIN_HITS = 2
+
+
+def footprint(box: Box) -> Box:
+    """The lower half of a box: where a thing meets the ground, which is what a zone is drawn on."""
+    return Box(box.x1, (box.y1 + box.y2) / 2, box.x2, box.y2)
+
+
+class IncidentRules:
+    """The rules of one camera.
+
+    Args:
+        camera: its id.
+        zones: its zones.
+        rule_of: the rule for a label in a zone, or None.
+        zone_time: the site's time zone, for rules with hours.
+        longest_gap_s: time between two looks from which on nothing is known of the time between.
+        update_every_s: an open incident reports itself again this often; 0 never.
+        known: finds an incident in the store that is this one, found by an earlier run with
+            other settings; gives its id.
+    """
+
+    def __init__(
+        self,
+        camera: str,
+        zones: Sequence[Zone],
+        rule_of: Callable[[Zone, str], Rule | None],
+        *,
+        zone_time: ZoneInfo,
+        longest_gap_s: float,
+        update_every_s: float = 0.0,
+        known: Callable[[Incident], str | None] = lambda _: None,
+    ) -> None:
+        self._camera = camera
+        self._zones = {
+            zone.id: zone
+            for zone in sorted(
+                (zone for zone in zones if zone.kind in _ZONE_ORDER),
+                key=lambda zone: _ZONE_ORDER.index(zone.kind),
+            )
+        }
+        self._rule_of = rule_of
+        self._zone_time = zone_time
+        self._longest_gap_s = longest_gap_s
+        self._update_every_s = update_every_s
+        self._known = known
+        self._polygons: dict[tuple[str, tuple[int, int]], Polygon] = {}
+        self._measured: dict[tuple[int, str], tuple[Box, float]] = {}
+        self._last_look: datetime | None = None
+        self.candidates: dict[tuple[int, str], Candidate] = {}
+        self.issued: dict[str, datetime] = {}
+
+    def is_open(self, thing: StillObject) -> bool:
+        """Whether the object is an open incident, which still objects must not forget."""
+        return any(
+            candidate.key == thing.key and candidate.incident is not None
+            for candidate in self.candidates.values()
+        )
+
+    def restore(
+        self, candidates: Sequence[Candidate], issued: dict[str, datetime], last_look: datetime
+    ) -> None:
+        """Go on with the candidates and the ids already given of an earlier run."""
+        self.candidates = {(c.key, c.zone): c for c in candidates if c.zone in self._zones}
+        self.issued = dict(issued)
+        self._last_look = last_look
+
+    def look(
+        self, objects: Sequence[StillObject], time: datetime, size: tuple[int, int]
+    ) -> list[Change]:
+        """Take in the still objects after one look.
+
+        Args:
+            time: of this look, aware UTC, later than the look before.
+            size: (width, height) of the image.
+
+        Returns:
+            Incidents that opened, are due for an update, or were cleared with this look.
+        """
+        passed = (time - self._last_look).total_seconds() if self._last_look else 0.0
+        step = min(passed, self._longest_gap_s)
+        self._last_look = time
+        by_key = {thing.key: thing for thing in sorted(objects, key=lambda thing: thing.box)}
+        self._reattach(by_key, size)
+        changes: list[Change] = []
+        for zone in self._zones.values():
+            for thing in by_key.values():
+                change = self._weigh(thing, zone, time, step, size)
+                if change:
+                    changes.append(change)
+        changes += self._absent(by_key, time)
+        self._measured = {k: v for k, v in self._measured.items() if k[0] in by_key}
+        return changes
+
+    def _weigh(
+        self, thing: StillObject, zone: Zone, time: datetime, step: float, size: tuple[int, int]
+    ) -> Change | None:
+        """One object in one zone at one look."""
+        candidate = self.candidates.get((thing.key, zone.id))
+        rule = self._applies(thing, zone, time, size, entered=candidate is not None)
+        if rule is None:
+            if candidate and candidate.incident:
+                candidate.absent_since = candidate.absent_since or time
+            elif candidate:
+                del self.candidates[thing.key, zone.id]
+            return None
+        if candidate is None:
+            if not thing.seen_now:
+                return None
+            candidate = Candidate(thing.key, zone.id, time, PresenceWindow(rule.dwell_s))
+            self.candidates[thing.key, zone.id] = candidate
+        else:
+            candidate.observed_s += step
+        if thing.hidden_since is None:
+            candidate.presence.add(time.timestamp(), thing.seen_now)
+        if not thing.seen_now:
+            return None
+        candidate.absent_since = None
+        if candidate.incident:
+            return self._update(candidate, candidate.incident, thing, time, size)
+        return self._open(candidate, thing, rule, time, size)
+
+    def _applies(
+        self,
+        thing: StillObject,
+        zone: Zone,
+        time: datetime,
+        size: tuple[int, int],
+        *,
+        entered: bool,
+    ) -> Rule | None:
+        """The rule that holds for the object in this zone now, or None."""
+        rule = self._rule_of(zone, thing.label)
+        if rule is None or not rule.active.covers(time, self._zone_time):
+            return None
+        needed = rule.overlap * (_STAY if entered else 1.0)
+        return rule if self._overlap(thing, zone, size) >= needed else None
+
+    def _overlap(self, thing: StillObject, zone: Zone, size: tuple[int, int]) -> float:
+        """Measured again only when the box moved: still objects seldom do."""
+        known = self._measured.get((thing.key, zone.id))
+        slack = 0.02 * max(thing.box.width, thing.box.height)
+        if known and all(abs(a - b) <= slack for a, b in zip(known[0], thing.box, strict=True)):
+            return known[1]
+        polygon = self._polygons.get((zone.id, size))
+        if polygon is None:
+            polygon = self._polygons[zone.id, size] = pixel_polygon(zone.polygon, *size)
+        share = overlap(footprint(thing.box), polygon)
+        self._measured[thing.key, zone.id] = (thing.box, share)
+        return share
+
+    def _open(
+        self,
+        candidate: Candidate,
+        thing: StillObject,
+        rule: Rule,
+        time: datetime,
+        size: tuple[int, int],
+    ) -> Change | None:
+        matter = self._matter(thing, candidate.zone)
+        ready = (
+            matter is not None
+            and candidate.observed_s >= rule.dwell_s
+            and thing.hits >= _MIN_HITS
+            and candidate.presence.ratio >= rule.presence
+            and not self.is_open(thing)
+        )
+        if not ready or matter is None:
+            return None
+        incident = Incident(
+            id="",
+            state="open",
+            matter=matter,
+            label=thing.label,
+            camera=self._camera,
+            zone=candidate.zone,
+            first_seen=candidate.first_seen,
+            confirmed_at=time,
+            last_seen=time,
+            cleared_at=None,
+            box=thing.box,
+            score=thing.score,
+            looks=thing.looks,
+            hits=thing.hits,
+            rule=rule,
+            size=size,
+        )
+        key = self._known(incident) or self._new_id(incident)
+        self.issued[key] = incident.first_seen
+        incident = replace(incident, id=key)
+        candidate.incident = incident
+        candidate.updated_at = time
+        return Change("new", incident)
+
+    def _new_id(self, incident: Incident) -> str:
+        """Ids whose first look is older than every candidate's cannot come up again."""
+        oldest = min(candidate.first_seen for candidate in self.candidates.values())
+        self.issued = {key: seen for key, seen in self.issued.items() if seen >= oldest}
+        nth = 0
+        while True:
+            key = incident_id(
+                self._camera, incident.zone, incident.matter, incident.first_seen, nth
+            )
+            if key not in self.issued:
+                return key
+            nth += 1
+
+    def _update(
+        self,
+        candidate: Candidate,
+        incident: Incident,
+        thing: StillObject,
+        time: datetime,
+        size: tuple[int, int],
+    ) -> Change | None:
+        candidate.incident = replace(
+            incident,
+            last_seen=time,
+            box=thing.box,
+            score=thing.score,
+            looks=thing.looks,
+            hits=thing.hits,
+            size=size,
+        )
+        last = candidate.updated_at or incident.confirmed_at
+        if not self._update_every_s or (time - last).total_seconds() < self._update_every_s:
+            return None
+        candidate.updated_at = time
+        return Change("updated", candidate.incident)
+
+    def _absent(self, by_key: dict[int, StillObject], time: datetime) -> list[Change]:
+        """Drop candidates whose object is gone; clear incidents whose place stayed empty."""
+        changes = []
+        for place, candidate in list(self.candidates.items()):
+            thing = by_key.get(candidate.key)
+            if candidate.incident is None:
+                if thing is None:
+                    del self.candidates[place]
+                continue
+            if thing is None or thing.missing_since:
+                candidate.absent_since = candidate.absent_since or time
+            if self._is_over(candidate, candidate.incident, thing, time):
+                del self.candidates[place]
+                cleared = replace(candidate.incident, state="cleared", cleared_at=time)
+                changes.append(Change("cleared", cleared))
+        return changes
+
+    def _is_over(
+        self, candidate: Candidate, incident: Incident, thing: StillObject | None, time: datetime
+    ) -> bool:
+        clear_s = incident.rule.clear_s
+        if thing is not None and thing.hidden_since:
+            return (time - thing.hidden_since).total_seconds() >= _HIDDEN_CLEARS * clear_s
+        if candidate.absent_since is None:
+            return False
+        return (time - candidate.absent_since).total_seconds() >= clear_s
+
+    def _reattach(self, by_key: dict[int, StillObject], size: tuple[int, int]) -> None:
+        """A settled object in the place of an absent incident is that incident.
+
+        The stall was shoved, its boxes changed with the light, or the stream came back with
+        another picture size: one matter, one place, one stretch of time.
+        """
+        for place, candidate in list(self.candidates.items()):
+            incident = candidate.incident
+            if incident is None or candidate.absent_since is None:
+                continue
+            for thing in by_key.values():
+                if (
+                    thing.key != candidate.key
+                    and thing.seen_now
+                    and thing.hits >= _SETTLED_HITS
+                    and iou(thing.box, incident.box) >= _SAME_PLACE_IOU
+                    and self._matter(thing, candidate.zone) == incident.matter
+                    and not self.is_open(thing)
+                ):
+                    del self.candidates[place]
+                    candidate.key = thing.key
+                    self.candidates[thing.key, candidate.zone] = candidate
+                    break
+
+    def _matter(self, thing: StillObject, zone: str) -> Matter | None:
+        return matter_for(thing.label, self._zones[zone].kind)
