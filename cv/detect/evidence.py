@@ -1,6 +1,7 @@
 """Pictures that show an incident: the scene, a crop, the earliest frame, and the cleared place.
 
-Originals (unmasked) stay in <data>/originals until their deadline. What may leave is in
+Originals (unmasked) stay in <data>/originals until their deadline; the first frames of what may
+become an incident wait in <data>/candidates. What may leave is in
 <data>/evidence/<incident id>, masked before anything is drawn. If masking could not run, no such
 picture is written: the item then names the original and says `masked = False`, and targets do not
 send it.
@@ -83,16 +84,12 @@ class EvidenceFolder:
         self._camera = camera
         self._mask = mask
 
-    def keep_original(self, image: Image, time: datetime) -> str:
-        """Store an unmasked frame; gives its file relative to the data folder."""
-        name = f"{time:%Y%m%dT%H%M%S}.{time.microsecond // 1000:03d}Z.jpg"
-        file = f"originals/{self._camera.id}/{name}"
-        if not (self._data / file).exists():
-            _save(self._data / file, _jpeg(image))
-        return file
+    def keep_candidate(self, image: Image, time: datetime) -> str:
+        """Store the first frame of what may become an incident; gives its file."""
+        return self._keep("candidates", image, time)
 
-    def drop_original(self, file: str) -> None:
-        """Delete an original that belongs to no incident."""
+    def drop_candidate(self, file: str) -> None:
+        """Delete the first frame of what became none."""
         (self._data / file).unlink(missing_ok=True)
 
     def opened(
@@ -102,7 +99,7 @@ class EvidenceFolder:
 
         Args:
             image: the frame of that look, clean.
-            first: the kept original of the first look, relative to the data folder.
+            first: the kept frame of the first look, relative to the data folder.
         """
         now = self._prepare(incident, image, incident.confirmed_at)
         items = [self._write(incident, now, "scene"), self._write(incident, now, "crop")]
@@ -125,16 +122,28 @@ class EvidenceFolder:
         return (item,) if item else ()
 
     def purge(self, now: datetime) -> int:
-        """Delete originals past their deadline (`privacy.keep_originals`); gives how many."""
+        """Delete unmasked frames past their deadline (`privacy.keep_originals`); gives how many.
+
+        Args:
+            now: wall time, not media time: the deadline runs from when the frame was stored.
+        """
         deadline = (now - timedelta(seconds=self._site.privacy.keep_originals_s)).timestamp()
         old = [
             file
-            for file in (self._data / "originals" / self._camera.id).glob("*.jpg")
+            for kind in ("originals", "candidates")
+            for file in (self._data / kind / self._camera.id).glob("*.jpg")
             if file.stat().st_mtime < deadline
         ]
         for file in old:
             file.unlink(missing_ok=True)
         return len(old)
+
+    def _keep(self, kind: str, image: Image, time: datetime) -> str:
+        name = f"{time:%Y%m%dT%H%M%S}.{time.microsecond // 1000:03d}Z.jpg"
+        file = f"{kind}/{self._camera.id}/{name}"
+        if not (self._data / file).exists():
+            _save(self._data / file, _jpeg(image))
+        return file
 
     def _prepare(self, incident: Incident, clean: Image, time: datetime) -> _Shot:
         """Keep the original and mask a copy."""
@@ -151,7 +160,7 @@ class EvidenceFolder:
     ) -> EvidenceFile | None:
         """Draw and write one picture. A disk error costs the picture, never the case."""
         try:
-            file = self.keep_original(shot.clean, shot.time)
+            file = self._keep("originals", shot.clean, shot.time)
             picture = shot.clean
             if shot.counts is not None:
                 picture = self._picture(incident, shot, role)

@@ -1,0 +1,101 @@
+"""An annotated copy of what was watched, one picture a look at its media time."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self, cast
+
+import av
+import cv2
+import numpy as np
+from av.video.stream import VideoStream
+
+from cv.detect.drawing import BLUE, RED, draw_box, draw_caption, draw_zone, zone_colour
+from cv.detect.masking import head_region, pixelate
+from cv.detect.watch import Look
+from cv.errors import SourceError
+from cv.geometry import Image
+from cv.site import Camera, Site
+
+__all__ = ["AnnotatedVideo", "annotate"]
+
+_TICKS = 1000
+
+
+def annotate(look: Look, site: Site, camera: Camera | None) -> Image:
+    """A copy of a look's frame with zones, detections and open incidents; heads pixelated."""
+    picture = look.frame.image.copy()
+    if site.privacy.heads:
+        for detection in look.detections:
+            if detection.label == "person":
+                pixelate(picture, head_region(detection.box))
+    for zone in camera.zones if camera else ():
+        draw_zone(picture, zone.polygon, zone_colour(zone.kind))
+    for detection in look.detections:
+        draw_box(picture, detection.box, BLUE, f"{detection.label} {detection.score:.2f}")
+    for incident in look.open:
+        draw_box(picture, incident.box, RED, f"{incident.matter} {incident.id}")
+    local = look.frame.time.astimezone(site.tz).isoformat(sep=" ", timespec="seconds")
+    draw_caption(picture, f"{camera.name if camera else ''} {local}".strip(), (0, 0))
+    return picture
+
+
+class AnnotatedVideo:
+    """Writes pictures to an H.264 file; a context manager.
+
+    Raises:
+        SourceError: the file cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._container = av.open(str(path), "w")
+        except (OSError, ValueError) as error:
+            raise SourceError(f"{path}: cannot write a video there: {error}") from error
+        self._stream: VideoStream | None = None
+        self._first_s = 0.0
+        self._last_tick = -1
+
+    def add(self, picture: Image, media_s: float) -> None:
+        """Append a picture at its media time (seconds); later than the one before."""
+        if self._stream is None:
+            self._stream = self._open(picture)
+            self._first_s = media_s
+        frame = av.VideoFrame.from_ndarray(self._fitted(picture, self._stream), format="bgr24")
+        self._last_tick = max(self._last_tick + 1, round((media_s - self._first_s) * _TICKS))
+        frame.pts = self._last_tick
+        frame.time_base = Fraction(1, _TICKS)
+        for packet in self._stream.encode(frame):
+            self._container.mux(packet)
+
+    def _open(self, picture: Image) -> VideoStream:
+        stream = cast(VideoStream, self._container.add_stream("libx264", rate=25))
+        stream.codec_context.time_base = Fraction(1, _TICKS)
+        stream.width = picture.shape[1] // 2 * 2
+        stream.height = picture.shape[0] // 2 * 2
+        stream.pix_fmt = "yuv420p"
+        stream.options = {"crf": "26", "preset": "veryfast"}
+        return stream
+
+    def _fitted(self, picture: Image, stream: VideoStream) -> Image:
+        """H.264 wants even sides, and one size for the whole file."""
+        if picture.shape[:2] == (stream.height, stream.width):
+            return picture
+        return np.asarray(cv2.resize(picture, (stream.width, stream.height)), np.uint8)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._stream is not None:
+            for packet in self._stream.encode(None):
+                self._container.mux(packet)
+        self._container.close()
