@@ -1,0 +1,43 @@
+# Every target does its own set-up in .venv; nothing else on the machine is changed, but for
+# `test`, which installs Debian packages for the RTSP server that the tests talk to.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMPS := .venv/.stamps
+
+.PHONY: setup setup-dev demo test test-fast lint bench clean
+
+setup: $(STAMPS)/base
+setup-dev: $(STAMPS)/dev
+
+$(STAMPS)/venv:
+	$(PYTHON) -m venv .venv
+	mkdir -p $(STAMPS)
+	touch $@
+
+$(STAMPS)/base: $(STAMPS)/venv pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check -e .
+	touch $@
+
+$(STAMPS)/dev: $(STAMPS)/venv pyproject.toml constraints-cpu.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints-cpu.txt -e ".[train,openvino,dev]"
+	touch $@ $(STAMPS)/base
+
+# make demo [MEDIA=clip.mp4]
+demo: $(STAMPS)/base
+	PATH="$(CURDIR)/$(BIN):$$PATH" scripts/demo $(MEDIA)
+
+lint: $(STAMPS)/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# The default run; `make test ALL=1` adds the slow tests, as CI does.
+test: $(STAMPS)/dev
+	scripts/install-test-tools
+	$(BIN)/pytest $(if $(ALL),,-m "not slow")
+
+bench: $(STAMPS)/dev
+	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+
+clean:
+	rm -rf .venv kerbwatch-data out runs build dist

@@ -1,0 +1,86 @@
+"""Turns a watch's filings into cases: one transaction for cases, outbox and the watch's state."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from cv.cases.case import Case, EvidenceItem, MaskCounts, ModelInfo, case_from_incident
+from cv.cases.store import CaseStore
+from cv.detect.detector import ModelInfo as LoadedModel
+from cv.detect.evidence import EvidenceFile
+from cv.detect.incident import Incident
+from cv.detect.watch import Filing
+from cv.site import Camera, Site
+
+__all__ = ["CaseRecorder"]
+
+
+class CaseRecorder:
+    """The record of one camera.
+
+    Args:
+        stream: "live" or "recording": which line of time the watch's state belongs to.
+    """
+
+    def __init__(
+        self, store: CaseStore, site: Site, camera: Camera, stream: str, model: LoadedModel
+    ) -> None:
+        self._store = store
+        self._site = site
+        self._camera = camera
+        self._stream = stream
+        self._model = ModelInfo(name=model.name, version=model.version, sha256=model.sha256)
+
+    def load(self) -> str | None:
+        return self._store.load_state(self._camera.id, self._stream)
+
+    def known(self, incident: Incident) -> str | None:
+        return self._store.same_case(
+            camera=incident.camera,
+            zone=incident.zone,
+            matter=incident.matter,
+            box=incident.box,
+            first_seen=incident.first_seen,
+            last_seen=incident.last_seen,
+        )
+
+    def record(self, filings: Sequence[Filing], state: str, time: datetime) -> None:
+        """All of it or nothing, on the disk when this returns."""
+        now = datetime.now(UTC)
+        self._store.commit_look(
+            camera=self._camera.id,
+            stream=self._stream,
+            filings=[self._case(filing, now) for filing in filings],
+            state=state,
+            targets=self._site.reporting.targets,
+            now=now,
+        )
+
+    def _case(self, filing: Filing, now: datetime) -> Case:
+        change, evidence = filing
+        zone = next(z for z in self._camera.zones if z.id == change.incident.zone)
+        return case_from_incident(
+            change.incident,
+            site=self._site,
+            camera=self._camera,
+            zone=zone,
+            evidence=[_item(file) for file in evidence],
+            model=self._model,
+            reported=now,
+            event=change.event,
+        )
+
+
+def _item(file: EvidenceFile) -> EvidenceItem:
+    return EvidenceItem(
+        id=file.id,
+        role=file.role,
+        file=file.file,
+        sha256=file.sha256,
+        mime=file.mime,
+        w=file.width,
+        h=file.height,
+        masked=file.masked,
+        mask_counts=MaskCounts(heads=file.counts.heads, plates=file.counts.plates),
+    )

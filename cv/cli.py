@@ -1,0 +1,74 @@
+"""The command `kerbwatch`: thin, it parses, calls and prints."""
+
+from __future__ import annotations
+
+import sys
+from importlib.metadata import entry_points, version
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from cv.cases.commands import app as cases_app
+from cv.detect.commands import detect
+from cv.doctor import doctor
+from cv.errors import KerbwatchError
+from cv.logs import set_up_logging
+from cv.site_commands import app as site_app
+from cv.train.commands import app as train_app
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="kerbwatch",
+    help="Street-scene violation detector for city management (城管违规行为检测).",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(detect)
+app.command()(doctor)
+app.add_typer(site_app, name="site", help="Write and check site files (站点文件).")
+app.add_typer(cases_app, name="cases", help="List, show and deliver cases (案件).")
+app.add_typer(train_app, name="train", help="Train, evaluate and export the model (训练).")
+for command in entry_points(group="kerbwatch.commands"):
+    # `serve` registers itself this way, so that the library never imports the service.
+    app.command(command.name)(command.load())
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"kerbwatch {version('kerbwatch')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what happens.")] = False,
+    log_json: Annotated[bool, typer.Option(help="Log as JSON lines.")] = False,
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print it."),
+    ] = False,
+) -> None:
+    set_up_logging(verbose=verbose, as_json=log_json)
+
+
+def main() -> None:
+    """Run the command line; a user's mistake is one line on stderr and exit status 2."""
+    try:
+        app()
+    except KerbwatchError as error:
+        Console(stderr=True).print(
+            f"[red]error:[/red] {_one_line(error)}", highlight=False, soft_wrap=True
+        )
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)
+
+
+def _one_line(error: KerbwatchError) -> str:
+    from rich.markup import escape
+
+    return escape(" ".join(str(error).split()))

@@ -1,0 +1,184 @@
+"""Many sources in one run: photos, recordings one after another, streams side by side."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from datetime import datetime
+from time import monotonic
+from typing import Protocol
+
+from cv.detect.detector import Detection, Detector
+from cv.detect.frames import Frame, Source, SourceKind, SourceStats, open_recording, open_stream
+from cv.detect.photo import Photo, read_photo
+from cv.detect.watch import CameraWatch, Filing, Look
+from cv.errors import KerbwatchError
+from cv.site import Camera
+
+__all__ = ["Batch", "Job", "Listener", "Options", "Progress"]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to look.
+
+    Attributes:
+        every_s: seconds between looks; None is every frame.
+        start: when recordings begin, where the file does not say.
+        for_s: end streams after this many seconds; None is until stopped.
+    """
+
+    every_s: float | None = 1.0
+    keyframes: bool = False
+    start: datetime | None = None
+    for_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A source and the camera that took it; without one there are no zones, so no incidents."""
+
+    source: Source
+    camera: Camera | None
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far one source is; `media_s` and `duration_s` in seconds of media time."""
+
+    name: str
+    stats: SourceStats
+    duration_s: float | None = None
+    media_s: float = 0.0
+    incidents: int = 0
+    labels: dict[str, int] = field(default_factory=dict)
+    began: float = field(default_factory=monotonic)
+
+
+class Listener(Protocol):
+    """Is told what happens, one call at a time."""
+
+    def started(self, job: Job, progress: Progress) -> None: ...
+
+    def looked(self, job: Job, progress: Progress, look: Look) -> None: ...
+
+    def changed(self, job: Job, filing: Filing) -> None: ...
+
+    def photo(self, job: Job, photo: Photo, detections: Sequence[Detection]) -> None: ...
+
+    def failed(self, job: Job, error: KerbwatchError) -> None: ...
+
+    def ended(self, job: Job, progress: Progress) -> None: ...
+
+
+class Batch:
+    """Runs jobs; one that fails is reported and never stops the others.
+
+    Args:
+        watch_of: makes the watch of a camera ("live" or "recording" says which line of time).
+        stop: set it to end early; what was looked at is recorded.
+    """
+
+    def __init__(
+        self,
+        detector: Detector,
+        watch_of: Callable[[Camera, str], CameraWatch],
+        options: Options,
+        listener: Listener,
+        stop: threading.Event,
+    ) -> None:
+        self._detector = detector
+        self._watch_of = watch_of
+        self._options = options
+        self._listener = listener
+        self._stop = stop
+        self._telling = threading.Lock()
+
+    def run(self, jobs: Sequence[Job]) -> None:
+        """Work through all jobs; returns when files have ended and streams were stopped."""
+        streams = [job for job in jobs if job.source.kind is SourceKind.STREAM]
+        files = [job for job in jobs if job.source.kind is not SourceKind.STREAM]
+        with ThreadPoolExecutor(max(1, len(streams)), thread_name_prefix="stream") as pool:
+            timer = self._timer(bool(streams))
+            futures = [pool.submit(self._guarded, job) for job in streams]
+            try:
+                for job in files:
+                    if not self._stop.is_set():
+                        self._guarded(job)
+                wait(futures)
+            except BaseException:
+                self._stop.set()
+                raise
+            finally:
+                if timer:
+                    timer.cancel()
+            for future in futures:
+                future.result()
+
+    def _timer(self, needed: bool) -> threading.Timer | None:
+        if not needed or self._options.for_s is None:
+            return None
+        timer = threading.Timer(self._options.for_s, self._stop.set)
+        timer.daemon = True
+        timer.start()
+        return timer
+
+    def _guarded(self, job: Job) -> None:
+        try:
+            if job.source.kind is SourceKind.PHOTO:
+                self._photo(job)
+            else:
+                self._watch(job)
+        except KerbwatchError as error:
+            with self._telling:
+                self._listener.failed(job, error)
+
+    def _photo(self, job: Job) -> None:
+        photo = read_photo(job.source.path)
+        detections = self._detector.detect(photo.image)
+        with self._telling:
+            self._listener.photo(job, photo, detections)
+
+    def _watch(self, job: Job) -> None:
+        options, camera = self._options, job.camera
+        live = job.source.kind is SourceKind.STREAM
+        watch = self._watch_of(camera, "live" if live else "recording") if camera else None
+        every_s = options.every_s
+        if live:
+            frames = open_stream(
+                job.source, every_s=every_s, keyframes=options.keyframes, stop=self._stop
+            )
+        else:
+            frames = open_recording(
+                job.source, every_s=every_s, keyframes=options.keyframes, start=options.start
+            )
+        with frames:
+            progress = Progress(job.source.name, frames.stats, frames.duration_s)
+            with self._telling:
+                self._listener.started(job, progress)
+            try:
+                for frame in frames:
+                    self._look(job, watch, frame, progress)
+                    if self._stop.is_set():
+                        break
+            finally:
+                if watch:
+                    watch.close()
+                with self._telling:
+                    self._listener.ended(job, progress)
+
+    def _look(self, job: Job, watch: CameraWatch | None, frame: Frame, progress: Progress) -> None:
+        if watch:
+            look = watch.look(frame)
+        else:
+            look = Look(frame, self._detector.detect(frame.image), [], [])
+        progress.media_s = frame.media_s
+        for detection in look.detections:
+            progress.labels[detection.label] = progress.labels.get(detection.label, 0) + 1
+        with self._telling:
+            for filing in look.filings:
+                progress.incidents += filing.change.event == "new"
+                self._listener.changed(job, filing)
+            self._listener.looked(job, progress, look)

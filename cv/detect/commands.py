@@ -1,0 +1,174 @@
+"""`kerbwatch detect`."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cv.cases.outbox import Outbox
+from cv.cases.recorder import CaseRecorder
+from cv.cases.store import CaseStore
+from cv.cases.targets import build_targets
+from cv.detect.batch import Batch, Job, Options
+from cv.detect.detector import Detector
+from cv.detect.jobs import plan_jobs
+from cv.detect.report import Report
+from cv.detect.save_video import AnnotatedCopies
+from cv.detect.watch import CameraWatch
+from cv.durations import parse_duration
+from cv.site import Camera, Site, default_site, load_site
+
+__all__ = ["detect", "open_site"]
+
+DEFAULT_SITE = Path("site.toml")
+
+
+def detect(
+    sources: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Photos, folders, globs, video files, rtsp:// or http(s):// streams, or camera "
+            "ids of the site file; none is all of its cameras.",
+            show_default=False,
+        ),
+    ] = None,
+    site: Annotated[
+        Path | None, typer.Option(help="Site file.", show_default="./site.toml if there is one")
+    ] = None,
+    camera: Annotated[
+        str | None, typer.Option(help="Camera that took the sources.", show_default=False)
+    ] = None,
+    every: Annotated[
+        str | None,
+        typer.Option(
+            help="Time between looks: 1s, 0.5s, 5m, or `all` for every frame.",
+            show_default="the camera's, else 1s",
+        ),
+    ] = None,
+    keyframes: Annotated[
+        bool, typer.Option("--keyframes", help="Decode only keyframes: far cheaper.")
+    ] = False,
+    start: Annotated[
+        datetime | None,
+        typer.Option(
+            help="When a recording begins, in the site's time zone.",
+            formats=["%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"],
+            show_default="from the file",
+        ),
+    ] = None,
+    duration: Annotated[
+        str | None, typer.Option("--for", help="Stop streams after this time.", show_default=False)
+    ] = None,
+    backend: Annotated[str, typer.Option(help="auto, onnxruntime or openvino.")] = "auto",
+    threads: Annotated[
+        int | None, typer.Option(help="Cores for inference.", show_default="all usable")
+    ] = None,
+    model: Annotated[Path | None, typer.Option(help="Another model file.")] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Folder for cases and evidence.", show_default="the site file's"),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object per change.")] = False,
+    save_video: Annotated[
+        Path | None, typer.Option(help="Write an annotated copy: a file, or a folder.")
+    ] = None,
+    deliver: Annotated[bool, typer.Option(help="Deliver cases as they come up.")] = True,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Results only.")] = False,
+) -> None:
+    """Watch photos, recordings and streams; open incidents, file and deliver cases."""
+    place = open_site(site, data)
+    jobs = plan_jobs(sources or [], place, camera)
+    options = Options(
+        every_s=_every(every, jobs),
+        keyframes=keyframes,
+        start=_aware(start, place),
+        for_s=parse_duration(duration) if duration else None,
+    )
+    detector = Detector(model, backend=backend, threads=threads)
+    stop = threading.Event()
+    with ExitStack() as stack:
+        stack.enter_context(_stopped_by_signals(stop))
+        report = stack.enter_context(Report(place, as_json=json, quiet=quiet))
+        listener = report
+        if save_video:
+            listener = stack.enter_context(AnnotatedCopies(save_video, place, jobs, report))
+        store = stack.enter_context(CaseStore(place.reporting.data / "cases.sqlite"))
+        if deliver and any(job.camera for job in jobs):
+            stack.enter_context(_delivering(store, place))
+
+        def watch_of(owner: Camera, stream: str) -> CameraWatch:
+            recorder = CaseRecorder(store, place, owner, stream, detector.info)
+            usual_s = options.every_s or 1.0
+            return CameraWatch(place, owner, detector, recorder, every_s=usual_s)
+
+        Batch(detector, watch_of, options, listener, stop).run(jobs)
+    report.close()
+    if report.failures:
+        raise typer.Exit(1)
+
+
+def open_site(path: Path | None, data: Path | None) -> Site:
+    """The site file given, else ./site.toml, else a site without cameras."""
+    if path is None and DEFAULT_SITE.exists():
+        path = DEFAULT_SITE
+    site = load_site(path) if path else default_site()
+    if data is None:
+        return site
+    return replace(site, reporting=replace(site.reporting, data=data.absolute()))
+
+
+def _every(text: str | None, jobs: list[Job]) -> float | None:
+    if text == "all":
+        return None
+    if text:
+        return parse_duration(text)
+    return min((job.camera.every_s for job in jobs if job.camera and job.camera.every_s), default=1)
+
+
+def _aware(start: datetime | None, site: Site) -> datetime | None:
+    if start is None or start.tzinfo is not None:
+        return start
+    return start.replace(tzinfo=site.tz)
+
+
+@contextmanager
+def _delivering(store: CaseStore, site: Site) -> Iterator[None]:
+    """Deliver beside the watch, and once more at its end what is due by then."""
+    with Outbox(store, build_targets(site)) as outbox:
+        stop = threading.Event()
+        worker = threading.Thread(target=outbox.run, args=(stop,), name="deliver")
+        worker.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            worker.join()
+            outbox.deliver_due()
+
+
+@contextmanager
+def _stopped_by_signals(stop: threading.Event) -> Iterator[None]:
+    """The first Ctrl-C or SIGTERM ends the run in order; a second one ends it at once."""
+
+    def ask(number: int, _: object) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,68 @@
+"""Which camera took which source."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from cv.detect.batch import Job
+from cv.detect.frames import Source, SourceKind, find_sources
+from cv.errors import SourceError
+from cv.site import Camera, Site
+
+__all__ = ["plan_jobs"]
+
+
+def plan_jobs(arguments: Sequence[str], site: Site, camera: str | None) -> list[Job]:
+    """Turn the command line's sources into jobs.
+
+    A camera's id stands for its stream; no argument at all, for every camera's. A recording or
+    another stream belongs to `camera`, to the camera whose id its file or folder is named after,
+    or to the only camera that there is.
+
+    Raises:
+        SourceError: nothing to watch, or it is not clear whose picture a source is.
+        SiteError: no such camera.
+    """
+    chosen = site.camera(camera) if camera else None
+    if not arguments:
+        return _all_cameras(site, chosen)
+    jobs = []
+    for argument in arguments:
+        own = next((c for c in site.cameras if c.id == argument), None)
+        if own is not None and not Path(argument).exists():
+            jobs.append(_live(own))
+            continue
+        for source in find_sources([argument]):
+            jobs.append(Job(source, _owner(source, site, chosen)))
+    return jobs
+
+
+def _all_cameras(site: Site, chosen: Camera | None) -> list[Job]:
+    cameras = [chosen] if chosen else [camera for camera in site.cameras if camera.url]
+    if not cameras:
+        raise SourceError(
+            "nothing to watch: give photos, folders, videos or stream URLs, "
+            "or cameras with a url in the site file"
+        )
+    return [_live(camera) for camera in cameras]
+
+
+def _live(camera: Camera) -> Job:
+    if camera.url is None:
+        raise SourceError(f"camera {camera.id} has no url in the site file")
+    (source,) = find_sources([camera.url.reveal()])
+    return Job(source, camera)
+
+
+def _owner(source: Source, site: Site, chosen: Camera | None) -> Camera | None:
+    if chosen or source.kind is SourceKind.PHOTO:
+        return chosen
+    if len(site.cameras) <= 1:
+        return site.cameras[0] if site.cameras else None
+    names = [*Path(source.name).parts[-2:], Path(source.name).stem]
+    named = [camera for camera in site.cameras if camera.id in names]
+    if len(named) == 1:
+        return named[0]
+    ids = ", ".join(camera.id for camera in site.cameras)
+    raise SourceError(f"{source.name}: which camera took it? choose with --camera: {ids}")

@@ -1,0 +1,236 @@
+"""What a person, or a program, sees of a run: progress lines, JSON lines, the closing table."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from time import monotonic
+from typing import Any, TextIO
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, TaskID, TextColumn
+from rich.progress import Progress as Bars
+from rich.table import Table
+
+from cv.detect.batch import Job, Progress
+from cv.detect.detector import Detection
+from cv.detect.evidence import span
+from cv.detect.incident import Change, Incident
+from cv.detect.photo import Photo
+from cv.detect.watch import Filing, Look
+from cv.errors import KerbwatchError
+from cv.labels import LABEL_NAMES_ZH
+from cv.site import Site
+from cv.suggest import suggest
+
+__all__ = ["Report", "change_document"]
+
+_STATES = {"new": "open", "updated": "updated", "cleared": "cleared"}
+
+
+def change_document(site: Site, filing: Filing) -> dict[str, Any]:
+    """One incident change as `kerbwatch detect --json` prints it (architecture.md, Contracts)."""
+    change, evidence = filing
+    incident = change.incident
+    zone = next((z for z in site.camera(incident.camera).zones if z.id == incident.zone), None)
+    code = site.codes.code(incident.matter, incident.label, zone.kind if zone else None)
+
+    def local(time: datetime | None) -> str | None:
+        return time.astimezone(site.tz).isoformat(timespec="milliseconds") if time else None
+
+    return {
+        "id": incident.id,
+        "state": _STATES[change.event],
+        "matter": str(incident.matter),
+        "code": code.code5,
+        "label": incident.label,
+        "camera": incident.camera,
+        "zone": incident.zone,
+        "first_seen": local(incident.first_seen),
+        "confirmed_at": local(incident.confirmed_at),
+        "last_seen": local(incident.last_seen),
+        "cleared_at": local(incident.cleared_at),
+        "box": [round(edge, 1) for edge in incident.box],
+        "score": round(incident.score, 3),
+        "looks": incident.looks,
+        "evidence": [str(site.reporting.data / item.file) for item in evidence],
+    }
+
+
+class Report:
+    """Listens to a batch. Progress goes to stderr, results to stdout.
+
+    Args:
+        site: for names, codes and times.
+        as_json: one JSON object a line instead of tables.
+    """
+
+    def __init__(
+        self, site: Site, *, as_json: bool, quiet: bool, out: TextIO | None = None
+    ) -> None:
+        self._site = site
+        self._json = as_json
+        self._quiet = quiet
+        self._out = out or sys.stdout
+        self._console = Console(stderr=True)
+        self._bars = Bars(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[counts]}"),
+            console=self._console,
+            disable=quiet or not self._console.is_terminal,
+        )
+        self._tasks: dict[int, TaskID] = {}
+        self._latest: dict[str, Filing] = {}
+        self._evidence: dict[str, str] = {}
+        self._unzoned: dict[str, int] = {}
+        self.failures = 0
+
+    def __enter__(self) -> Report:
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bars.stop()
+
+    def started(self, job: Job, progress: Progress) -> None:
+        self._tasks[id(progress)] = self._bars.add_task(
+            escape(progress.name), total=progress.duration_s, counts=""
+        )
+
+    def looked(self, job: Job, progress: Progress, look: Look) -> None:
+        self._bars.update(
+            self._tasks[id(progress)], completed=progress.media_s, counts=_counts(progress)
+        )
+
+    def changed(self, job: Job, filing: Filing) -> None:
+        incident = filing.change.incident
+        self._latest[incident.id] = filing
+        for item in filing.evidence:
+            if item.role == "scene":
+                self._evidence[incident.id] = item.file
+        if self._json:
+            self._line(change_document(self._site, filing))
+        elif not self._quiet:
+            self._console.print(self._sentence(filing.change), highlight=False)
+
+    def photo(self, job: Job, photo: Photo, detections: Sequence[Detection]) -> None:
+        height, width = photo.image.shape[:2]
+        suggestions = suggest(detections, table=self._site.codes, width=width, height=height)
+        if self._json:
+            self._line(
+                {
+                    "photo": job.source.name,
+                    "width": width,
+                    "height": height,
+                    "detections": [
+                        {
+                            "label": d.label,
+                            "score": round(d.score, 3),
+                            "box": [round(edge, 1) for edge in d.box],
+                        }
+                        for d in detections
+                    ],
+                    "suggestions": [s.model_dump(mode="json") for s in suggestions],
+                }
+            )
+            return
+        counts: dict[str, int] = {}
+        for detection in detections:
+            counts[detection.label] = counts.get(detection.label, 0) + 1
+        seen = ", ".join(f"{n} {label}" for label, n in counts.items()) or "nothing"
+        maybe = "; ".join(f"{s.name_zh} {s.name_en} ({s.code5})" for s in suggestions)
+        print(f"{job.source.name}: {seen}{' → ' + maybe if maybe else ''}", file=self._out)
+
+    def failed(self, job: Job, error: KerbwatchError) -> None:
+        self.failures += 1
+        if self._json:
+            self._line({"source": job.source.name, "failure": str(error)})
+        self._console.print(f"error: {error}", style="red", markup=False, highlight=False)
+
+    def ended(self, job: Job, progress: Progress) -> None:
+        task = self._tasks.pop(id(progress))
+        self._bars.update(task, completed=progress.duration_s or progress.media_s)
+        if not self._quiet and not self._console.is_terminal:
+            self._console.print(f"{progress.name}: {_counts(progress)}", markup=False)
+        if job.camera is None:
+            for label, count in progress.labels.items():
+                self._unzoned[label] = self._unzoned.get(label, 0) + count
+
+    def close(self) -> None:
+        """Print the closing table, unless a program is reading."""
+        if self._json:
+            return
+        console = Console(file=self._out)
+        if self._unzoned:
+            console.print(_label_table(self._unzoned))
+            console.print(
+                "No camera with zones was given, so nothing can be an incident. "
+                "Write a site file with `kerbwatch site init` and give it with --site."
+            )
+        if self._latest:
+            console.print(self._incident_table())
+
+    def _line(self, document: dict[str, Any]) -> None:
+        print(json.dumps(document, ensure_ascii=False), file=self._out, flush=True)
+
+    def _sentence(self, change: Change) -> str:
+        incident = change.incident
+        local = (incident.cleared_at or incident.last_seen).astimezone(self._site.tz)
+        return (
+            f"{local:%H:%M:%S} [bold]{_STATES[change.event]}[/bold] {self._name(incident)} "
+            f"{incident.label} in {escape(incident.camera)}/{escape(incident.zone)}, "
+            f"there for {span(incident.dwell_s)} ({incident.id})"
+        )
+
+    def _name(self, incident: Incident) -> str:
+        zone = next(z for z in self._site.camera(incident.camera).zones if z.id == incident.zone)
+        code = self._site.codes.code(incident.matter, incident.label, zone.kind)
+        return f"{code.code5} {code.name_zh}"
+
+    def _incident_table(self) -> Table:
+        table = Table(title="Incidents", title_justify="left")
+        for column in ("id", "matter", "label", "camera/zone", "first seen", "for", "state"):
+            table.add_column(column, no_wrap=column in ("id", "first seen"))
+        table.add_column("evidence", overflow="fold")
+        for filing in self._latest.values():
+            incident = filing.change.incident
+            first = incident.first_seen.astimezone(self._site.tz)
+            table.add_row(
+                incident.id[:11],
+                f"{incident.matter}\n{self._name(incident)}",
+                incident.label,
+                f"{incident.camera}/{incident.zone}",
+                f"{first:%m-%d %H:%M:%S}",
+                span(incident.dwell_s),
+                incident.state,
+                self._evidence.get(incident.id, ""),
+            )
+        return table
+
+
+def _counts(progress: Progress) -> str:
+    wall = max(1e-6, monotonic() - progress.began)
+    stats = progress.stats
+    parts = [
+        f"{stats.decoded} frames",
+        f"{stats.looks} looks",
+        f"{stats.looks / wall:.1f} looks/s",
+        f"{progress.media_s / wall:.1f}x real time",
+        f"{progress.incidents} incident{'' if progress.incidents == 1 else 's'}",
+    ]
+    if stats.corrupt:
+        parts.append(f"{stats.corrupt} corrupt")
+    if stats.reconnects:
+        parts.append(f"{stats.reconnects} reconnects")
+    return " · ".join(parts)
+
+
+def _label_table(labels: dict[str, int]) -> Table:
+    table = Table("label", "", "seen in looks", title="Objects", title_justify="left")
+    for label, count in sorted(labels.items(), key=lambda item: -item[1]):
+        table.add_row(label, LABEL_NAMES_ZH.get(label, ""), str(count))
+    return table
