@@ -1,0 +1,44 @@
+"""Durations as people write them: 90s, 5m, 2h, 30d."""
+
+from __future__ import annotations
+
+import math
+import re
+
+from cv.errors import UserError
+
+__all__ = ["format_duration", "parse_duration"]
+
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_PATTERN = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>ms|s|m|h|d)?", re.ASCII)
+
+
+def parse_duration(value: str | float) -> float:
+    """Seconds in a text such as `90s`, `1.5h` or `30d`; a number alone is seconds.
+
+    Raises:
+        UserError: anything else, negative and endless times included.
+    """
+    if isinstance(value, str):
+        match = _PATTERN.fullmatch(value.strip())
+        seconds = float(match["number"]) * _SECONDS[match["unit"] or "s"] if match else math.nan
+    else:
+        # A whole number of TOML or JSON may be larger than any float.
+        seconds = float(value) if abs(value) < 1e300 else math.inf
+    if not (math.isfinite(seconds) and seconds >= 0):
+        raise UserError(f"{str(value)[:40]!r} is no duration; write 90s, 5m, 2h, 30d or seconds")
+    return seconds
+
+
+def format_duration(seconds: float) -> str:
+    """The shortest exact form with one unit: 300 → 5m, 90 → 90s, 0.5 → 500ms.
+
+    >>> parse_duration(format_duration(5400.0))
+    5400.0
+    """
+    if seconds and seconds < 1 and (seconds * 1000).is_integer():
+        return f"{int(seconds * 1000)}ms"
+    for unit in ("d", "h", "m"):
+        if seconds and seconds % _SECONDS[unit] == 0:
+            return f"{int(seconds / _SECONDS[unit])}{unit}"
+    return f"{seconds:g}s"
