@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cv.detect.letterbox import GREY, letterbox
+
+
+@given(
+    st.integers(1, 900), st.integers(1, 900), st.sampled_from([(640, 640), (384, 640), (64, 96)])
+)
+def test_the_picture_fits_in_the_middle_of_grey(
+    height: int, width: int, shape: tuple[int, int]
+) -> None:
+    fitted = letterbox(np.full((height, width, 3), 255, np.uint8), shape)
+    assert fitted.image.shape == (*shape, 3)
+    white = np.argwhere(fitted.image[..., 0] == 255)
+    top, left = white.min(0)
+    bottom, right = shape - white.max(0) - 1
+    assert abs(top - bottom) <= 1
+    assert abs(left - right) <= 1
+    assert min(top + bottom, left + right) <= 1
+    assert set(np.unique(fitted.image)) <= {GREY, 255}
+
+
+@pytest.mark.parametrize(("height", "width"), [(720, 1280), (996, 576), (64, 64), (2160, 3840)])
+def test_boxes_come_back_to_where_they_were(height: int, width: int) -> None:
+    fitted = letterbox(np.zeros((height, width, 3), np.uint8), (640, 640))
+    source = np.array([[10, 20, width - 5, height - 7]], np.float32)
+    offset = np.array([fitted.left, fitted.top] * 2)
+    there = (source * fitted.scale + offset).astype(np.float32)
+    assert fitted.to_source(there, width, height) == pytest.approx(source, abs=0.01)
+
+
+def test_boxes_are_clipped_to_the_picture() -> None:
+    fitted = letterbox(np.zeros((100, 200, 3), np.uint8), (640, 640))
+    outside = np.array([[-50, -50, 900, 900]], np.float32)
+    assert fitted.to_source(outside, 200, 100).tolist() == [[0, 0, 200, 100]]
