@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from time import monotonic
 from typing import Protocol
 
@@ -26,14 +26,16 @@ class Options:
 
     Attributes:
         every_s: seconds between looks; None is every frame.
-        start: when recordings begin, where the file does not say.
+        start: when recordings begin, if known better than by the file.
         for_s: end streams after this many seconds; None is until stopped.
+        tz: the zone of times in file names.
     """
 
     every_s: float | None = 1.0
     keyframes: bool = False
     start: datetime | None = None
     for_s: float | None = None
+    tz: tzinfo = UTC
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +154,11 @@ class Batch:
             )
         else:
             frames = open_recording(
-                job.source, every_s=every_s, keyframes=options.keyframes, start=options.start
+                job.source,
+                every_s=every_s,
+                keyframes=options.keyframes,
+                start=options.start,
+                tz=options.tz,
             )
         with frames:
             progress = Progress(job.source.name, frames.stats, frames.duration_s)

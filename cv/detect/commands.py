@@ -91,6 +91,7 @@ def detect(
         keyframes=keyframes,
         start=_aware(start, place),
         for_s=parse_duration(duration) if duration else None,
+        tz=place.tz,
     )
     detector = Detector(model, backend=backend, threads=threads)
     stop = threading.Event()

@@ -1,0 +1,239 @@
+"""A camera's watch with the real detector and real pictures."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import cv2
+import numpy as np
+import pytest
+
+from cv.codes import edition
+from cv.detect.detector import Detector
+from cv.detect.evidence import EvidenceFolder, span
+from cv.detect.frames import Frame
+from cv.detect.incident import Incident
+from cv.detect.masking import MaskCounts
+from cv.detect.watch import CameraWatch, Filing
+from cv.geometry import Box, Image
+from cv.labels import Matter, ZoneKind
+from cv.rules_table import RuleChange
+from cv.site import Camera, Privacy, Reporting, Rule, Site, Zone
+
+WHOLE = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
+START = datetime(2026, 3, 14, 8, tzinfo=UTC)
+INCIDENT = Incident(
+    id="kw-0123456789abcdef0123",
+    state="open",
+    matter=Matter.BLOCKED_LANE,
+    label="car",
+    camera="gate",
+    zone="kerb",
+    first_seen=START,
+    confirmed_at=START + timedelta(minutes=5),
+    last_seen=START + timedelta(minutes=5),
+    cleared_at=None,
+    box=Box(200, 150, 400, 300),
+    score=0.8,
+    looks=300,
+    hits=299,
+    rule=Rule("test", 300, 0.5, 0.6, 600),
+    size=(640, 480),
+)
+
+
+def site_in(folder: Path, dwell_s: float = 5) -> Site:
+    change = RuleChange(origin="gate/kerb", dwell_s=dwell_s, clear_s=10)
+    kerb = Zone("kerb", "路缘 Kerb", ZoneKind.LANE, WHOLE, change)
+    return Site(
+        name="Test",
+        division="421002",
+        tz=ZoneInfo("Asia/Shanghai"),
+        codes=edition("GB/T 47678.5-2026"),
+        cameras=(Camera(id="gate", name="东门 Gate", zones=(kerb,)),),
+        reporting=Reporting(data=folder, update_every_s=0),
+        privacy=Privacy(),
+    )
+
+
+class Memory:
+    """A recorder that keeps what it is given."""
+
+    def __init__(self) -> None:
+        self.filings: list[Filing] = []
+        self.state: str | None = None
+
+    def known(self, incident: Incident) -> str | None:
+        return None
+
+    def load(self) -> str | None:
+        return self.state
+
+    def record(self, filings: Sequence[Filing], state: str, time: datetime) -> None:
+        self.filings += filings
+        self.state = state
+
+    @property
+    def events(self) -> list[str]:
+        return [filing.change.event for filing in self.filings]
+
+
+def picture(shade: int = 90) -> Image:
+    image = np.full((480, 640, 3), shade, np.uint8)
+    image[150:300, 200:400] = (30, 60, 200)
+    return image
+
+
+@pytest.fixture(scope="module")
+def detector() -> Detector:
+    return Detector(backend="onnxruntime")
+
+
+@pytest.fixture(scope="module")
+def junction(media: Path) -> Image:
+    """A junction camera's frame with a bus and cars in it."""
+    image = cv2.imread(str(media / "data/junction_cctv/images/train_Video4_36.webp"))
+    return np.asarray(image, np.uint8)
+
+
+def looks(watch: CameraWatch, image: Image, seconds: range) -> None:
+    for second in seconds:
+        watch.look(Frame(image, START + timedelta(seconds=second), float(second), second))
+
+
+@pytest.mark.media
+def test_standing_vehicles_become_filings_with_three_masked_pictures(
+    tmp_path: Path, detector: Detector, junction: Image
+) -> None:
+    site, memory = site_in(tmp_path), Memory()
+    watch = CameraWatch(site, site.cameras[0], detector, memory, every_s=1)
+    looks(watch, junction, range(8))
+    assert memory.filings
+    for (event, incident), evidence in memory.filings:
+        assert event == "new"
+        assert [item.role for item in evidence] == ["scene", "crop", "before"]
+        for item in evidence:
+            content = (tmp_path / item.file).read_bytes()
+            assert item.masked
+            assert item.sha256 == hashlib.sha256(content).hexdigest()
+            image = cv2.imread(str(tmp_path / item.file))
+            assert image is not None
+            assert image.shape[:2] == (item.height, item.width)
+            assert item.file.startswith(f"evidence/{incident.id}/")
+
+
+@pytest.mark.media
+def test_a_street_that_empties_is_cleared_with_a_picture_of_the_empty_place(
+    tmp_path: Path, detector: Detector, junction: Image
+) -> None:
+    site, memory = site_in(tmp_path), Memory()
+    watch = CameraWatch(site, site.cameras[0], detector, memory, every_s=1)
+    looks(watch, junction, range(8))
+    opened = len(memory.filings)
+    looks(watch, np.full_like(junction, 114), range(8, 20))
+    assert memory.events == ["new"] * opened + ["cleared"] * opened
+    assert all(
+        [item.role for item in filing.evidence] == ["after"] for filing in memory.filings[opened:]
+    )
+
+
+@pytest.mark.media
+def test_a_restart_goes_on_and_a_second_run_repeats_itself(
+    tmp_path: Path, detector: Detector, junction: Image
+) -> None:
+    site, memory = site_in(tmp_path), Memory()
+
+    def run(seconds: range) -> None:
+        watch = CameraWatch(site, site.cameras[0], detector, memory, every_s=1)
+        looks(watch, junction, seconds)
+        watch.close()
+
+    run(range(4))
+    assert memory.filings == []
+    run(range(4, 12))
+    first = {filing.change.incident.id for filing in memory.filings}
+    assert first
+    assert {filing.change.incident.first_seen for filing in memory.filings} == {START}
+    run(range(12, 20))
+    assert {filing.change.incident.id for filing in memory.filings} == first
+    memory.filings.clear()
+    run(range(12))
+    assert {filing.change.incident.id for filing in memory.filings} == first
+
+
+@pytest.mark.media
+def test_first_frames_of_what_moved_on_are_deleted(
+    tmp_path: Path, detector: Detector, junction: Image
+) -> None:
+    site, memory = site_in(tmp_path, dwell_s=600), Memory()
+    watch = CameraWatch(site, site.cameras[0], detector, memory, every_s=1)
+    looks(watch, junction, range(3))
+    assert list((tmp_path / "candidates/gate").glob("*.jpg"))
+    looks(watch, np.full_like(junction, 114), range(3, 30))
+    assert not list((tmp_path / "candidates/gate").glob("*.jpg"))
+
+
+def test_the_scene_shows_box_zone_and_caption_and_keeps_the_original(tmp_path: Path) -> None:
+    site = site_in(tmp_path)
+    folder = EvidenceFolder(site, site.cameras[0], lambda _: MaskCounts(2, 0))
+    scene, crop, _ = folder.opened(
+        INCIDENT, picture(), folder.keep_candidate(picture(60), INCIDENT.first_seen)
+    )
+    assert scene.counts == MaskCounts(2, 0)
+    drawn = cv2.imread(str(tmp_path / scene.file))
+    assert drawn is not None
+    assert drawn[150, 300, 2] > 150, "the box is red"
+    assert drawn[:12, :300].max() > 200, "the caption is white on a bar"
+    assert crop.width > crop.height
+    originals = list((tmp_path / "originals/gate").glob("*.jpg"))
+    assert len(originals) == 2
+    for original in originals:
+        clean = cv2.imread(str(original))
+        assert clean is not None
+        assert clean[:12, :300].max() < 120
+
+
+def test_where_masking_fails_nothing_is_written_for_sending(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(_: Image) -> MaskCounts:
+        raise RuntimeError("no session")
+
+    site = site_in(tmp_path)
+    items = EvidenceFolder(site, site.cameras[0], fail).opened(INCIDENT, picture(), None)
+    assert items
+    assert not any(item.masked for item in items)
+    assert all(item.file.startswith("originals/") for item in items)
+    assert not (tmp_path / "evidence").exists()
+    assert "masking failed" in caplog.text
+
+
+def test_a_full_disk_costs_the_picture_not_the_case(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "evidence").write_text("a file where the folder should be")
+    site = site_in(tmp_path)
+    folder = EvidenceFolder(site, site.cameras[0], lambda _: MaskCounts())
+    assert folder.opened(INCIDENT, picture(), None) == ()
+    assert "not written" in caplog.text
+
+
+def test_originals_are_deleted_after_their_deadline(tmp_path: Path) -> None:
+    site = site_in(tmp_path)
+    folder = EvidenceFolder(site, site.cameras[0], lambda _: MaskCounts())
+    folder.opened(INCIDENT, picture(), None)
+    now = datetime.now(UTC)
+    assert folder.purge(now + timedelta(days=29)) == 0
+    assert folder.purge(now + timedelta(days=31)) == 1
+    assert (tmp_path / f"evidence/{INCIDENT.id}/scene.jpg").exists()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0s"), (59.9, "59s"), (312, "5m12s"), (7500, "2h05m")]
+)
+def test_spans_read_as_people_write_them(seconds: float, text: str) -> None:
+    assert span(seconds) == text
