@@ -1,0 +1,116 @@
+"""Checks between the keys of a site file.
+
+They read the tables as written, so that one bad value hides no other mistake; what has the wrong
+type is passed over, since `cv.site_file` has told of it already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from cv.gcj02 import in_china
+from cv.labels import LABELS, ZONE_MATTERS, ZoneKind
+from cv.site_errors import Problem, dotted, shown
+from cv.site_file import RuleKeys
+from cv.toml_lines import KeyPath
+
+__all__ = ["disagreements"]
+
+Table = dict[str, Any]
+
+
+def disagreements(data: Table) -> Iterator[Problem]:
+    """Everything in the file that contradicts something else in it."""
+    site = _table(data, "site")
+    cameras = list(_tables(data, ("cameras",)))
+    yield from _doubles(cameras)
+    for path, camera in cameras:
+        yield from _doubles(list(_tables(camera, (*path, "zones"))))
+        yield from _point(path, camera)
+        yield from _codes(path, camera, site.get("division"))
+    yield from _targets(_table(data, "reporting"))
+    for path, rule in _tables(data, ("rules",)):
+        yield from _rule(path, rule)
+
+
+def _table(data: Table, key: str) -> Table:
+    value = data.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def _tables(table: Table, path: KeyPath) -> Iterator[tuple[KeyPath, Table]]:
+    """The tables in a list of tables, each with its path; the path's last part is the key."""
+    value = table.get(str(path[-1]))
+    for i, element in enumerate(value if isinstance(value, list) else []):
+        if isinstance(element, dict):
+            yield (*path, i), element
+
+
+def _doubles(tables: list[tuple[KeyPath, Table]]) -> Iterator[Problem]:
+    first: dict[str, KeyPath] = {}
+    for path, table in tables:
+        name = table.get("id")
+        if not isinstance(name, str):
+            continue
+        if name in first:
+            yield Problem((*path, "id"), f"{shown(name)} is the id of {dotted(first[name])} too")
+        first.setdefault(name, path)
+
+
+def _point(path: KeyPath, camera: Table) -> Iterator[Problem]:
+    for key, other in (("lon", "lat"), ("lat", "lon")):
+        if key in camera and other not in camera:
+            yield Problem((*path, key), f"needs {other} as well")
+    lon, lat = camera.get("lon"), camera.get("lat")
+    if camera.get("coord_sys") != "GCJ-02" or not all(type(v) in (int, float) for v in (lon, lat)):
+        return
+    if not in_china(lon, lat):  # type: ignore[arg-type]  # both are numbers, see above
+        yield Problem((*path, "coord_sys"), "GCJ-02 is for places in China; choose WGS84")
+
+
+def _codes(path: KeyPath, camera: Table, division: object) -> Iterator[Problem]:
+    """The administrative codes are nested: a grid's begins with its community's, and so on."""
+    community, grid = camera.get("community"), camera.get("grid")
+    nested = (
+        ("community", community, division, 6, "the site's division"),
+        ("grid", grid, division, 6, "the site's division"),
+        ("grid", grid, community, 12, "the camera's community"),
+    )
+    for key, inner, outer, digits, what in nested:
+        if not isinstance(inner, str) or not isinstance(outer, str) or len(outer) != digits:
+            continue
+        if not inner.startswith(outer):
+            yield Problem((*path, key), f"{shown(inner)} does not begin with {what} {shown(outer)}")
+
+
+def _targets(reporting: Table) -> Iterator[Problem]:
+    targets = reporting.get("targets")
+    if not isinstance(targets, list):
+        return
+    for i, target in enumerate(targets):
+        path = ("reporting", "targets", i)
+        if target in targets[:i]:
+            yield Problem(path, f"{shown(target)} is there twice")
+        elif target == "webhook" and "webhook" not in reporting:
+            yield Problem(path, "'webhook' needs a table [reporting.webhook] with its url")
+
+
+def _rule(path: KeyPath, rule: Table) -> Iterator[Problem]:
+    if not set(RuleKeys.model_fields) & set(rule):
+        yield Problem(path, f"changes nothing; add {', '.join(RuleKeys.model_fields)}")
+    kind, labels = rule.get("zone"), rule.get("labels")
+    if not isinstance(kind, str) or kind not in list(ZoneKind):
+        return
+    allowed = ZONE_MATTERS[ZoneKind(kind)]
+    if not allowed:
+        yield Problem((*path, "zone"), f"{shown(kind)} zones report nothing, so they have no rules")
+    elif isinstance(labels, list):
+        if not labels:
+            yield Problem((*path, "labels"), f"is empty; choose {', '.join(allowed)}")
+        for i, label in enumerate(labels):
+            if label in LABELS and label not in allowed:
+                yield Problem(
+                    (*path, "labels", i),
+                    f"{shown(label)} makes no matter in a {kind} zone; choose {', '.join(allowed)}",
+                )

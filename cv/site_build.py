@@ -1,0 +1,130 @@
+"""From a valid site file to the site: paths, places and rules put together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cv.codes import edition
+from cv.gcj02 import gcj02_to_wgs84
+from cv.places import Place, Places
+from cv.rules_table import RuleChange
+from cv.site_file import CameraTable, ReportingTable, RuleKeys, SiteFile, ZoneTable
+from cv.site_model import (
+    Camera,
+    GivenPoint,
+    Privacy,
+    Reporting,
+    Site,
+    SiteRule,
+    Spool,
+    Webhook,
+    Zone,
+)
+
+__all__ = ["build_site"]
+
+
+def build_site(file: SiteFile, folder: Path, places: Places | None) -> Site:
+    """
+    Args:
+        folder: of the site file; relative paths begin there.
+        places: the map to look cameras up on.
+    """
+    privacy = file.privacy
+    return Site(
+        name=file.site.name,
+        division=file.site.division,
+        tz=file.site.timezone,
+        codes=edition(file.site.codes),
+        cameras=tuple(_camera(camera, places) for camera in file.cameras),
+        reporting=_reporting(file.reporting, folder),
+        privacy=Privacy(privacy.heads, privacy.plates, privacy.keep_originals),
+        rules=tuple(
+            SiteRule(rule.zone, tuple(rule.labels), _change(rule, f"site:rules[{i}]"))
+            for i, rule in enumerate(file.rules)
+        ),
+        places=places,
+    )
+
+
+def _reporting(table: ReportingTable, folder: Path) -> Reporting:
+    hook = table.webhook
+    return Reporting(
+        data=(folder / table.data).absolute(),
+        targets=tuple(table.targets),
+        spool=Spool(Path(table.spool.folder)),
+        webhook=Webhook(hook.url, hook.secret_env, hook.timeout) if hook else None,
+        update_every_s=table.update_every,
+        public_url=table.public_url.rstrip("/") if table.public_url else None,
+    )
+
+
+def _camera(table: CameraTable, places: Places | None) -> Camera:
+    lon, lat, coord_sys, given = table.lon, table.lat, table.coord_sys, None
+    place: Place | None = None
+    if lon is not None and lat is not None:
+        if coord_sys == "GCJ-02":
+            given = GivenPoint(lon, lat, coord_sys)
+            # WGS-84 and CGCS2000 differ by centimetres, the conversion by a metre or two.
+            (lon, lat), coord_sys = gcj02_to_wgs84(lon, lat), "CGCS2000"
+        place = places.find(lon, lat) if places else None
+    community, grid = _codes(table, place)
+    return Camera(
+        id=table.id,
+        name=table.name or table.id,
+        url=table.url,
+        gb_id=table.gb_id,
+        lon=lon,
+        lat=lat,
+        coord_sys=coord_sys,
+        address=_address(table, place),
+        community=community,
+        grid=grid,
+        every_s=table.every,
+        zones=tuple(
+            Zone(
+                zone.id,
+                zone.name or zone.id,
+                zone.kind,
+                tuple(zone.polygon),
+                _own_change(zone, f"{table.id}/{zone.id}"),
+            )
+            for zone in table.zones
+        ),
+        given=given,
+        place=place,
+    )
+
+
+def _codes(table: CameraTable, place: Place | None) -> tuple[str | None, str | None]:
+    """Community and grid: as written, else looked up where that does not contradict the other."""
+    community, grid = table.community, table.grid
+    if grid is None and place and place.grid and place.grid.startswith(community or ""):
+        grid = place.grid
+    if community is None and grid:
+        community = grid[:12]
+    if community is None and place:
+        community = place.community
+    return community, grid
+
+
+def _address(table: CameraTable, place: Place | None) -> str | None:
+    named = f"{place.street or ''}{place.name or ''}" if place else ""
+    return table.address or named or None
+
+
+def _own_change(table: ZoneTable, origin: str) -> RuleChange | None:
+    change = _change(table, origin)
+    return change if change != RuleChange(origin) else None
+
+
+def _change(keys: RuleKeys, origin: str) -> RuleChange:
+    return RuleChange(
+        origin,
+        dwell_s=keys.dwell,
+        overlap=keys.overlap,
+        presence=keys.presence,
+        clear_s=keys.clear,
+        active=keys.active,
+        enabled=keys.enabled,
+    )

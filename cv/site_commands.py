@@ -1,0 +1,125 @@
+"""`kerbwatch site`: write a site file to begin with, and check one."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from cv.durations import format_duration
+from cv.errors import SiteError
+from cv.labels import ZONE_MATTERS
+from cv.rules_table import Rule, default_rule
+from cv.site import Camera, Site, Zone, check_site
+
+__all__ = ["app"]
+
+app = typer.Typer(no_args_is_help=True)
+
+SitePath = Annotated[Path, typer.Argument(help="The site file.")]
+_DEFAULT = Path("site.toml")
+
+
+@app.command()
+def check(path: SitePath = _DEFAULT) -> None:
+    """Find every mistake in a site file, with its line; show what the file means."""
+    found = check_site(path)
+    for problem in found.problems:
+        typer.echo(problem)
+    if found.site is None:
+        raise typer.Exit(SiteError.exit_code)
+    for warning in found.warnings:
+        typer.echo(f"warning: {warning}")
+    console = Console()
+    for table in (_cameras(found.site), _rules(found.site)):
+        if table.row_count:
+            console.print(table)
+    console.print(_reporting(found.site), highlight=False, soft_wrap=True)
+    console.print(f"[green]{escape(str(path))} is in order.[/green]", highlight=False)
+
+
+@app.command()
+def init(
+    path: SitePath = _DEFAULT,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
+) -> None:
+    """Write a commented example to edit."""
+    text = files("cv").joinpath("site_template.toml").read_text(encoding="utf-8")
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        if path.exists() and not force:
+            raise SiteError(f"{path}: is there already; --force overwrites it")
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        raise SiteError(f"{path}: cannot be written: {error.strerror}") from None
+    finally:
+        with suppress(OSError):
+            partial.unlink()
+    typer.echo(f"Wrote {path}. Edit it, then: kerbwatch site check {path}")
+
+
+def _cameras(site: Site) -> Table:
+    table = Table("camera", "name", "source", "place", "zones", title=escape(site.name))
+    for camera in site.cameras:
+        zones = ", ".join(f"{zone.id} ({zone.kind})" for zone in camera.zones)
+        source = str(camera.url) if camera.url else "recordings"
+        cells = (camera.id, camera.name, source, _place(camera), zones)
+        table.add_row(*(escape(cell) for cell in cells))
+    return table
+
+
+def _place(camera: Camera) -> str:
+    code = camera.grid or camera.community or ""
+    if camera.lon is None or camera.lat is None:
+        return code or camera.address or ""
+    return f"{camera.lon:.6f}, {camera.lat:.6f} {camera.coord_sys} {code}".strip()
+
+
+def _rules(site: Site) -> Table:
+    headings = ("labels", "stays", "inside", "seen", "clear", "applies", "from")
+    table = Table("zone", *headings, title="effective rules")
+    for camera in site.cameras:
+        for zone in camera.zones:
+            for rule, labels in _grouped(site, zone).items():
+                numbers = (f"{rule.overlap:.0%}", f"{rule.presence:.0%}")
+                times = (format_duration(rule.dwell_s), format_duration(rule.clear_s))
+                table.add_row(
+                    escape(f"{camera.id}/{zone.id}"),
+                    ", ".join(labels),
+                    times[0],
+                    *numbers,
+                    times[1],
+                    str(rule.active),
+                    escape(rule.id),
+                )
+    return table
+
+
+def _grouped(site: Site, zone: Zone) -> dict[Rule, list[str]]:
+    """The labels that make a matter in a zone, those with the same rule together."""
+    groups: dict[Rule, list[str]] = {}
+    for label in ZONE_MATTERS[zone.kind]:
+        rule = site.rule(zone, label)
+        if rule == default_rule(zone.kind, label) and rule is not None:
+            rule = replace(rule, id="built-in")
+        if rule is not None:
+            groups.setdefault(rule, []).append(label)
+    return groups
+
+
+def _reporting(site: Site) -> str:
+    reporting = site.reporting
+    targets = ", ".join(reporting.targets) or "nobody"
+    return escape(
+        f"Cases by {site.codes.standard_ref} go to: {targets}. Data: {reporting.data}. "
+        f"Clock: {site.tz}."
+    )

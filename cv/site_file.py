@@ -1,0 +1,149 @@
+"""What may be written in a site file: every table and key.
+
+Single values are checked in `cv.site_values`, agreement between keys in `cv.site_agreement`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, StrictBool
+
+from cv.codes import EDITIONS
+from cv.labels import LABELS
+from cv.site_model import SIGNING_VARIABLE
+from cv.site_values import (
+    Duration,
+    Hours,
+    Id,
+    Kind,
+    Number,
+    Share,
+    StreamUrl,
+    Text,
+    Time,
+    TimeZone,
+    VariableName,
+    WebUrl,
+    ZonePolygon,
+    between,
+    digits,
+    one_of,
+)
+
+__all__ = [
+    "COORDINATE_SYSTEMS",
+    "TARGETS",
+    "CameraTable",
+    "RuleKeys",
+    "RuleTable",
+    "SiteFile",
+    "ZoneTable",
+]
+
+COORDINATE_SYSTEMS = ("CGCS2000", "WGS84", "GCJ-02")
+TARGETS = ("spool", "webhook")
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, allow_inf_nan=False, hide_input_in_errors=True
+    )
+
+
+class SiteTable(_Table):
+    """[site]"""
+
+    name: Text = "kerbwatch"
+    division: Annotated[str, digits(6)] | None = None
+    timezone: TimeZone = ZoneInfo("Asia/Shanghai")
+    codes: Annotated[str, one_of(*EDITIONS)] = EDITIONS[0]
+    communities: Text | None = None
+
+
+class SpoolTable(_Table):
+    """[reporting.spool]"""
+
+    folder: Text = "spool"
+
+
+class WebhookTable(_Table):
+    """[reporting.webhook]"""
+
+    url: WebUrl
+    secret_env: VariableName = SIGNING_VARIABLE
+    timeout: Annotated[Time, between(1, 120)] = 20.0
+
+
+class ReportingTable(_Table):
+    """[reporting]"""
+
+    data: Text = "kerbwatch-data"
+    targets: list[Annotated[str, one_of(*TARGETS)]] = ["spool"]
+    update_every: Duration = 1800.0
+    public_url: WebUrl | None = None
+    spool: SpoolTable = SpoolTable()
+    webhook: WebhookTable | None = None
+
+
+class PrivacyTable(_Table):
+    """[privacy]"""
+
+    heads: StrictBool = True
+    plates: StrictBool = False
+    keep_originals: Duration = 30 * 86400.0
+
+
+class RuleKeys(_Table):
+    """What [[rules]] and zones may change about a rule."""
+
+    dwell: Time | None = None
+    overlap: Share | None = None
+    presence: Share | None = None
+    clear: Time | None = None
+    active: Hours | None = None
+    enabled: StrictBool | None = None
+
+
+class ZoneTable(RuleKeys):
+    """[[cameras.zones]]"""
+
+    id: Id
+    name: Text | None = None
+    kind: Kind
+    polygon: ZonePolygon
+
+
+class CameraTable(_Table):
+    """[[cameras]]"""
+
+    id: Id
+    name: Text | None = None
+    url: StreamUrl | None = None
+    gb_id: Annotated[str, digits(20)] | None = None
+    lon: Annotated[Number, between(-180, 180)] | None = None
+    lat: Annotated[Number, between(-90, 90, hint=" (are lon and lat swapped?)")] | None = None
+    coord_sys: Annotated[str, one_of(*COORDINATE_SYSTEMS)] = "CGCS2000"
+    address: Text | None = None
+    community: Annotated[str, digits(12)] | None = None
+    grid: Annotated[str, digits(15)] | None = None
+    every: Annotated[Time, between(0.01, 86400)] | None = None
+    zones: list[ZoneTable] = []
+
+
+class RuleTable(RuleKeys):
+    """[[rules]]"""
+
+    zone: Kind
+    labels: list[Annotated[str, one_of(*LABELS)]]
+
+
+class SiteFile(_Table):
+    """The whole file."""
+
+    site: SiteTable = SiteTable()
+    reporting: ReportingTable = ReportingTable()
+    privacy: PrivacyTable = PrivacyTable()
+    cameras: list[CameraTable] = []
+    rules: list[RuleTable] = []

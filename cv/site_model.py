@@ -1,0 +1,190 @@
+"""A site as the rest of the program sees it: cameras, zones, rules, reporting."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from cv.codes import CodeTable
+from cv.detect.source_url import SourceUrl
+from cv.errors import SiteError
+from cv.geometry import Point
+from cv.labels import ZoneKind
+from cv.places import Place, Places
+from cv.rules_table import Rule, RuleChange, effective_rule
+
+__all__ = [
+    "Camera",
+    "GivenPoint",
+    "Privacy",
+    "Reporting",
+    "Site",
+    "SiteRule",
+    "Spool",
+    "Webhook",
+    "Zone",
+]
+
+
+SIGNING_VARIABLE = "KERBWATCH_WEBHOOK_SECRET"
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """A named polygon in a camera's view.
+
+    Attributes:
+        polygon: (x, y) in 0..1 of the picture's width and height.
+        change: the zone's own rule keys.
+    """
+
+    id: str
+    name: str
+    kind: ZoneKind
+    polygon: tuple[Point, ...]
+    change: RuleChange | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GivenPoint:
+    """A point as it was written, before its conversion."""
+
+    lon: float
+    lat: float
+    coord_sys: str
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """
+    Attributes:
+        url: its stream; None for a camera of which there are only recordings.
+        gb_id: its 20 digits in GB/T 28181.
+        lon, lat: degrees in `coord_sys`, which is CGCS2000 or WGS84.
+        given: the original point, if it was GCJ-02.
+        community, grid: codes of 12 and 15 digits, written or looked up.
+        every_s: seconds between looks.
+        place: what the map says about the point, if there is a map.
+    """
+
+    id: str
+    name: str
+    url: SourceUrl | None = None
+    gb_id: str | None = None
+    lon: float | None = None
+    lat: float | None = None
+    coord_sys: str = "CGCS2000"
+    address: str | None = None
+    community: str | None = None
+    grid: str | None = None
+    every_s: float | None = None
+    zones: tuple[Zone, ...] = ()
+    given: GivenPoint | None = None
+    place: Place | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Spool:
+    """A folder that receives cases as files.
+
+    Attributes:
+        folder: relative to the data folder, unless absolute.
+    """
+
+    folder: Path = Path("spool")
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """An HTTP receiver.
+
+    Attributes:
+        url: may hold credentials; never print it.
+        secret_env: the environment variable with the signing secret.
+    """
+
+    url: str = field(repr=False)
+    secret_env: str = SIGNING_VARIABLE
+    timeout_s: float = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reporting:
+    """
+    Attributes:
+        data: folder of cases and evidence, absolute.
+        targets: `spool`, `webhook` or both.
+        update_every_s: an open incident is reported again this often; 0 never.
+        public_url: where receivers fetch evidence, without a slash at its end.
+    """
+
+    data: Path
+    targets: tuple[str, ...] = ("spool",)
+    spool: Spool = Spool()
+    webhook: Webhook | None = None
+    update_every_s: float = 1800.0
+    public_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Privacy:
+    """What is pixelated on evidence, and how long the originals stay."""
+
+    heads: bool = True
+    plates: bool = False
+    keep_originals_s: float = 30 * 86400.0
+
+
+@dataclass(frozen=True, slots=True)
+class SiteRule:
+    """One of [[rules]]: these labels in zones of this kind, at every camera."""
+
+    zone: ZoneKind
+    labels: tuple[str, ...]
+    change: RuleChange
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """
+    Attributes:
+        division: six digits of the administrative division.
+        tz: of schedules and displays; times are UTC everywhere else.
+        codes: the edition of the national code table that cases go by.
+        rules: changes to the built-in rules, in order.
+        places: the map of communities and grids.
+    """
+
+    name: str
+    division: str | None
+    tz: ZoneInfo
+    codes: CodeTable
+    cameras: tuple[Camera, ...]
+    reporting: Reporting
+    privacy: Privacy
+    rules: tuple[SiteRule, ...] = ()
+    places: Places | None = None
+
+    def camera(self, camera_id: str) -> Camera:
+        """The camera of this id.
+
+        Raises:
+            SiteError: there is none.
+        """
+        for camera in self.cameras:
+            if camera.id == camera_id:
+                return camera
+        known = ", ".join(camera.id for camera in self.cameras) or "none is in the site file"
+        raise SiteError(f"no camera {camera_id[:40]!r}; cameras: {known}")
+
+    def rule(self, zone: Zone, label: str) -> Rule | None:
+        """The rule for a label in a zone: built-in, then [[rules]] in order, then the zone's own.
+
+        Returns:
+            None where no matter follows from the label there, or where the rule is disabled.
+        """
+        changes = [r.change for r in self.rules if r.zone is zone.kind and label in r.labels]
+        if zone.change:
+            changes.append(zone.change)
+        return effective_rule(zone.kind, label, changes)

@@ -1,0 +1,227 @@
+"""The values that may be written in a site file, each with what is said when it is wrong.
+
+No message shows a URL, which may hold a password.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Annotated, TypeVar
+from urllib.parse import quote, urlsplit
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import AfterValidator, BeforeValidator, InstanceOf, Strict, ValidationInfo
+from shapely import Polygon
+from shapely.validation import explain_validity
+
+from cv.detect.source_url import SCHEMES, SourceUrl
+from cv.durations import parse_duration
+from cv.errors import SourceError, UserError
+from cv.labels import ZoneKind
+from cv.schedule import Schedule
+from cv.site_errors import not_allowed, shown
+
+_VARIABLE = re.compile(r"\$\{([^}]*)\}")
+_VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_LEAST_AREA = 1e-5
+_T = TypeVar("_T")
+
+
+def _text(value: str) -> str:
+    if not value.strip() or not value.isprintable() or len(value) > 256:
+        raise ValueError("must be 1 to 256 characters on one line")
+    return value.strip()
+
+
+def _identifier(value: str) -> str:
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,62}", value):
+        raise ValueError(
+            f"{shown(value)} is not allowed; write lower-case letters, digits, - and _ "
+            "(it becomes part of file names)"
+        )
+    return value
+
+
+def digits(count: int) -> AfterValidator:
+    def check(value: str) -> str:
+        if not re.fullmatch(rf"[0-9]{{{count}}}", value):
+            raise ValueError(f"{shown(value)} is not {count} digits")
+        return value
+
+    return AfterValidator(check)
+
+
+def one_of(*allowed: str) -> AfterValidator:
+    def check(value: str) -> str:
+        if value not in allowed:
+            raise ValueError(not_allowed(value, allowed))
+        return value
+
+    return AfterValidator(check)
+
+
+def between(low: float, high: float, *, hint: str = "") -> AfterValidator:
+    def check(value: float) -> float:
+        if not low <= value <= high:
+            raise ValueError(f"{value:g} is out of range; allowed are {low:g} to {high:g}{hint}")
+        return value
+
+    return AfterValidator(check)
+
+
+def _share(value: float) -> float:
+    if not 0 < value <= 1:
+        raise ValueError(f"{value:g} is out of range; write a share above 0 and up to 1")
+    return value
+
+
+def _duration(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise ValueError("must be a duration; write 90s, 5m, 2h, 30d or seconds")
+    return _mended(lambda: parse_duration(value))
+
+
+def _positive(value: float) -> float:
+    if value <= 0:
+        raise ValueError("must be longer than 0s")
+    return value
+
+
+def _hours(value: object) -> Schedule:
+    texts = value if isinstance(value, list) else [value]
+    if not texts:
+        raise ValueError("is empty; leave it out for always, or write enabled = false")
+    if not all(isinstance(text, str) for text in texts):
+        raise ValueError('must be a list of texts such as "Mon-Fri 08:00-20:00"')
+    return _mended(lambda: Schedule.parse(texts))
+
+
+def _mended(read: Callable[[], _T]) -> _T:
+    """A user's mistake as pydantic wants it told."""
+    try:
+        return read()
+    except UserError as error:
+        raise ValueError(str(error)) from None
+
+
+def _point(value: object) -> tuple[float, float]:
+    numbers = value if isinstance(value, list) else []
+    if len(numbers) != 2 or not all(type(number) in (int, float) for number in numbers):
+        raise ValueError("must be a point [x, y]")
+    x, y = numbers
+    if not (0 <= x <= 1 and 0 <= y <= 1):
+        hint = " (shares of width and height, not pixels)" if max(x, y) > 2 else ""
+        raise ValueError(
+            f"[{shown(x)}, {shown(y)}] is outside the picture; x and y are 0 to 1{hint}"
+        )
+    return float(x), float(y)
+
+
+def _polygon(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    if len(points) > 1 and points[0] == points[-1]:
+        points = points[:-1]
+    if len(points) < 3:
+        raise ValueError(f"has {len(points)} points; a polygon needs 3 or more")
+    polygon = Polygon(points)
+    if not polygon.is_valid:
+        raise ValueError(_flaw(polygon))
+    if polygon.area < _LEAST_AREA:
+        raise ValueError("has no area: its points lie on one line")
+    return points
+
+
+def _flaw(polygon: Polygon) -> str:
+    """`Self-intersection[0.5 0.25]` of GEOS as `crosses or touches itself at [0.5, 0.25]`."""
+    what, _, where = explain_validity(polygon).rstrip("]").partition("[")
+    point = ", ".join(f"{float(part):.3g}" for part in where.split())
+    what = "crosses or touches itself" if "ntersection" in what else f"is no polygon: {what}"
+    return f"{what} at [{point}]"
+
+
+def _zone_kind(value: object) -> ZoneKind:
+    if not isinstance(value, str) or value not in list(ZoneKind):
+        raise ValueError(not_allowed(value, list(ZoneKind)))
+    return ZoneKind(value)
+
+
+def _timezone(value: object) -> ZoneInfo:
+    known = available_timezones()
+    if not isinstance(value, str) or value not in known:
+        some = ("Asia/Shanghai", "Asia/Urumqi", "Europe/Berlin", "UTC")
+        raise ValueError(not_allowed(value, known, listed=some))
+    return ZoneInfo(value)
+
+
+def _expanded(value: str, variables: Mapping[str, str]) -> str:
+    """A URL with `${NAME}` replaced; in user and password with signs such as @ and / escaped."""
+    scheme, _, rest = value.partition("://")
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    host_at = len(scheme) + 3 + authority.rfind("@")
+
+    def replaced(match: re.Match[str]) -> str:
+        name = match[1]
+        if not _VARIABLE_NAME.fullmatch(name):
+            raise ValueError("${...} must hold the name of an environment variable")
+        if not variables.get(name):
+            raise ValueError(f"environment variable {name} is not set")
+        in_credentials = "@" in authority and match.end() <= host_at
+        return quote(variables[name], safe="") if in_credentials else variables[name]
+
+    return _VARIABLE.sub(replaced, value)
+
+
+def _url(value: object, info: ValidationInfo, schemes: tuple[str, ...]) -> str:
+    if not isinstance(value, str):
+        raise ValueError("must be text in quotes")
+    text = _expanded(value, (info.context or {}).get("variables", {}))
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or not text.isprintable() or " " in text:
+        raise ValueError(_no_url(schemes))
+    return text
+
+
+def _no_url(schemes: tuple[str, ...]) -> str:
+    return (
+        f"is no URL that can be opened; it begins with {', '.join(f'{s}://' for s in schemes)} "
+        "and a host, and a password has %40 for @ and %2F for /"
+    )
+
+
+def _stream_url(value: object, info: ValidationInfo) -> SourceUrl:
+    text = _url(value, info, SCHEMES)
+    try:
+        return SourceUrl(text)
+    except SourceError:
+        # Its message shows what it can of the URL; here nothing is shown.
+        raise ValueError(_no_url(SCHEMES)) from None
+
+
+def _web_url(value: object, info: ValidationInfo) -> str:
+    return _url(value, info, ("http", "https"))
+
+
+def _variable_name(value: str) -> str:
+    if not _VARIABLE_NAME.fullmatch(value) or value.startswith("whsec_"):
+        raise ValueError("must be the name of an environment variable, not the secret itself")
+    return value
+
+
+Text = Annotated[str, AfterValidator(_text)]
+Id = Annotated[str, AfterValidator(_identifier)]
+Number = Annotated[float, Strict()]
+Share = Annotated[Number, AfterValidator(_share)]
+Duration = Annotated[float, BeforeValidator(_duration)]
+Time = Annotated[Duration, AfterValidator(_positive)]
+Hours = Annotated[InstanceOf[Schedule], BeforeValidator(_hours)]
+ZonePoint = Annotated[tuple[float, float], BeforeValidator(_point)]
+WebUrl = Annotated[str, BeforeValidator(_web_url)]
+ZonePolygon = Annotated[list[ZonePoint], AfterValidator(_polygon)]
+Kind = Annotated[ZoneKind, BeforeValidator(_zone_kind)]
+TimeZone = Annotated[InstanceOf[ZoneInfo], BeforeValidator(_timezone)]
+StreamUrl = Annotated[InstanceOf[SourceUrl], BeforeValidator(_stream_url)]
+VariableName = Annotated[str, AfterValidator(_variable_name)]

@@ -1,0 +1,130 @@
+"""What a site file may say but seldom means, and what was looked up for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import combinations
+from typing import Any
+from urllib.parse import urlsplit
+
+from shapely import Polygon
+
+from cv.labels import ZoneKind
+from cv.places import Place, Places
+from cv.site_errors import Problem
+from cv.site_model import Camera, Reporting, Site
+from cv.toml_lines import KeyPath
+
+__all__ = ["warnings_of"]
+
+_LEAST_OVERLAP = 0.05
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+def warnings_of(
+    site: Site, data: Mapping[str, Any], variables: Mapping[str, str]
+) -> Iterator[Problem]:
+    """Things to look at again, in a site that is otherwise in order.
+
+    Args:
+        data: the file as written.
+        variables: of the environment.
+    """
+    if not site.cameras:
+        yield Problem((), "no cameras; add [[cameras]]")
+    for i, camera in enumerate(site.cameras):
+        path: KeyPath = ("cameras", i)
+        written = data["cameras"][i]
+        if _shows_password(written.get("url", "")):
+            yield Problem((*path, "url"), "holds a password; write ${NAME} and set it outside")
+        yield from _place(path, camera, written, site.places)
+        yield from _zones((*path, "zones"), camera)
+    yield from _reporting(site.reporting, variables)
+    kinds = {zone.kind for camera in site.cameras for zone in camera.zones}
+    for i, rule in enumerate(site.rules):
+        if rule.zone not in kinds:
+            yield Problem(("rules", i, "zone"), f"no camera has a {rule.zone} zone")
+
+
+def _shows_password(url: str) -> bool:
+    """Whether the URL as written, before ${NAME} is replaced, has a password in it."""
+    authority = url.partition("://")[2].partition("/")[0]
+    password = authority.rpartition("@")[0].partition(":")[2]
+    return bool(password) and "${" not in password
+
+
+def _place(
+    path: KeyPath, camera: Camera, written: Mapping[str, Any], places: Places | None
+) -> Iterator[Problem]:
+    if camera.lon is None or camera.lat is None:
+        if not (camera.address or camera.community or camera.grid):
+            yield Problem(path, "has no place; write lon and lat, or address and community")
+        return
+    if places is None:
+        return
+    place = camera.place
+    if place is None:
+        area, distance_m = places.nearest(camera.lon, camera.lat)
+        name = area.name or area.community or area.grid
+        away = f"{distance_m / 1000:.1f} km away"
+        yield Problem(path, f"lies outside the map; the nearest area is {name}, {away}")
+        return
+    if place.distance_m:
+        yield Problem(path, f"lies {place.distance_m:.0f} m outside the nearest area of the map")
+    yield from _looked_up(path, camera, written, place)
+
+
+def _looked_up(
+    path: KeyPath, camera: Camera, written: Mapping[str, Any], place: Place
+) -> Iterator[Problem]:
+    name = f" ({place.name})" if place.name else ""
+    found = [
+        f"{key} {getattr(camera, key)}"
+        for key in ("community", "grid")
+        if key not in written and getattr(camera, key)
+    ]
+    if found:
+        yield Problem(path, f"{' and '.join(found)} looked up on the map{name}")
+    for key in ("community", "grid"):
+        here = getattr(place, key)
+        if key in written and here and here != written[key]:
+            yield Problem((*path, key), f"the map has {here}{name} at this point")
+
+
+def _zones(path: KeyPath, camera: Camera) -> Iterator[Problem]:
+    if not any(zone.kind is not ZoneKind.IGNORE for zone in camera.zones):
+        yield Problem(path, f"camera {camera.id} has no zones, so it reports nothing")
+    shapes = [
+        (i, zone, Polygon(zone.polygon))
+        for i, zone in enumerate(camera.zones)
+        if zone.kind is not ZoneKind.IGNORE
+    ]
+    for (_, first, a), (i, second, b) in combinations(shapes, 2):
+        share = a.intersection(b).area / min(a.area, b.area)
+        if share > _LEAST_OVERLAP:
+            yield Problem(
+                (*path, i, "polygon"),
+                f"overlaps zone '{first.id}' by {share:.0%}; "
+                f"what stands in both is reported for one of '{first.id}' and '{second.id}'",
+            )
+
+
+def _reporting(reporting: Reporting, variables: Mapping[str, str]) -> Iterator[Problem]:
+    path: KeyPath = ("reporting",)
+    webhook = reporting.webhook
+    if not reporting.targets:
+        yield Problem((*path, "targets"), "is empty; cases stay in the data folder")
+    if webhook is None:
+        return
+    if "webhook" not in reporting.targets:
+        yield Problem((*path, "webhook"), "is not among the targets, so nothing is sent there")
+        return
+    if not variables.get(webhook.secret_env):
+        missing = f"environment variable {webhook.secret_env} is not set; nothing can be signed"
+        yield Problem((*path, "webhook", "secret_env"), missing)
+    url = urlsplit(webhook.url)
+    if url.scheme == "http" and url.hostname not in _LOOPBACK:
+        yield Problem((*path, "webhook", "url"), "http:// sends cases unencrypted; use https://")
+    if reporting.public_url is None:
+        missing = "is not set, so the webhook's receiver cannot fetch evidence"
+        yield Problem((*path, "public_url"), missing)
