@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Self, cast
+from typing import Self
 
 import av
 import cv2
@@ -72,7 +72,7 @@ class AnnotatedVideo:
             self._container.mux(packet)
 
     def _open(self, picture: Image) -> VideoStream:
-        stream = cast(VideoStream, self._container.add_stream("libx264", rate=25))
+        stream = self._container.add_stream("libx264", rate=25)
         stream.codec_context.time_base = Fraction(1, _TICKS)
         stream.width = picture.shape[1] // 2 * 2
         stream.height = picture.shape[0] // 2 * 2

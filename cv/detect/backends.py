@@ -75,8 +75,9 @@ class OpenVino:
         request = requests.get(image.shape)
         if request is None:
             request = requests[image.shape] = self._compile(image.shape).create_infer_request()
-        result: npt.NDArray[np.float32] = request.infer({"images": image})["detections"]
-        return result[0].copy()  # the request reuses its output buffer
+        # The request reuses its output buffer, hence the copy.
+        rows: npt.NDArray[np.float32] = request.infer({"images": image})["detections"][0].copy()
+        return rows
 
     def _compile(self, shape: tuple[int, ...]) -> Any:
         """One static model per input shape: faster than one with dynamic shapes."""

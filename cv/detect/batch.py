@@ -11,7 +11,16 @@ from time import monotonic
 from typing import Protocol
 
 from cv.detect.detector import Detection, Detector
-from cv.detect.frames import Frame, Source, SourceKind, SourceStats, open_recording, open_stream
+from cv.detect.frames import (
+    Frame,
+    Recording,
+    Source,
+    SourceKind,
+    SourceStats,
+    Stream,
+    open_recording,
+    open_stream,
+)
 from cv.detect.photo import Photo, read_photo
 from cv.detect.watch import CameraWatch, Filing, Look
 from cv.errors import KerbwatchError
@@ -79,7 +88,7 @@ class Batch:
     """Runs jobs; one that fails is reported and never stops the others.
 
     Args:
-        watch_of: makes the watch of a camera ("live" or "recording" says which line of time).
+        watch_of: makes the watch of a camera for a line of time ("live", "recording", "http").
         stop: set it to end early; what was looked at is recorded.
     """
 
@@ -144,22 +153,9 @@ class Batch:
             self._listener.photo(job, photo, detections)
 
     def _watch(self, job: Job) -> None:
-        options, camera = self._options, job.camera
-        live = job.source.kind is SourceKind.STREAM
-        watch = self._watch_of(camera, "live" if live else "recording") if camera else None
-        every_s = options.every_s
-        if live:
-            frames = open_stream(
-                job.source, every_s=every_s, keyframes=options.keyframes, stop=self._stop
-            )
-        else:
-            frames = open_recording(
-                job.source,
-                every_s=every_s,
-                keyframes=options.keyframes,
-                start=options.start,
-                tz=options.tz,
-            )
+        camera = job.camera
+        watch = self._watch_of(camera, _line_of_time(job.source)) if camera else None
+        frames = self._open(job.source)
         with frames:
             progress = Progress(job.source.name, frames.stats, frames.duration_s)
             with self._telling:
@@ -175,6 +171,24 @@ class Batch:
                 with self._telling:
                     self._listener.ended(job, progress)
 
+    def _open(self, source: Source) -> Recording | Stream:
+        options = self._options
+        if source.kind is SourceKind.STREAM:
+            return open_stream(
+                source,
+                every_s=options.every_s,
+                keyframes=options.keyframes,
+                stop=self._stop,
+                tz=options.tz,
+            )
+        return open_recording(
+            source,
+            every_s=options.every_s,
+            keyframes=options.keyframes,
+            start=options.start,
+            tz=options.tz,
+        )
+
     def _look(self, job: Job, watch: CameraWatch | None, frame: Frame, progress: Progress) -> None:
         if watch:
             look = watch.look(frame)
@@ -188,3 +202,10 @@ class Batch:
                 progress.incidents += filing.change.event == "new"
                 self._listener.changed(job, filing)
             self._listener.looked(job, progress, look)
+
+
+def _line_of_time(source: Source) -> str:
+    """Wall and media time of one camera must not mix; an http address may be either."""
+    if source.kind is SourceKind.RECORDING:
+        return "recording"
+    return "live" if source.name.startswith("rtsp") else "http"

@@ -17,7 +17,7 @@ from cv.cases.outbox import Outbox
 from cv.cases.recorder import CaseRecorder
 from cv.cases.store import CaseStore
 from cv.cases.targets import build_targets
-from cv.detect.batch import Batch, Job, Options
+from cv.detect.batch import Batch, Job, Listener, Options
 from cv.detect.detector import Detector
 from cv.detect.jobs import plan_jobs
 from cv.detect.report import Report
@@ -98,7 +98,7 @@ def detect(
     with ExitStack() as stack:
         stack.enter_context(_stopped_by_signals(stop))
         report = stack.enter_context(Report(place, as_json=json, quiet=quiet))
-        listener = report
+        listener: Listener = report
         if save_video:
             listener = stack.enter_context(AnnotatedCopies(save_video, place, jobs, report))
         store = stack.enter_context(CaseStore(place.reporting.data / "cases.sqlite"))

@@ -83,5 +83,4 @@ def _line(image: Image) -> int:
 
 
 def _short_side(image: Image) -> int:
-    height, width = image.shape[:2]
-    return min(height, width)
+    return int(min(image.shape[:2]))
