@@ -1,0 +1,67 @@
+"""The slot between a stream's reader and whoever looks: it holds one frame, the latest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from threading import Condition
+
+from av import VideoFrame
+
+from cv.detect.media_time import Cadence
+
+__all__ = ["Arrival", "LatestFrame"]
+
+_CHECK_S = 0.2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Arrival:
+    """A decoded frame, not yet converted.
+
+    Attributes:
+        time: wall time of arrival, aware UTC.
+        at_s: the same on a clock that is never set back, seconds.
+    """
+
+    picture: VideoFrame
+    index: int
+    time: datetime
+    at_s: float
+
+
+class LatestFrame:
+    """Never a queue: a frame that was not fetched in time gives way to the next one."""
+
+    def __init__(self, cadence: Cadence) -> None:
+        self._cadence = cadence
+        self._arrival: Arrival | None = None
+        self._closed = False
+        self._changed = Condition()
+
+    def offer(self, arrival: Arrival) -> None:
+        """Put a frame in if a look is due."""
+        with self._changed:
+            if self._cadence.is_due(arrival.at_s):
+                self._arrival = arrival
+                self._changed.notify()
+
+    def close(self) -> None:
+        """No more frames will come; one that is there can still be fetched."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def fetch(self, stopped: Callable[[], bool]) -> Arrival | None:
+        """Wait for a frame and take it out; None when closed and empty, or `stopped`."""
+        with self._changed:
+            while not stopped():
+                if self._arrival is not None:
+                    arrival, self._arrival = self._arrival, None
+                    self._cadence.take(arrival.at_s)
+                    return arrival
+                if self._closed:
+                    return None
+                self._changed.wait(_CHECK_S)
+        return None

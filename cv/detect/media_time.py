@@ -1,0 +1,99 @@
+"""Media time out of a file's time stamps, and when the next look is due."""
+
+from __future__ import annotations
+
+import math
+
+__all__ = ["Cadence", "MediaClock"]
+
+_SMALLEST_STEP_S = 0.001
+_BACKWARD_JITTER_S = 1.0
+_BEYOND_END_S = 10.0
+_LONGEST_GAP_S = 3600.0
+
+
+class MediaClock:
+    """Seconds since a recording's start, rising with every frame.
+
+    Follows the time stamps wherever they make sense, so a variable frame rate is right; where
+    they are missing, or jump back or far past the end (joined or damaged files), time goes on
+    by one frame.
+
+    Args:
+        step_s: seconds per frame by the file's own account.
+        duration_s: length by the file's own account, if it has one.
+        origin_s: time stamp of the start by the file's own account; the first frame given to
+            `read` may be later if those before it were damaged.
+    """
+
+    def __init__(
+        self, step_s: float, duration_s: float | None = None, origin_s: float | None = None
+    ) -> None:
+        self._step_s = step_s
+        self._duration_s = duration_s
+        self._origin_s = origin_s
+        self._offset_s: float | None = None
+        self._media_s: float | None = None
+
+    def read(self, stamp_s: float | None) -> float:
+        """Media time of the next frame, whose time stamp (seconds, any origin) is given."""
+        if self._media_s is None:
+            self._media_s = self._late_s(stamp_s)
+            self._offset_s = None if stamp_s is None else stamp_s - self._media_s
+            return self._media_s
+        expected = self._media_s + self._step_s
+        if stamp_s is None:
+            self._media_s = expected
+            return expected
+        if self._offset_s is None:
+            self._offset_s = stamp_s - expected
+        media_s = stamp_s - self._offset_s
+        if not self._is_plausible(media_s):
+            self._offset_s = stamp_s - expected
+            media_s = expected
+        self._media_s = max(media_s, self._media_s + _SMALLEST_STEP_S)
+        return self._media_s
+
+    def _late_s(self, stamp_s: float | None) -> float:
+        if stamp_s is None or self._origin_s is None:
+            return 0.0
+        late_s = stamp_s - self._origin_s
+        return late_s if 0 <= late_s <= (self._duration_s or 0.0) else 0.0
+
+    def _is_plausible(self, media_s: float) -> bool:
+        last = self._media_s or 0.0
+        if media_s < last - _BACKWARD_JITTER_S:
+            return False
+        if self._duration_s is None:
+            return media_s - last <= _LONGEST_GAP_S
+        return media_s <= max(last, self._duration_s) + _BEYOND_END_S
+
+
+class Cadence:
+    """When looks are due: on a fixed grid, so that their average distance is `every_s`.
+
+    Args:
+        every_s: seconds between looks; None makes every moment due.
+        early_s: how much too early a frame may come and still be taken, so that one frame a
+            second with network jitter does not miss every other turn.
+    """
+
+    def __init__(self, every_s: float | None, *, early_s: float = 0.0) -> None:
+        self._every_s = every_s
+        self._early_s = early_s
+        self._next_s: float | None = None
+
+    def is_due(self, time_s: float) -> bool:
+        if self._next_s is None or self._every_s is None:
+            return True
+        return time_s >= self._next_s - self._early_s
+
+    def take(self, time_s: float) -> None:
+        """A look was taken: the next one is due at the grid's next point at least half away."""
+        if self._every_s is None:
+            return
+        if self._next_s is None:
+            self._next_s = time_s
+        earliest = time_s + self._every_s / 2
+        steps = math.ceil((earliest - self._next_s) / self._every_s)
+        self._next_s += max(1, steps) * self._every_s

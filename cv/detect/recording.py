@@ -1,0 +1,159 @@
+"""Recordings: frames by media time, from the first to the end."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta, tzinfo
+from pathlib import Path, PurePosixPath
+from types import TracebackType
+from urllib.parse import unquote, urlsplit
+from zoneinfo import ZoneInfo
+
+from av.error import FFmpegError
+
+from cv.cpus import usable_cpus
+from cv.detect.decoding import Video, upright_bgr
+from cv.detect.media_time import Cadence, MediaClock
+from cv.detect.source_url import SourceUrl
+from cv.detect.sources import Frame, Source, SourceStats
+from cv.detect.start_time import find_start
+from cv.errors import SourceError
+
+__all__ = ["CHINA_TIME", "Recording", "check_every", "open_recording"]
+
+log = logging.getLogger(__name__)
+
+CHINA_TIME = ZoneInfo("Asia/Shanghai")
+_MOST_THREADS = 4  # each holds a frame; looking, not decoding, is the slower part then
+_ROUNDING_S = 0.002  # containers with millisecond time stamps round a frame's time up or down
+
+
+def check_every(every_s: float | None) -> None:
+    """Refuse a distance between looks that is not more than nothing (SourceError)."""
+    if every_s is not None and not 0 < every_s < float("inf"):
+        raise SourceError(f"{every_s:g} s between looks: must be more than 0")
+
+
+def open_recording(
+    source: Source,
+    *,
+    every_s: float | None,
+    keyframes: bool = False,
+    start: datetime | None = None,
+    tz: tzinfo = CHINA_TIME,
+) -> Recording:
+    """Open a recording and find out when it began.
+
+    Args:
+        every_s: seconds of media time between looks; None looks at every frame.
+        keyframes: decode only key frames, which costs a fraction; looks fall on those.
+        start: when it began, if known better than by the file.
+        tz: the zone of a `start` without offset and of times in file names.
+
+    Raises:
+        SourceError: it cannot be opened, holds no video, or `every_s` is not more than 0.
+    """
+    check_every(every_s)
+    threads = 1 if keyframes else min(usable_cpus(), _MOST_THREADS)
+    video = Video(source.uri, keyframes=keyframes, threads=threads)
+    return Recording(video, source, every_s=every_s, start=start, tz=tz)
+
+
+class Recording:
+    """An opened recording: iterate once over its looks, then close it (or use `with`).
+
+    Attributes:
+        stats: counts, kept up to date while iterating.
+        duration_s: length by the file's own account, if it has one.
+        start: when it began, aware UTC.
+        start_source: how that is known.
+    """
+
+    def __init__(
+        self,
+        video: Video,
+        source: Source,
+        *,
+        every_s: float | None,
+        start: datetime | None,
+        tz: tzinfo,
+        stats: SourceStats | None = None,
+    ) -> None:
+        self._video = video
+        self._cadence = Cadence(every_s, early_s=_ROUNDING_S)
+        self.name = source.name
+        self.duration_s = source.duration_s = video.duration_s
+        self.stats = source.stats = stats or SourceStats()
+        now = datetime.now(UTC)
+        self.start, self.start_source = find_start(
+            given=start,
+            metadata=video.metadata,
+            name=_file_name(source.uri),
+            ended=_last_written(source.uri, now),
+            duration_s=self.duration_s,
+            tz=tz,
+            now=now,
+        )
+
+    def __enter__(self) -> Recording:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let the file go; harmless when repeated."""
+        self._video.close()
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Looks in the order of time; the first sound frame always is one.
+
+        Damaged frames are skipped and counted, a file that was cut off ends where it does.
+
+        Raises:
+            SourceError: not one frame could be decoded.
+        """
+        clock = MediaClock(self._video.step_s, self.duration_s, self._video.origin_s)
+        try:
+            for index, picture in self._video.frames(self.stats):
+                media_s = clock.read(picture.time)
+                if not self._cadence.is_due(media_s):
+                    continue
+                try:
+                    image = upright_bgr(picture)
+                except (FFmpegError, ValueError):
+                    self.stats.corrupt += 1
+                    continue
+                self._cadence.take(media_s)
+                self.stats.looks += 1
+                yield Frame(image, self.start + timedelta(seconds=media_s), media_s, index)
+        except SourceError as error:
+            log.warning("%s", error)
+        self._check_out()
+
+    def _check_out(self) -> None:
+        if not self.stats.looks:
+            raise SourceError(
+                f"{self.name}: not one frame could be decoded ({self.stats.corrupt} damaged)"
+            )
+        if self.stats.corrupt:
+            log.warning("%s: %d damaged frames were skipped", self.name, self.stats.corrupt)
+
+
+def _file_name(uri: Path | SourceUrl) -> str:
+    if isinstance(uri, Path):
+        return uri.name
+    return PurePosixPath(unquote(urlsplit(uri.reveal()).path)).name
+
+
+def _last_written(uri: Path | SourceUrl, now: datetime) -> datetime:
+    """A file's time of modification; of one on a web server nothing is known."""
+    if isinstance(uri, Path):
+        return datetime.fromtimestamp(uri.stat().st_mtime, UTC)
+    return now

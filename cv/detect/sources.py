@@ -1,0 +1,180 @@
+"""What there is to look at: photos, recordings and streams, and the frames they give."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+
+from cv.detect.source_url import SourceUrl, redact
+from cv.errors import SourceError
+from cv.geometry import Image
+
+__all__ = [
+    "PHOTO_SUFFIXES",
+    "RECORDING_SUFFIXES",
+    "Frame",
+    "Source",
+    "SourceKind",
+    "SourceStats",
+    "find_sources",
+]
+
+PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+RECORDING_SUFFIXES = (
+    *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg"),
+    *(".ps", ".flv", ".wmv", ".asf", ".3gp", ".dav", ".264", ".h264", ".265", ".h265", ".hevc"),
+)
+
+
+class SourceKind(StrEnum):
+    PHOTO = "photo"
+    RECORDING = "recording"
+    STREAM = "stream"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One picture to look at.
+
+    Attributes:
+        image: uint8 [height, width, 3], BGR, upright.
+        time: aware UTC; media time of a recording, wall time of arrival of a stream.
+        media_s: seconds since the source's start, never falling.
+        index: number of the frame among all that were decoded, from 0.
+    """
+
+    image: Image
+    time: datetime
+    media_s: float
+    index: int
+
+
+@dataclass(slots=True)
+class SourceStats:
+    """Counts of one source; written by its reader, read by any thread.
+
+    Attributes:
+        decoded: frames that came out of the decoder, damaged ones included.
+        looks: frames given out.
+        corrupt: frames left out because they, or one they were built on, were damaged, and pieces
+            of video that could not be decoded at all.
+        reconnects: times a lost or refused stream was dialled again.
+        failures: times a stream could not be opened or was lost.
+    """
+
+    decoded: int = 0
+    looks: int = 0
+    corrupt: int = 0
+    reconnects: int = 0
+    failures: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class Source:
+    """A photo, recording or stream; `duration_s` is known once a recording has been opened."""
+
+    kind: SourceKind
+    uri: Path | SourceUrl
+    duration_s: float | None = None
+    stats: SourceStats = field(default_factory=SourceStats)
+
+    @property
+    def name(self) -> str:
+        """The path or address as given, without its secrets."""
+        return str(self.uri)
+
+    @property
+    def path(self) -> Path:
+        """The file.
+
+        Raises:
+            SourceError: it is not a file but an address.
+        """
+        if isinstance(self.uri, SourceUrl):
+            raise SourceError(f"{self.uri}: not a file")
+        return self.uri
+
+
+def find_sources(arguments: Sequence[str]) -> list[Source]:
+    """Photos and recordings of files, folders (with all below, sorted) and patterns, and URLs.
+
+    An address is a stream even if it ends in .mp4, as live ones do too: only opening it tells
+    (Stream.__iter__). What is named twice is taken once.
+
+    Raises:
+        SourceError: an argument is nothing that exists, has an unknown type, or a folder or
+            pattern holds neither photo nor recording.
+    """
+    found: dict[object, Source] = {}
+    for argument in arguments:
+        for source in _find(argument):
+            key = source.uri if isinstance(source.uri, SourceUrl) else source.uri.resolve()
+            found.setdefault(key, source)
+    return list(found.values())
+
+
+def _find(argument: str) -> list[Source]:
+    if "://" in argument:
+        return [Source(SourceKind.STREAM, SourceUrl(argument))]
+    path = Path(argument).expanduser()
+    if path.is_file():
+        return [_file(path)]
+    if path.is_dir():
+        sources = list(_usable(_below(path)))
+        if not sources:
+            raise SourceError(f"{path}: no photo or video in this folder; allowed are {_allowed()}")
+        return sources
+    names = glob.glob(str(path), recursive=True)  # noqa: PTH207  Path.glob takes no absolute pattern
+    matches = [Path(name) for name in sorted(names)]
+    sources = [source for match in matches for source in _match(match)]
+    if matches and not sources:
+        raise SourceError(
+            f"{redact(argument)}: no photo or video matches; allowed are {_allowed()}"
+        )
+    if not sources:
+        what = "nothing matches" if glob.has_magic(argument) else "no such file or folder"
+        raise SourceError(
+            f"{redact(argument)}: {what}; give photos, videos, folders, patterns, "
+            "or rtsp://, rtsps://, http:// or https:// addresses"
+        )
+    return sources
+
+
+def _match(path: Path) -> Iterable[Source]:
+    return _usable(_below(path)) if path.is_dir() else _usable([path])
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """Files in a folder and its folders, sorted; hidden ones are left out."""
+    for path in sorted(folder.rglob("*")):
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if not hidden and path.is_file():
+            yield path
+
+
+def _usable(paths: Iterable[Path]) -> Iterator[Source]:
+    for path in paths:
+        kind = _kind(path.suffix)
+        if kind:
+            yield Source(kind, path)
+
+
+def _file(path: Path) -> Source:
+    kind = _kind(path.suffix)
+    if kind is None:
+        raise SourceError(f"{path}: not a photo or video by its name; allowed are {_allowed()}")
+    return Source(kind, path)
+
+
+def _kind(suffix: str) -> SourceKind | None:
+    if suffix.lower() in PHOTO_SUFFIXES:
+        return SourceKind.PHOTO
+    return SourceKind.RECORDING if suffix.lower() in RECORDING_SUFFIXES else None
+
+
+def _allowed() -> str:
+    return " ".join((*PHOTO_SUFFIXES, *RECORDING_SUFFIXES))

@@ -1,0 +1,273 @@
+"""Live streams: the latest frame when a look is due, for as long as it takes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, tzinfo
+from random import Random
+from threading import Event, Thread
+from types import TracebackType
+
+from av.error import FFmpegError
+
+from cv.detect.backoff import Backoff
+from cv.detect.decoding import RefusedError, Video, upright_bgr
+from cv.detect.latest import Arrival, LatestFrame
+from cv.detect.line_state import LineLog, StreamState
+from cv.detect.media_time import Cadence
+from cv.detect.recording import CHINA_TIME, Recording, check_every
+from cv.detect.source_url import SourceUrl
+from cv.detect.sources import Frame, Source, SourceKind
+from cv.errors import SourceError
+
+__all__ = ["Stream", "StreamState", "open_stream"]
+
+_JITTER = 0.1  # of the distance between looks
+_HEALTHY_S = 10.0
+_LONGEST_LEAD_S = 10.0
+_DARK_S = 60.0
+_FAREWELL_S = 1.0
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def open_stream(
+    source: Source | SourceUrl,
+    *,
+    every_s: float | None,
+    keyframes: bool = False,
+    stop: Event | None = None,
+    clock: Callable[[], datetime] = utc_now,
+    timer: Callable[[], float] = time.monotonic,
+    pause: Callable[[float], object] | None = None,
+    rng: Random | None = None,
+    tz: tzinfo = CHINA_TIME,
+) -> Stream:
+    """Begin to read a stream, in a thread of its own; that it answers is not awaited.
+
+    Args:
+        every_s: seconds between looks; None looks at every frame that can be kept up with.
+        keyframes: decode only key frames.
+        stop: ends everything when set.
+        clock: wall time, aware UTC.
+        timer: seconds on a clock that is never set back.
+        pause: waits some seconds between attempts; the default ends early when stopped.
+        rng: spreads the attempts of many cameras.
+        tz: for a recording behind an address, see `Stream.__iter__`.
+
+    Raises:
+        SourceError: the source is not an address, or `every_s` is not more than 0.
+    """
+    if isinstance(source, SourceUrl):
+        source = Source(SourceKind.STREAM, source)
+    if not isinstance(source.uri, SourceUrl):
+        raise SourceError(f"{source.name}: no stream but a file")
+    check_every(every_s)
+    return Stream(
+        source,
+        source.uri,
+        every_s=every_s,
+        keyframes=keyframes,
+        stop=stop or Event(),
+        clock=clock,
+        timer=timer,
+        pause=pause,
+        backoff=Backoff(rng or Random()),  # noqa: S311  no secret depends on it
+        tz=tz,
+    )
+
+
+class Stream:
+    """A stream that is being read: iterate once over its looks, then close it (or use `with`).
+
+    Attributes:
+        stats: counts, kept up to date.
+        name: the address without its secrets.
+        duration_s: None, unless the address turned out to be a recording's.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        url: SourceUrl,
+        *,
+        every_s: float | None,
+        keyframes: bool,
+        stop: Event,
+        clock: Callable[[], datetime],
+        timer: Callable[[], float],
+        pause: Callable[[float], object] | None,
+        backoff: Backoff,
+        tz: tzinfo,
+    ) -> None:
+        self.name = source.name
+        self.stats = source.stats
+        self._source = source
+        self._url = url
+        self._every_s = every_s
+        self._keyframes = keyframes
+        self._stop = stop
+        self._closed = Event()
+        self._clock = clock
+        self._timer = timer
+        self._pause = pause or self._wait
+        self._backoff = backoff
+        self._tz = tz
+        self._slot = LatestFrame(Cadence(every_s, early_s=_JITTER * (every_s or 0.0)))
+        self._line = LineLog(self.name, timer)
+        self._recording: Recording | None = None
+        self._first_s: float | None = None
+        self._reader = Thread(target=self._read, name=f"read {self.name}", daemon=True)
+        self._reader.start()
+
+    @property
+    def state(self) -> StreamState:
+        return self._line.state
+
+    @property
+    def duration_s(self) -> float | None:
+        return self._source.duration_s
+
+    def __enter__(self) -> Stream:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop reading; harmless when repeated.
+
+        A reader that is stuck in a call to a dead camera is left to its time-out (10 to 30 s); it
+        gives nothing out any more and does not keep the process from ending.
+        """
+        self._closed.set()
+        self._reader.join(_FAREWELL_S)
+        if self._recording and not self._reader.is_alive():
+            self._recording.close()
+
+    def __iter__(self) -> Iterator[Frame]:
+        """The latest frame whenever a look is due, until stopped; never an old or made-up one.
+
+        Looks are `every_s` apart on average, at least 0.4 of it. An http(s) address that has a
+        known length is a recording: it gives looks by media time as `open_recording` does, and
+        ends.
+        """
+        while (arrival := self._slot.fetch(self._is_over)) is not None:
+            frame = self._look(arrival)
+            if frame:
+                self.stats.looks += 1
+                yield frame
+        if self._recording and not self._is_over():
+            for frame in self._recording:
+                yield frame
+                if self._is_over():
+                    break
+
+    def _look(self, arrival: Arrival) -> Frame | None:
+        try:
+            image = upright_bgr(arrival.picture)
+        except (FFmpegError, ValueError):
+            self.stats.corrupt += 1
+            return None
+        if self._first_s is None:
+            self._first_s = arrival.at_s
+        return Frame(image, arrival.time, arrival.at_s - self._first_s, arrival.index)
+
+    # All below runs in the reader's thread.
+
+    def _is_over(self) -> bool:
+        return self._closed.is_set() or self._stop.is_set()
+
+    def _wait(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0 and not self._closed.wait(min(left, 0.2)):
+            if self._stop.is_set():
+                return
+
+    def _read(self) -> None:
+        try:
+            while not self._is_over():
+                problem = self._play()
+                if problem is None or self._is_over():
+                    break
+                self.stats.failures += 1
+                self._line.lost(problem)
+                refused = isinstance(problem, RefusedError)
+                self._pause(self._backoff.longest_s() if refused else self._backoff.next_s())
+                self.stats.reconnects += not self._is_over()
+        finally:
+            self._line.stopped()
+            self._slot.close()
+
+    def _play(self) -> SourceError | None:
+        """Connect and read; gives why it ended, or None when there is nothing more to read."""
+        self._line.connecting()
+        try:
+            video = Video(self._url, keyframes=self._keyframes)
+        except SourceError as error:
+            return error
+        if self._url.scheme in ("http", "https") and video.duration_s is not None:
+            self._hand_over(video)
+            return None
+        with video:
+            try:
+                self._read_frames(video)
+            except SourceError as error:
+                return error
+        return SourceError(f"{self.name}: the camera ended the stream")
+
+    def _hand_over(self, video: Video) -> None:
+        self._line.playing()
+        self._recording = Recording(
+            video,
+            self._source,
+            every_s=self._every_s,
+            start=None,
+            tz=self._tz,
+            stats=self.stats,
+        )
+
+    def _read_frames(self, video: Video) -> None:
+        began = latest = self._timer()
+
+        def must_end() -> bool:
+            return self._is_over() or self._timer() - latest > _DARK_S
+
+        pacer = Pacer(self._timer, self._wait) if video.format == "hls" else None
+        for index, picture in video.frames(self.stats, must_end):
+            if pacer and picture.time is not None:
+                pacer.keep_pace(picture.time)
+            latest = self._timer()
+            if self.state is not StreamState.PLAYING:
+                self._line.playing()
+            if latest - began > _HEALTHY_S:
+                self._backoff.reset()
+            self._slot.offer(Arrival(picture, index, self._clock(), latest))
+        if self._timer() - latest > _DARK_S:
+            raise SourceError(f"{self.name}: no sound picture for {_DARK_S:.0f} s")
+
+
+class Pacer:
+    """Spreads HLS, which comes in pieces of seconds, over the time that they were filmed in."""
+
+    def __init__(self, timer: Callable[[], float], wait: Callable[[float], object]) -> None:
+        self._timer = timer
+        self._wait = wait
+        self._offset_s: float | None = None
+
+    def keep_pace(self, stamp_s: float) -> None:
+        """Wait until a frame with this time stamp (seconds, any origin) would be filmed."""
+        now = self._timer()
+        if self._offset_s is None or abs(stamp_s + self._offset_s - now) > _LONGEST_LEAD_S:
+            self._offset_s = now - stamp_s
+        lead_s = stamp_s + self._offset_s - now
+        if lead_s > 0:
+            self._wait(lead_s)
