@@ -9,6 +9,7 @@ from pathlib import Path
 import av
 import cv2
 import pytest
+
 from tests.e2e.conftest import Run, json_lines
 
 pytestmark = pytest.mark.media
