@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -66,13 +65,12 @@ def test_the_server_goes_away_and_comes_back(
     demo_site: Path, parking: Path, tmp_path: Path
 ) -> None:
     """The run goes on; a car that is still there afterwards is not a second incident."""
-    server = RtspServer(parking, loop=True)
-    with server:
+    with RtspServer(parking, loop=True) as server:
         run = detect(server.url, demo_site, "parking", tmp_path / "s", 45)
         time.sleep(15)
-    pause = threading.Event()
-    pause.wait(5)
-    with RtspServer(parking, loop=True, port=server.port):
+        server.stop()
+        time.sleep(5)
+        server.start()
         out, log = run.communicate()
     assert run.returncode == 0, log
     assert "reconnects" in log

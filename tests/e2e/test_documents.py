@@ -1,0 +1,135 @@
+"""Every command in the documents runs as written, in order, in one folder of a new user."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tests.rtsp import free_port
+
+ROOT = Path(__file__).resolve().parents[2]
+BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
+
+RUN_BY_MAKE = {"make test", "make lint", 'pip install -c constraints-cpu.txt -e ".[train]"'}
+"""What runs this very test, or what it needs: `make test` installs and starts it."""
+
+
+def commands(document: Path) -> list[str]:
+    """The shell commands of a Markdown file, without comments."""
+    lines = "\n".join(BLOCK.findall(document.read_text(encoding="utf-8"))).splitlines()
+    stripped = (line.split(" #")[0].strip() for line in lines)
+    return [line for line in stripped if line and not line.startswith("#")]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, media: Path) -> Path:
+    """A new user's folder: a recording, a photo, and the checkout's files."""
+    clip = next((media / "video").glob("china_street_parking_*.mp4"))
+    (tmp_path / "recording.mp4").symlink_to(clip)
+    (tmp_path / "rec").mkdir()
+    (tmp_path / "rec/gate_20260314_153000.mp4").symlink_to(clip)
+    for name in ("Makefile", "examples", "scripts", "weights", "pyproject.toml"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    return tmp_path
+
+
+def run(command: str, folder: Path) -> None:
+    """Run one command line; `serve` until it answers, endless watching until it is told to stop."""
+    environment = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "CAM_PASSWORD": "secret",
+        "COLUMNS": "160",
+    }
+    if command.startswith("make"):
+        check_make(command)
+    elif command.startswith("kerbwatch serve"):
+        check_serve(command, folder, environment)
+    elif command not in RUN_BY_MAKE:
+        result = subprocess.run(
+            command, shell=True, cwd=folder, env=environment,
+            capture_output=True, text=True, timeout=200, check=False,
+        )  # fmt: skip
+        assert result.returncode == 0, f"{command}\n{result.stdout}\n{result.stderr}"
+
+
+def check_make(command: str) -> None:
+    """`make demo` has a test of its own; here: the target exists and calls what it should."""
+    plan = subprocess.run(
+        [*shlex.split(command), "-n"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    assert "scripts/demo" in plan or "pytest" in plan
+
+
+def check_serve(command: str, folder: Path, environment: dict[str, str]) -> None:
+    port = free_port()
+    words = shlex.split(re.sub(r"--port \d+", f"--port {port}", command))
+    server = subprocess.Popen(words, cwd=folder, env=environment, stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(100):
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz") as answer:
+                    assert answer.status == 200
+                    return
+            except OSError:
+                time.sleep(0.2)
+        pytest.fail("the service did not become ready in 20 s")
+    finally:
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(timeout=20) == 0
+
+
+@pytest.mark.slow
+@pytest.mark.media
+def test_the_commands_of_the_readme(folder: Path) -> None:
+    found = commands(ROOT / "README.md")
+    assert "make demo" in found
+    assert "make test" in found
+    for command in found:
+        run(command, folder)
+
+
+@pytest.mark.slow
+@pytest.mark.media
+def test_make_demo_shows_the_main_job(folder: Path, media: Path) -> None:
+    environment = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "KERBWATCH_MEDIA": str(media),
+        "COLUMNS": "160",
+    }
+    result = subprocess.run(
+        ["scripts/demo"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    assert "blocked_lane" in result.stdout
+    assert list((ROOT / "out/demo/evidence").glob("*/scene.jpg"))
+    assert list((ROOT / "out/demo/spool").glob("*/new.json"))
+    assert (ROOT / "out/demo/annotated.mp4").stat().st_size > 100_000
+
+
+def test_without_a_clip_the_demo_explains(tmp_path: Path) -> None:
+    result = subprocess.run(
+        [ROOT / "scripts/demo"],
+        env={**os.environ, "KERBWATCH_MEDIA": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "make demo MEDIA=" in result.stdout
+
+
+def test_links_in_the_documents_lead_somewhere() -> None:
+    for document in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+        for target in re.findall(r"\]\(([^)#]+)[^)]*\)", document.read_text(encoding="utf-8")):
+            if "://" not in target:
+                assert (document.parent / target).exists(), f"{document.name}: {target}"
