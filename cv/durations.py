@@ -31,7 +31,7 @@ def parse_duration(value: str | float) -> float:
 
 
 def format_duration(seconds: float) -> str:
-    """The shortest exact form with one unit: 300 → 5m, 90 → 90s, 0.5 → 500ms.
+    """The shortest form with one unit, exact to a millisecond: 300 → 5m, 90 → 90s, 0.5 → 500ms.
 
     >>> parse_duration(format_duration(5400.0))
     5400.0
@@ -41,4 +41,4 @@ def format_duration(seconds: float) -> str:
     for unit in ("d", "h", "m"):
         if seconds and seconds % _SECONDS[unit] == 0:
             return f"{int(seconds / _SECONDS[unit])}{unit}"
-    return f"{seconds:g}s"
+    return f"{seconds:.3f}".rstrip("0").rstrip(".") + "s"

@@ -187,7 +187,10 @@ def _code(value: object, key: str, where: str) -> str | None:
 
 
 def _text(value: object) -> str | None:
-    return " ".join(value.split())[:100] or None if isinstance(value, str) else None
+    if not isinstance(value, str):
+        return None
+    printable = "".join(c if c.isprintable() else " " for c in value)
+    return " ".join(printable.split())[:100] or None
 
 
 def _surface(geometry: object, where: str) -> BaseGeometry:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from cv.toml_lines import KeyPath
 
-__all__ = ["Problem", "dotted", "not_allowed", "problems_of", "shown"]
+__all__ = ["Problem", "dotted", "not_allowed", "problems_of", "shown", "table_in"]
 
 _LONGEST = 40
 _KINDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
@@ -123,13 +123,13 @@ def _keys_at(model: type[BaseModel], path: KeyPath) -> list[str]:
     """The keys of the table at a path of the model."""
     for part in path:
         if isinstance(part, str) and part in model.model_fields:
-            model = _table_in(model.model_fields[part].annotation) or model
+            model = table_in(model.model_fields[part].annotation) or model
     return list(model.model_fields)
 
 
-def _table_in(annotation: object) -> type[BaseModel] | None:
+def table_in(annotation: object) -> type[BaseModel] | None:
     """The model in `Model`, `list[Model]` or `Model | None`."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    inner = (_table_in(argument) for argument in get_args(annotation))
+    inner = (table_in(argument) for argument in get_args(annotation))
     return next((model for model in inner if model), None)

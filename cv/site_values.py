@@ -89,10 +89,11 @@ def _positive(value: float) -> float:
 
 
 def _hours(value: object) -> Schedule:
-    texts = value if isinstance(value, list) else [value]
-    if not texts:
+    values = value if isinstance(value, list) else [value]
+    texts = [text for text in values if isinstance(text, str)]
+    if not values:
         raise ValueError("is empty; leave it out for always, or write enabled = false")
-    if not all(isinstance(text, str) for text in texts):
+    if len(texts) < len(values):
         raise ValueError('must be a list of texts such as "Mon-Fri 08:00-20:00"')
     return _mended(lambda: Schedule.parse(texts))
 
@@ -124,10 +125,10 @@ def _polygon(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
     if len(points) < 3:
         raise ValueError(f"has {len(points)} points; a polygon needs 3 or more")
     polygon = Polygon(points)
+    if polygon.convex_hull.area < _LEAST_AREA:
+        raise ValueError("has no area: its points lie on one line")
     if not polygon.is_valid:
         raise ValueError(_flaw(polygon))
-    if polygon.area < _LEAST_AREA:
-        raise ValueError("has no area: its points lie on one line")
     return points
 
 

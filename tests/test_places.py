@@ -71,6 +71,12 @@ def test_a_number_is_as_good_as_text(load) -> None:
     assert load(CITY).find(112.28, 30.33).community == "421002001002"
 
 
+def test_names_are_kept_on_one_printable_line(load) -> None:
+    odd = collection(feature(WEST, community="421002001001", name="a\n\ud800 b\x00", street=7))
+    place = load(odd).find(112.23, 30.33)
+    assert (place.name, place.street) == ("a b", None)
+
+
 def test_a_point_on_the_shared_edge_gets_one_of_the_two_always_the_same(load) -> None:
     assert load(CITY).find(112.25, 30.33).community == "421002001001"
 
