@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -12,26 +13,21 @@ import cv2
 import numpy as np
 from av import Packet, VideoFrame
 from av.buffer import Buffer
-from av.container import InputContainer
 from av.error import FFmpegError
 from av.sidedata.sidedata import Type as SideDataType
 from av.video.stream import VideoStream
 
-from cv.detect.damage import DamageFilter
+from cv.detect.damage import DamageFilter, Decoded
+from cv.detect.media_time import StampGuess
+from cv.detect.opening import open_container, problem_of
 from cv.detect.source_url import SourceUrl
 from cv.detect.sources import SourceStats
 from cv.errors import SourceError
 from cv.geometry import Image
 
-__all__ = ["RefusedError", "Video", "upright_bgr"]
+__all__ = ["Decoded", "Video", "upright_bgr"]
 
-OPEN_TIMEOUT_S = 10.0
-READ_TIMEOUT_S = {"rtsp": 10.0, "rtsps": 10.0, "http": 30.0, "https": 30.0}  # HLS comes in pieces
 _MOST_READ_FAILURES = 100
-
-
-class RefusedError(SourceError):
-    """The camera turned our password down; cameras lock out whoever asks again too often."""
 
 
 class Video:
@@ -49,7 +45,7 @@ class Video:
 
     def __init__(self, uri: Path | SourceUrl, *, keyframes: bool, threads: int = 1) -> None:
         self.uri = uri
-        self._container = _open(uri)
+        self._container = open_container(uri)
         stream = self._container.streams.best("video")
         if not isinstance(stream, VideoStream):
             self._container.close()
@@ -59,6 +55,7 @@ class Video:
             raise SourceError(f"{uri}: its video codec is not known here")
         self._stream = stream
         self._threads = threads
+        self._stamps = StampGuess()
         context = stream.codec_context
         context.thread_type = "FRAME"
         context.thread_count = threads
@@ -95,8 +92,7 @@ class Video:
     @property
     def origin_s(self) -> float | None:
         """Time stamp at which the track begins, in seconds."""
-        start, time_base = self._stream.start_time, self._stream.time_base
-        return None if start is None or time_base is None else float(start * time_base)
+        return self._seconds(self._stream.start_time)
 
     @property
     def step_s(self) -> float:
@@ -110,45 +106,59 @@ class Video:
         return {**self._stream.metadata, **self._container.metadata}
 
     def frames(
-        self, stats: SourceStats, stopped: Callable[[], bool] = lambda: False
-    ) -> Iterator[tuple[int, VideoFrame]]:
-        """Sound frames with their numbers, in display order; counts decoded and corrupt ones.
+        self,
+        stats: SourceStats,
+        stopped: Callable[[], bool] = lambda: False,
+        timer: Callable[[], float] = time.monotonic,
+    ) -> Iterator[Decoded]:
+        """Sound frames in display order; counts decoded and corrupt ones.
 
-        Ends with the video or when `stopped` says so.
+        Ends with the video or when `stopped` says so. To be iterated once.
 
         Raises:
-            SourceError: reading failed before the end (a lost stream, a cut file).
+            SourceError: after the last frame, if reading failed before the video's end.
         """
-        damage = DamageFilter(self._threads)
-        for packet in self._packets():
-            if stopped():
-                return
-            damage.sent(packet)
-            yield from self._decode(packet, damage, stats)
-        yield from self._decode(None, damage, stats)
+        damage = DamageFilter(self._threads, stats)
+        problem: SourceError | None = None
+        try:
+            for packet in self._packets():
+                if stopped():
+                    return
+                damage.sent(packet, self._seconds(packet.pts))
+                yield from self._decode(packet, damage, stats, timer)
+        except SourceError as error:
+            problem = error
+        yield from self._decode(None, damage, stats, timer)
         yield from damage.rest()
+        if problem:
+            raise problem
 
     def _decode(
-        self, packet: Packet[VideoStream] | None, damage: DamageFilter, stats: SourceStats
-    ) -> Iterator[tuple[int, VideoFrame]]:
+        self,
+        packet: Packet[VideoStream] | None,
+        damage: DamageFilter,
+        stats: SourceStats,
+        timer: Callable[[], float],
+    ) -> Iterator[Decoded]:
+        """Frames that a packet completes; without a packet, those left in the decoder."""
         try:
-            frames = self._stream.codec_context.decode(packet)
+            pictures = self._stream.codec_context.decode(packet)
         except EOFError:
             return
         except FFmpegError:
-            stats.corrupt += 1
             damage.failed()
             return
-        for frame in frames:
-            index = stats.decoded
+        decoded = []
+        for picture in pictures:
+            stamp_s = self._seconds(self._stamps.best(picture.pts, picture.dts))
+            decoded.append(Decoded(picture, stats.decoded, stamp_s, timer()))
             stats.decoded += 1
-            if frame.pts is None:
-                frame.pts = frame.dts
-            for sound in damage.sound(index, frame):
-                if sound is None:
-                    stats.corrupt += 1
-                else:
-                    yield sound
+        yield from damage.passed(decoded)
+
+    def _seconds(self, stamp: int | None) -> float | None:
+        if stamp is None or self._stream.time_base is None:
+            return None
+        return float(stamp * self._stream.time_base)
 
     def _packets(self) -> Iterator[Packet[VideoStream]]:
         """Packets of the track; unreadable pieces are skipped, an end too soon is raised."""
@@ -163,7 +173,7 @@ class Video:
             except FFmpegError as error:
                 failures += 1
                 if not isinstance(error, av.error.InvalidDataError):
-                    problem = _problem(self.uri, error)
+                    problem = problem_of(self.uri, error)
                 elif failures > _MOST_READ_FAILURES:
                     problem = SourceError(f"{self.uri}: the video is damaged from here on")
                 else:
@@ -192,61 +202,3 @@ def _turned(image: Image, matrix: np.ndarray[tuple[int], np.dtype[np.int32]]) ->
         return image[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1]
     turned: Image = cv2.transpose(image)  # type: ignore[assignment]  # stubs: any Mat
     return turned[:: -1 if b < 0 else 1, :: -1 if c < 0 else 1]
-
-
-def _open(uri: Path | SourceUrl) -> InputContainer:
-    try:
-        if isinstance(uri, Path):
-            return _open_file(uri)
-        return av.open(
-            uri.reveal(),
-            "r",
-            options=_options(uri.scheme),
-            timeout=(OPEN_TIMEOUT_S, READ_TIMEOUT_S[uri.scheme]),
-        )
-    except FFmpegError as error:
-        problem = _problem(uri, error)
-    except OSError as error:
-        problem = SourceError(f"{uri}: {error.strerror or 'cannot be opened'}")
-    # outside the handler, so that no traceback ever shows FFmpeg's message with the address
-    raise problem
-
-
-def _open_file(path: Path) -> InputContainer:
-    # "file:" because NVRs put colons into names; a playlist in disguise must not reach the network
-    return av.open(f"file:{path}", "r", options={"protocol_whitelist": "file"})
-
-
-def _options(scheme: str) -> dict[str, str]:
-    """FFmpeg's options for a network source; its times are in microseconds."""
-    wait = str(round(READ_TIMEOUT_S[scheme] * 1e6))
-    options = {"timeout": wait, "fpsprobesize": "0"}  # don't wait a second to guess the rate
-    if scheme in ("rtsp", "rtsps"):
-        options["rtsp_transport"] = "tcp"
-    return options
-
-
-_MEANINGS: dict[type[FFmpegError], str] = {
-    av.error.HTTPUnauthorizedError: "wrong or missing user or password (401)",
-    av.error.HTTPForbiddenError: "access is forbidden (403)",
-    av.error.HTTPNotFoundError: "not found there (404)",
-    av.error.ConnectionRefusedError: "nothing listens there (connection refused)",
-    av.error.InvalidDataError: "not a video that can be read",
-    av.error.ExitError: "no answer in time",
-    av.error.TimeoutError: "no answer in time",
-    av.error.FileNotFoundError: "no such file",
-    av.error.PermissionError: "may not be read (permission denied)",
-}
-_REFUSALS = (av.error.HTTPUnauthorizedError, av.error.HTTPForbiddenError)
-
-
-def _problem(uri: Path | SourceUrl, error: FFmpegError) -> SourceError:
-    """FFmpeg's error as one line; its own text holds the whole address."""
-    meaning = _MEANINGS.get(type(error))
-    if meaning is None and isinstance(uri, SourceUrl) and error.errno == 5:
-        meaning = "host not found, or the connection broke"
-    if meaning is None:
-        text = " ".join(str(error.strerror).split())
-        meaning = uri.redact(text) if isinstance(uri, SourceUrl) else text
-    refused = isinstance(error, _REFUSALS)
-    return (RefusedError if refused else SourceError)(f"{uri}: {meaning}")

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from threading import Condition
 
-from av import VideoFrame
-
+from cv.detect.damage import Decoded
 from cv.detect.media_time import Cadence
 
 __all__ = ["Arrival", "LatestFrame"]
@@ -25,8 +24,7 @@ class Arrival:
         at_s: the same on a clock that is never set back, seconds.
     """
 
-    picture: VideoFrame
-    index: int
+    decoded: Decoded
     time: datetime
     at_s: float
 

@@ -4,12 +4,40 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["Cadence", "MediaClock"]
+__all__ = ["Cadence", "MediaClock", "StampGuess"]
 
 _SMALLEST_STEP_S = 0.001
+_LATE_S = 1.0  # less is the decoder's own delay in files without proper stamps
 _BACKWARD_JITTER_S = 1.0
 _BEYOND_END_S = 10.0
 _LONGEST_GAP_S = 3600.0
+
+
+class StampGuess:
+    """Chooses between a frame's two time stamps, as FFmpeg's players do.
+
+    The presentation stamp (pts) is the right one, but AVI and broken files have none or such as
+    jump about; the decoder's (dts), in order of display by then, is off by a constant at most.
+    After libavcodec/decode.c, guess_correct_pts.
+    """
+
+    def __init__(self) -> None:
+        self._last_pts: int | None = None
+        self._last_dts: int | None = None
+        self._faulty_pts = 0
+        self._faulty_dts = 0
+
+    def best(self, pts: int | None, dts: int | None) -> int | None:
+        """The stamp to believe, of those of the next frame."""
+        if dts is not None:
+            self._faulty_dts += self._last_dts is not None and dts <= self._last_dts
+            self._last_dts = dts
+        if pts is not None:
+            self._faulty_pts += self._last_pts is not None and pts <= self._last_pts
+            self._last_pts = pts
+        if pts is not None and (dts is None or self._faulty_pts <= self._faulty_dts):
+            return pts
+        return dts
 
 
 class MediaClock:
@@ -58,7 +86,7 @@ class MediaClock:
         if stamp_s is None or self._origin_s is None:
             return 0.0
         late_s = stamp_s - self._origin_s
-        return late_s if 0 <= late_s <= (self._duration_s or 0.0) else 0.0
+        return late_s if _LATE_S <= late_s <= (self._duration_s or 0.0) else 0.0
 
     def _is_plausible(self, media_s: float) -> bool:
         last = self._media_s or 0.0

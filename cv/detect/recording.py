@@ -121,18 +121,19 @@ class Recording:
         """
         clock = MediaClock(self._video.step_s, self.duration_s, self._video.origin_s)
         try:
-            for index, picture in self._video.frames(self.stats):
-                media_s = clock.read(picture.time)
+            for decoded in self._video.frames(self.stats):
+                media_s = clock.read(decoded.stamp_s)
                 if not self._cadence.is_due(media_s):
                     continue
                 try:
-                    image = upright_bgr(picture)
+                    image = upright_bgr(decoded.picture)
                 except (FFmpegError, ValueError):
                     self.stats.corrupt += 1
                     continue
                 self._cadence.take(media_s)
                 self.stats.looks += 1
-                yield Frame(image, self.start + timedelta(seconds=media_s), media_s, index)
+                time = self.start + timedelta(seconds=media_s)
+                yield Frame(image, time, media_s, decoded.index)
         except SourceError as error:
             log.warning("%s", error)
         self._check_out()

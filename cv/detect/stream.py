@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from random import Random
 from threading import Event, Thread
 from types import TracebackType
@@ -12,10 +12,11 @@ from types import TracebackType
 from av.error import FFmpegError
 
 from cv.detect.backoff import Backoff
-from cv.detect.decoding import RefusedError, Video, upright_bgr
+from cv.detect.decoding import Video, upright_bgr
 from cv.detect.latest import Arrival, LatestFrame
 from cv.detect.line_state import LineLog, StreamState
 from cv.detect.media_time import Cadence
+from cv.detect.opening import RefusedError
 from cv.detect.recording import CHINA_TIME, Recording, check_every
 from cv.detect.source_url import SourceUrl
 from cv.detect.sources import Frame, Source, SourceKind
@@ -173,13 +174,14 @@ class Stream:
 
     def _look(self, arrival: Arrival) -> Frame | None:
         try:
-            image = upright_bgr(arrival.picture)
+            image = upright_bgr(arrival.decoded.picture)
         except (FFmpegError, ValueError):
             self.stats.corrupt += 1
             return None
         if self._first_s is None:
             self._first_s = arrival.at_s
-        return Frame(image, arrival.time, arrival.at_s - self._first_s, arrival.index)
+        media_s = arrival.at_s - self._first_s
+        return Frame(image, arrival.time, media_s, arrival.decoded.index)
 
     # All below runs in the reader's thread.
 
@@ -242,15 +244,18 @@ class Stream:
             return self._is_over() or self._timer() - latest > _DARK_S
 
         pacer = Pacer(self._timer, self._wait) if video.format == "hls" else None
-        for index, picture in video.frames(self.stats, must_end):
-            if pacer and picture.time is not None:
-                pacer.keep_pace(picture.time)
+        for decoded in video.frames(self.stats, must_end, self._timer):
+            age_s = self._timer() - decoded.at_s
+            if pacer and decoded.stamp_s is not None:
+                pacer.keep_pace(decoded.stamp_s)
+                age_s = 0.0
             latest = self._timer()
             if self.state is not StreamState.PLAYING:
                 self._line.playing()
             if latest - began > _HEALTHY_S:
                 self._backoff.reset()
-            self._slot.offer(Arrival(picture, index, self._clock(), latest))
+            time = self._clock() - timedelta(seconds=age_s)
+            self._slot.offer(Arrival(decoded, time, latest - age_s))
         if self._timer() - latest > _DARK_S:
             raise SourceError(f"{self.name}: no sound picture for {_DARK_S:.0f} s")
 

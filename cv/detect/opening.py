@@ -1,0 +1,84 @@
+"""How files and addresses are opened, and what FFmpeg's errors mean."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+from av.container import InputContainer
+from av.error import FFmpegError
+
+from cv.detect.source_url import SourceUrl
+from cv.errors import SourceError
+
+__all__ = ["RefusedError", "open_container", "problem_of"]
+
+_OPEN_TIMEOUT_S = 10.0
+_READ_TIMEOUT_S = {"rtsp": 10.0, "rtsps": 10.0, "http": 30.0, "https": 30.0}  # HLS comes in pieces
+
+
+class RefusedError(SourceError):
+    """The camera turned our password down; cameras lock out whoever asks again too often."""
+
+
+_MEANINGS: dict[type[FFmpegError], str] = {
+    av.error.HTTPUnauthorizedError: "wrong or missing user or password (401)",
+    av.error.HTTPForbiddenError: "access is forbidden (403)",
+    av.error.HTTPNotFoundError: "not found there (404)",
+    av.error.ConnectionRefusedError: "nothing listens there (connection refused)",
+    av.error.InvalidDataError: "not a video that can be read",
+    av.error.ExitError: "no answer in time",
+    av.error.TimeoutError: "no answer in time",
+    av.error.FileNotFoundError: "no such file",
+    av.error.PermissionError: "may not be read (permission denied)",
+}
+_REFUSALS = (av.error.HTTPUnauthorizedError, av.error.HTTPForbiddenError)
+
+
+def open_container(uri: Path | SourceUrl) -> InputContainer:
+    """Open a file, or an address with time-outs and RTSP over TCP.
+
+    Raises:
+        SourceError: it cannot be opened; RefusedError for a wrong password and the like.
+    """
+    try:
+        if isinstance(uri, Path):
+            return _open_file(uri)
+        return av.open(
+            uri.reveal(),
+            "r",
+            options=_options(uri.scheme),
+            timeout=(_OPEN_TIMEOUT_S, _READ_TIMEOUT_S[uri.scheme]),
+        )
+    except FFmpegError as error:
+        problem = problem_of(uri, error)
+    except OSError as error:
+        problem = SourceError(f"{uri}: {error.strerror or 'cannot be opened'}")
+    # outside the handler, so that no traceback ever shows FFmpeg's message with the address
+    raise problem
+
+
+def _open_file(path: Path) -> InputContainer:
+    # "file:" because NVRs put colons into names; a playlist in disguise must not reach the network
+    return av.open(f"file:{path}", "r", options={"protocol_whitelist": "file"})
+
+
+def _options(scheme: str) -> dict[str, str]:
+    """FFmpeg's options for a network source; its times are in microseconds."""
+    wait = str(round(_READ_TIMEOUT_S[scheme] * 1e6))
+    options = {"timeout": wait, "fpsprobesize": "0"}  # don't wait a second to guess the rate
+    if scheme in ("rtsp", "rtsps"):
+        options["rtsp_transport"] = "tcp"
+    return options
+
+
+def problem_of(uri: Path | SourceUrl, error: FFmpegError) -> SourceError:
+    """FFmpeg's error as one line; its own text holds the whole address."""
+    meaning = _MEANINGS.get(type(error))
+    if meaning is None and isinstance(uri, SourceUrl) and error.errno == 5:
+        meaning = "host not found, or the connection broke"
+    if meaning is None:
+        text = " ".join(str(error.strerror).split())
+        meaning = uri.redact(text) if isinstance(uri, SourceUrl) else text
+    refused = isinstance(error, _REFUSALS)
+    return (RefusedError if refused else SourceError)(f"{uri}: {meaning}")

@@ -1,0 +1,357 @@
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import resource
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cv.detect.frames import (
+    Frame,
+    Recording,
+    Source,
+    SourceKind,
+    SourceStats,
+    StartSource,
+    find_sources,
+    open_recording,
+)
+from cv.errors import SourceError
+from tests.detect.clips import (
+    cut,
+    damage,
+    make_clip,
+    make_sound,
+    number_of,
+    set_display_matrix,
+)
+
+START = datetime(2026, 3, 14, 7, 30, tzinfo=UTC)
+
+
+def open_clip(
+    path: Path, every_s: float | None = None, *, keyframes: bool = False, start: datetime = START
+) -> Recording:
+    source = Source(SourceKind.RECORDING, path)
+    return open_recording(source, every_s=every_s, keyframes=keyframes, start=start)
+
+
+def look(path: Path, every_s: float | None = None, *, keyframes: bool = False) -> list[Frame]:
+    with open_clip(path, every_s, keyframes=keyframes) as recording:
+        return list(recording)
+
+
+def look_and_count(path: Path, *, keyframes: bool = False) -> tuple[list[Frame], SourceStats]:
+    with open_clip(path, keyframes=keyframes) as recording:
+        return list(recording), recording.stats
+
+
+def numbers(frames: list[Frame]) -> list[int]:
+    return [number_of(frame.image) for frame in frames]
+
+
+def media_times(frames: list[Frame]) -> list[float]:
+    return [frame.media_s for frame in frames]
+
+
+@pytest.mark.parametrize("b_frames", [0, 3])
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.mkv", "clip.ts", "clip.flv", "clip.avi"])
+def test_every_frame_comes_in_display_order_at_its_time(tmp_path, name, b_frames):
+    frames = look(make_clip(tmp_path / name, frames=60, b_frames=b_frames))
+    assert numbers(frames) == list(range(60))
+    assert [frame.index for frame in frames] == list(range(60))
+    # AVI knows no time of display: B-frames shift it by as many frames
+    rough = 0.002 if b_frames == 0 or name != "clip.avi" else 0.13
+    assert media_times(frames) == pytest.approx([n / 25 for n in range(60)], abs=rough)
+
+
+def test_looks_are_the_right_frames_at_the_right_time(tmp_path):
+    frames = look(make_clip(tmp_path / "clip.mp4", b_frames=2), every_s=1.0)
+    assert numbers(frames) == [0, 25, 50, 75]
+    assert [frame.time for frame in frames] == [START + timedelta(seconds=n) for n in range(4)]
+    assert [frame.index for frame in frames] == [0, 25, 50, 75]
+
+
+def test_a_variable_frame_rate_is_sampled_by_time_not_by_number(tmp_path):
+    stamps = [0.0, 0.04, 0.08, 1.5, 1.54, 1.96, 2.02, 7.0, 7.5, 8.1]
+    clip = make_clip(tmp_path / "clip.mkv", stamps=stamps)
+    assert media_times(look(clip)) == pytest.approx(stamps, abs=0.002)
+    assert numbers(look(clip, every_s=1.0)) == [0, 3, 6, 7, 9]
+
+
+def test_a_first_time_stamp_that_is_not_zero_is_the_start(tmp_path):
+    clip = make_clip(tmp_path / "clip.mkv", stamps=[5000 + n / 10 for n in range(20)])
+    frames = look(clip, every_s=0.5)
+    assert numbers(frames) == [0, 5, 10, 15]
+    assert media_times(frames) == pytest.approx([0, 0.5, 1, 1.5])
+
+
+def test_joined_files_go_on_in_time(tmp_path):
+    first = make_clip(tmp_path / "a.ts", frames=50)
+    second = make_clip(tmp_path / "b.ts", frames=50, first=50)
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes(first.read_bytes() + second.read_bytes())
+    frames = look(joined)
+    times = media_times(frames)
+    seen = numbers(frames)
+    # the break in its packet numbers makes the joint look like a loss: two frames
+    assert seen == sorted(seen)
+    assert set(range(100)) - set(seen) <= {48, 49}
+    assert all(0 < later - earlier < 0.15 for earlier, later in pairwise(times))
+    assert times[-1] == pytest.approx(99 / 25, abs=0.1)
+
+
+def test_a_size_that_changes_on_the_way_is_followed(tmp_path):
+    first = make_clip(tmp_path / "a.h264", frames=25)
+    second = make_clip(tmp_path / "b.h264", frames=25, first=25, size=(480, 352))
+    joined = tmp_path / "joined.h264"
+    joined.write_bytes(first.read_bytes() + second.read_bytes())
+    frames = look(joined)
+    assert numbers(frames) == list(range(50))
+    assert {frame.image.shape for frame in frames[:25]} == {(240, 320, 3)}
+    assert {frame.image.shape for frame in frames[25:]} == {(352, 480, 3)}
+
+
+def test_key_frames_alone_are_decoded_when_asked(tmp_path):
+    clip = make_clip(tmp_path / "clip.mp4", gop=20, b_frames=2)
+    frames, stats = look_and_count(clip, keyframes=True)
+    assert numbers(frames) == [0, 20, 40, 60, 80]
+    assert media_times(frames) == pytest.approx([0, 0.8, 1.6, 2.4, 3.2])
+    assert (stats.decoded, stats.looks) == (5, 5)
+    assert numbers(look(clip, every_s=1.5, keyframes=True)) == [0, 40, 80]
+
+
+def test_motion_jpeg_is_all_key_frames(tmp_path):
+    clip = make_clip(tmp_path / "clip.avi", frames=10, codec="mjpeg")
+    assert numbers(look(clip, keyframes=True)) == list(range(10))
+
+
+def test_colours_come_as_blue_green_red(tmp_path):
+    red = np.zeros((240, 320, 3), np.uint8)
+    red[:, :, 2] = 255
+    (frame,) = look(make_clip(tmp_path / "clip.mp4", images=[red]))
+    blue, green, redness = frame.image.reshape(-1, 3).mean(axis=0)
+    assert redness > 240
+    assert max(blue, green) < 15
+    assert frame.image.flags.c_contiguous
+    assert frame.image.dtype == np.uint8
+
+
+@pytest.mark.parametrize(
+    ("matrix", "turn"),
+    [
+        ((0, 1, -1, 0), lambda image: np.rot90(image, -1)),
+        ((-1, 0, 0, -1), lambda image: np.rot90(image, 2)),
+        ((0, -1, 1, 0), lambda image: np.rot90(image, 1)),
+        ((-1, 0, 0, 1), np.fliplr),
+        ((1, 0, 0, -1), np.flipud),
+        ((0, 1, 1, 0), lambda image: image.transpose(1, 0, 2)),
+    ],
+    ids=["quarter right", "half", "quarter left", "mirror", "upside down", "transpose"],
+)
+def test_a_phone_s_video_stands_upright(tmp_path, matrix, turn):
+    corners = np.zeros((240, 320, 3), np.uint8)
+    corners[:120, :160] = (255, 0, 0)
+    corners[:120, 160:] = (0, 255, 0)
+    corners[120:, :160] = (0, 0, 255)
+    clip = make_clip(tmp_path / "clip.mp4", images=[corners] * 3)
+    frame = look(set_display_matrix(clip, *matrix))[-1]
+    expected = turn(corners)
+    assert frame.image.shape == expected.shape
+    assert np.abs(frame.image.astype(int) - expected).mean() < 6
+
+
+@pytest.mark.parametrize("b_frames", [0, 3])
+@pytest.mark.parametrize("place", [(0.02, 0.04), (0.5, 0.51), (0.6, 0.602), (0.3, 0.6)])
+def test_damaged_frames_and_those_built_on_them_are_left_out_and_counted(
+    tmp_path, caplog, place, b_frames
+):
+    clip = make_clip(tmp_path / "clip.mp4", b_frames=b_frames, options={"movflags": "faststart"})
+    whole = {number_of(frame.image): frame for frame in look(clip)}
+    with caplog.at_level(logging.WARNING):
+        frames, stats = look_and_count(damage(clip, *place))
+    assert stats.corrupt > 0
+    assert stats.looks == len(frames) < 100
+    seen = numbers(frames)
+    assert seen == sorted(seen)
+    assert {75, 99} <= set(seen), "the video goes on after the damage"
+    for number, frame in zip(seen, frames, strict=True):
+        assert frame.media_s == pytest.approx(whole[number].media_s)
+        assert np.array_equal(frame.image, whole[number].image), f"frame {number} is smeared"
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{clip}: {stats.corrupt} damaged frames were skipped"
+    ]
+
+
+def test_damage_in_a_transport_stream_is_left_out(tmp_path):
+    clip = make_clip(tmp_path / "clip.ts")
+    whole = {number_of(frame.image): frame.image for frame in look(clip)}
+    frames, stats = look_and_count(damage(clip, 0.55, 0.58))
+    assert stats.corrupt > 0
+    assert {0, 99} <= set(numbers(frames))
+    assert all(np.array_equal(frame.image, whole[number_of(frame.image)]) for frame in frames)
+
+
+def test_damaged_key_frames_are_left_out(tmp_path):
+    clip = make_clip(tmp_path / "clip.mp4", gop=10, options={"movflags": "faststart"})
+    whole = {number_of(frame.image): frame.image for frame in look(clip, keyframes=True)}
+    frames, stats = look_and_count(damage(clip, 0.4, 0.7), keyframes=True)
+    assert stats.corrupt > 0
+    assert {0, 90} <= set(numbers(frames)) < set(whole)
+    assert all(np.array_equal(frame.image, whole[number_of(frame.image)]) for frame in frames)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("clip.mkv", {}), ("clip.ts", {}), ("clip.mp4", {"movflags": "faststart"}), ("clip.avi", {})],
+)
+def test_a_file_that_was_cut_off_ends_where_it_does(tmp_path, name, options):
+    clip = make_clip(tmp_path / name, options=options)
+    seen = numbers(look(cut(clip, 0.6)))
+    assert seen == list(range(len(seen)))
+    assert 40 < len(seen) < 75
+
+
+def test_a_file_without_one_sound_frame_is_an_error_of_one_line(tmp_path):
+    clip = make_clip(tmp_path / "clip.mp4", frames=25, options={"movflags": "faststart"})
+    data = clip.read_bytes()
+    begin = data.find(b"mdat") + 4
+    clip.write_bytes(data[:begin] + bytes(len(data) - begin))
+    with (
+        open_clip(clip) as recording,
+        pytest.raises(SourceError, match="not one frame could be decoded") as caught,
+    ):
+        list(recording)
+    assert str(clip) in str(caught.value)
+
+
+def make_unusable(kind: str, folder: Path) -> Path:
+    path = folder / "clip.mp4"
+    if kind == "text":
+        path.write_text("not a video at all\n" * 100)
+    elif kind == "empty":
+        path.touch()
+    elif kind == "unfinished":
+        cut(make_clip(path), 0.7)
+    elif kind == "sound":
+        make_sound(path)
+    elif kind == "playlist":
+        path.write_text("#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXTINF:4,\nhttp://127.0.0.1:9/a.ts\n")
+    elif kind == "folder":
+        path.mkdir()
+    return path
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("text", "not a video that can be read"),
+        ("empty", "not a video that can be read"),
+        ("unfinished", "not a video that can be read"),
+        ("playlist", "not a video that can be read"),
+        ("sound", "no video in it"),
+        ("missing", "no such file"),
+        ("folder", "directory"),
+    ],
+)
+def test_what_is_no_video_is_named_in_one_line(tmp_path, kind, said):
+    path = make_unusable(kind, tmp_path)
+    with pytest.raises(SourceError, match=said) as caught:
+        open_clip(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert "\n" not in str(caught.value)
+    assert caught.value.__context__ is None
+
+
+def test_looks_must_be_some_time_apart(tmp_path):
+    clip = make_clip(tmp_path / "clip.mp4", frames=2)
+    for every_s in (0.0, -1.0, float("nan"), float("inf")):
+        with pytest.raises(SourceError, match="must be more than 0"):
+            open_clip(clip, every_s)
+
+
+@pytest.mark.parametrize("name", ["12:30:05.mp4", "100%d of 3?.mkv", "摄像头 一.mp4", "-dash.mp4"])
+def test_any_file_name_can_be_opened(tmp_path, monkeypatch, name):
+    make_clip(tmp_path / "clip.mp4", frames=5).rename(tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    assert numbers(look(Path(name))) == list(range(5))
+
+
+def test_a_source_knows_its_length_and_counts_after_opening(tmp_path):
+    (source,) = find_sources([str(make_clip(tmp_path / "clip.mp4"))])
+    with open_recording(source, every_s=1.0) as recording:
+        assert recording.duration_s == source.duration_s == pytest.approx(4.0)
+        assert sum(1 for _ in recording) == 4
+    assert recording.stats is source.stats
+    assert (source.stats.decoded, source.stats.looks, source.stats.corrupt) == (100, 4, 0)
+
+
+def test_the_start_comes_from_the_file_s_own_metadata(tmp_path):
+    clip = make_clip(
+        tmp_path / "20200101_000000.mp4",
+        frames=5,
+        metadata={"creation_time": "2026-03-14T07:30:00Z"},
+    )
+    (source,) = find_sources([str(clip)])
+    with open_recording(source, every_s=None) as recording:
+        assert (recording.start, recording.start_source) == (START, StartSource.METADATA)
+        assert next(iter(recording)).time == START
+
+
+def test_the_start_comes_from_the_name_or_the_time_of_writing(tmp_path):
+    named = make_clip(tmp_path / "cam1_20260314_153000.mkv", frames=5)
+    plain = make_clip(tmp_path / "clip.mkv", frames=50)
+    os.utime(plain, (START.timestamp(), START.timestamp()))
+    starts = []
+    for source in find_sources([str(named), str(plain)]):
+        with open_recording(source, every_s=None) as recording:
+            starts.append((recording.start, recording.start_source))
+    assert starts[0] == (START, StartSource.NAME)
+    assert starts[1][1] is StartSource.MODIFIED
+    assert START - starts[1][0] == pytest.approx(timedelta(seconds=2), abs=timedelta(seconds=0.1))
+
+
+def test_memory_stays_flat_over_many_recordings(tmp_path):
+    clip = make_clip(tmp_path / "clip.mp4", frames=50, size=(640, 480))
+    for _ in range(5):
+        look(clip, every_s=0.2)
+    gc.collect()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for _ in range(30):
+        with open_clip(clip, 0.2) as recording:
+            for _frame in recording:
+                pass
+    grown_mb = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    assert grown_mb < 30  # one leaked set of frames per recording would be 300
+
+
+def test_leaving_early_closes_the_file(tmp_path):
+    clip = make_clip(tmp_path / "clip.mp4")
+    with open_clip(clip) as recording:
+        assert number_of(next(iter(recording)).image) == 0
+    held = {str(link.readlink()) for link in Path("/proc/self/fd").iterdir() if link.is_symlink()}
+    assert str(clip) not in held
+
+
+@pytest.mark.media
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        ("shopping_street_towncentre_yas-sim.mp4", (1080, 1920, 3)),
+        ("china_street_parking_ltb2k.mp4", (996, 576, 3)),
+        ("highway_cctv_low_res_yashbansal24.avi", (240, 320, 3)),
+    ],
+)
+def test_real_clips_are_sampled_once_a_second(media, name, shape):
+    (source,) = find_sources([str(media / "video" / name)])
+    with open_recording(source, every_s=1.0) as recording:
+        times = [frame.media_s for frame in recording if frame.image.shape == shape]
+        assert recording.duration_s is not None
+        assert len(times) == int(recording.duration_s - 0.01) + 1
+    assert times == pytest.approx(range(len(times)), abs=0.05)
+    assert recording.stats.corrupt == 0
