@@ -6,7 +6,6 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -24,11 +23,10 @@ from cv.detect.report import Report
 from cv.detect.save_video import AnnotatedCopies
 from cv.detect.watch import CameraWatch
 from cv.durations import parse_duration
-from cv.site import Camera, Site, default_site, load_site
+from cv.site import Camera, Site
+from cv.site_choice import open_site
 
-__all__ = ["detect", "open_site"]
-
-DEFAULT_SITE = Path("site.toml")
+__all__ = ["detect"]
 
 
 def detect(
@@ -114,16 +112,6 @@ def detect(
     report.close()
     if report.failures:
         raise typer.Exit(1)
-
-
-def open_site(path: Path | None, data: Path | None) -> Site:
-    """The site file given, else ./site.toml, else a site without cameras."""
-    if path is None and DEFAULT_SITE.exists():
-        path = DEFAULT_SITE
-    site = load_site(path) if path else default_site()
-    if data is None:
-        return site
-    return replace(site, reporting=replace(site.reporting, data=data.absolute()))
 
 
 def _every(text: str | None, jobs: list[Job]) -> float | None:

@@ -165,7 +165,9 @@ class EvidenceFolder:
             if shot.counts is not None:
                 picture = self._picture(incident, shot, role)
                 file = f"evidence/{incident.id}/{role}{suffix}.jpg"
-                _save(self._data / file, _jpeg(picture))
+                # One that is there belongs to a case that may have left already: it stays.
+                if not (self._data / file).exists():
+                    _save(self._data / file, _jpeg(picture))
             content = (self._data / file).read_bytes()
         except OSError as error:
             logger.error("%s: %s not written: %s", incident.id, role, error.strerror)

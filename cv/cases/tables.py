@@ -1,0 +1,103 @@
+"""The store's tables, for SQLite and PostgreSQL alike."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sqlalchemy import DateTime, Dialect, ForeignKey, Index, Text, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+__all__ = ["CaseRow", "DeliveryRow", "StateRow", "Tables", "TargetRow", "UtcDateTime"]
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware UTC in Python, plain UTC in the database: SQLite has no time zones."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return value.astimezone(UTC).replace(tzinfo=None) if value else None
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return value.replace(tzinfo=UTC) if value else None
+
+
+class Tables(DeclarativeBase):
+    type_annotation_map = {datetime: UtcDateTime, str: Text}  # noqa: RUF012 - SQLAlchemy's way
+
+
+class CaseRow(Tables):
+    """A case as last filed; `number` is the receiver's, `document` the whole case as JSON."""
+
+    __tablename__ = "cases"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    number: Mapped[str | None]
+    state: Mapped[str]
+    matter: Mapped[str]
+    camera: Mapped[str]
+    zone: Mapped[str]
+    x1: Mapped[float]
+    y1: Mapped[float]
+    x2: Mapped[float]
+    y2: Mapped[float]
+    first_seen: Mapped[datetime]
+    last_seen: Mapped[datetime]
+    filed_at: Mapped[datetime]
+    document: Mapped[str]
+
+    __table_args__ = (Index("ix_cases_place", "camera", "zone", "matter", "last_seen"),)
+
+
+class DeliveryRow(Tables):
+    """One message to one target.
+
+    `key` identifies the message for ever. States: pending → delivered | dead | superseded. A lease
+    is held by one deliverer at a time; its token fences off one that was presumed dead.
+    """
+
+    __tablename__ = "outbox"
+
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    key: Mapped[str]
+    target: Mapped[str]
+    case_id: Mapped[str] = mapped_column(ForeignKey("cases.id"))
+    event: Mapped[str]
+    body: Mapped[str]
+    state: Mapped[str]
+    attempts: Mapped[int]
+    filed_at: Mapped[datetime]
+    next_at: Mapped[datetime]
+    lease_until: Mapped[datetime | None]
+    lease_token: Mapped[str | None]
+    last_error: Mapped[str | None]
+    delivered_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        UniqueConstraint("key", "target"),
+        Index("ix_outbox_due", "state", "next_at"),
+        Index("ix_outbox_case", "case_id", "target", "seq"),
+    )
+
+
+class StateRow(Tables):
+    """What a camera's watch knows, per line of time (live, recording)."""
+
+    __tablename__ = "watch_state"
+
+    camera: Mapped[str] = mapped_column(primary_key=True)
+    stream: Mapped[str] = mapped_column(primary_key=True)
+    state: Mapped[str]
+    saved_at: Mapped[datetime]
+
+
+class TargetRow(Tables):
+    """A target that said it wants nothing any more (HTTP 410), until a retry is asked for."""
+
+    __tablename__ = "targets_off"
+
+    target: Mapped[str] = mapped_column(primary_key=True)
+    reason: Mapped[str]
+    since: Mapped[datetime]

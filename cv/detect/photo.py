@@ -1,0 +1,182 @@
+"""One photo from bytes: checked before it is decoded, upright, BGR."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import struct
+import warnings
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import ExifTags, UnidentifiedImageError
+from PIL import Image as Pillow
+
+from cv.errors import ImageError
+from cv.geometry import Image
+
+__all__ = ["MAX_BYTES", "MAX_PIXELS", "Photo", "decode_photo", "read_photo"]
+
+MAX_PIXELS = 100_000_000
+MAX_BYTES = 20 * 1024 * 1024
+_TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
+_TURNS: dict[int, tuple[int | None, int | None]] = {
+    # EXIF orientation → (rotation, then flip: 1 left-right), EXIF 2.32 §4.6.4
+    2: (None, 1),
+    3: (cv2.ROTATE_180, None),
+    4: (cv2.ROTATE_180, 1),
+    5: (cv2.ROTATE_90_CLOCKWISE, 1),
+    6: (cv2.ROTATE_90_CLOCKWISE, None),
+    7: (cv2.ROTATE_90_COUNTERCLOCKWISE, 1),
+    8: (cv2.ROTATE_90_COUNTERCLOCKWISE, None),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """A decoded photo.
+
+    Attributes:
+        image: uint8 [height, width, 3] BGR, EXIF orientation applied.
+        taken_at: from EXIF; aware if EXIF has an offset, else naive local time.
+        lon, lat: degrees WGS84 from EXIF.
+        sha256: of the bytes as given, hexadecimal.
+    """
+
+    image: Image
+    taken_at: datetime | None
+    lon: float | None
+    lat: float | None
+    mime: str
+    sha256: str
+
+
+def read_photo(path: Path) -> Photo:
+    """A photo from a file.
+
+    Raises:
+        ImageError: as `decode_photo`; the message names the file.
+    """
+    try:
+        return decode_photo(path.read_bytes())
+    except OSError as error:
+        raise ImageError(
+            f"{path}: {error.strerror}", status=422, message_zh="文件无法读取"
+        ) from error
+    except ImageError as error:
+        raise ImageError(
+            f"{path}: {error}", status=error.status, message_zh=error.message_zh
+        ) from error
+
+
+def decode_photo(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Photo:
+    """Check the header, then decode.
+
+    Raises:
+        ImageError: 413 too many bytes or pixels, 415 not JPEG, PNG or WebP, 422 broken.
+    """
+    if len(data) > MAX_BYTES:
+        raise _too_large(
+            f"{len(data)} bytes; at most {MAX_BYTES}", f"文件过大，最多 {MAX_BYTES} 字节"
+        )
+    mime, orientation, taken_at, point = _read_header(data, max_pixels)
+    # Upright by our own hand, once: cv2 applies EXIF to some formats and not to others.
+    image = cv2.imdecode(
+        np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_BGR | cv2.IMREAD_IGNORE_ORIENTATION
+    )
+    if image is None or _is_truncated(data, mime):
+        raise ImageError("the picture is damaged", status=422, message_zh="图片已损坏，无法解码")
+    upright = np.ascontiguousarray(_turned(np.asarray(image, np.uint8), orientation))
+    lon, lat = point or (None, None)
+    return Photo(upright, taken_at, lon, lat, mime, hashlib.sha256(data).hexdigest())
+
+
+def _too_large(english: str, chinese: str) -> ImageError:
+    return ImageError(f"the picture is too large: {english}", status=413, message_zh=chinese)
+
+
+Header = tuple[str, int, datetime | None, tuple[float, float] | None]
+
+
+def _read_header(data: bytes, max_pixels: int) -> Header:
+    """(mime, EXIF orientation, taken at, (lon, lat)) without decoding a pixel."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's own warnings on size and odd EXIF
+            with Pillow.open(io.BytesIO(data), formats=tuple(_TYPES)) as header:
+                width, height = header.size
+                mime = _TYPES[str(header.format)]
+                if width * height > max_pixels:
+                    raise _too_large(
+                        f"{width}x{height} pixels; at most {max_pixels}",
+                        f"图片尺寸过大（{width}x{height}），最多 {max_pixels} 像素",
+                    )
+                exif = header.getexif()
+                return mime, _orientation(exif), _taken_at(exif), _point(exif)
+    except (UnidentifiedImageError, Pillow.DecompressionBombError) as error:
+        if isinstance(error, Pillow.DecompressionBombError):
+            raise _too_large(f"more than {max_pixels} pixels", "图片尺寸过大") from error
+        raise ImageError(
+            "not a JPEG, PNG or WebP picture",
+            status=415,
+            message_zh="仅支持 JPEG、PNG 或 WebP 图片",
+        ) from error
+    except (OSError, ValueError, SyntaxError, struct.error) as error:
+        raise ImageError(
+            "the picture's header is damaged", status=422, message_zh="图片头部已损坏"
+        ) from error
+
+
+def _is_truncated(data: bytes, mime: str) -> bool:
+    """cv2 fills what is missing of a JPEG with grey and says nothing."""
+    return mime == "image/jpeg" and b"\xff\xd9" not in data[-4096:]
+
+
+def _turned(image: Image, orientation: int) -> Image:
+    rotation, flip = _TURNS.get(orientation, (None, None))
+    if rotation is not None:
+        image = np.asarray(cv2.rotate(image, rotation), np.uint8)
+    if flip is not None:
+        image = np.asarray(cv2.flip(image, flip), np.uint8)
+    return image
+
+
+def _orientation(exif: Pillow.Exif) -> int:
+    value = exif.get(ExifTags.Base.Orientation, 1)
+    return value if isinstance(value, int) else 1
+
+
+def _taken_at(exif: Pillow.Exif) -> datetime | None:
+    details = exif.get_ifd(ExifTags.IFD.Exif)
+    try:
+        taken = datetime.strptime(  # noqa: DTZ007 - EXIF time is local unless it has an offset
+            str(details[ExifTags.Base.DateTimeOriginal]), "%Y:%m:%d %H:%M:%S"
+        )
+    except (KeyError, ValueError):
+        return None
+    offset = str(details.get(ExifTags.Base.OffsetTimeOriginal, ""))
+    try:
+        hours, minutes = int(offset[:3]), int(offset[0] + offset[4:6])
+        return taken.replace(tzinfo=timezone(timedelta(hours=hours, minutes=minutes)))
+    except (ValueError, IndexError):
+        return taken
+
+
+def _point(exif: Pillow.Exif) -> tuple[float, float] | None:
+    """(lon, lat) in degrees, WGS84."""
+    gps = exif.get_ifd(ExifTags.IFD.GPSInfo)
+    try:
+        lat = _degrees(gps[ExifTags.GPS.GPSLatitude], str(gps[ExifTags.GPS.GPSLatitudeRef]))
+        lon = _degrees(gps[ExifTags.GPS.GPSLongitude], str(gps[ExifTags.GPS.GPSLongitudeRef]))
+    except (KeyError, ValueError, TypeError, ZeroDivisionError):
+        return None
+    return (lon, lat) if -180 <= lon <= 180 and -90 <= lat <= 90 else None
+
+
+def _degrees(parts: tuple[float, float, float], side: str) -> float:
+    degrees, minutes, seconds = (float(part) for part in parts)
+    value = degrees + minutes / 60 + seconds / 3600
+    return -value if side in ("S", "W") else value

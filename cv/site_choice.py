@@ -1,0 +1,26 @@
+"""Which site file a command means."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from cv.site import Site, default_site, load_site
+
+__all__ = ["open_site"]
+
+DEFAULT_SITE = Path("site.toml")
+
+
+def open_site(path: Path | None, data: Path | None) -> Site:
+    """The site file given, else ./site.toml, else a site without cameras.
+
+    Args:
+        data: another folder for cases and evidence than the site's.
+    """
+    if path is None and DEFAULT_SITE.exists():
+        path = DEFAULT_SITE
+    site = load_site(path) if path else default_site()
+    if data is None:
+        return site
+    return replace(site, reporting=replace(site.reporting, data=data.absolute()))

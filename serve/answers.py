@@ -1,0 +1,122 @@
+"""The documents that the service answers with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from cv.detect.detector import Detection, Detector
+from cv.detect.photo import Photo
+from cv.labels import LABEL_NAMES_ZH
+from cv.suggest import Suggestion
+
+__all__ = [
+    "DetectAnswer",
+    "ExifAnswer",
+    "LocationAnswer",
+    "Missing",
+    "PhotoAnswer",
+    "detect_answer",
+]
+
+
+class ImageAnswer(BaseModel):
+    """The picture as analysed, upright."""
+
+    width: int = Field(examples=[4032])
+    height: int = Field(examples=[3024])
+    mime: str = Field(examples=["image/jpeg"])
+    sha256: str = Field(
+        examples=["9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"]
+    )
+
+
+class ModelAnswer(BaseModel):
+    name: str = Field(examples=["kerbwatch-n"])
+    version: str = Field(examples=["0.1.0"])
+    sha256: str
+
+
+class DetectionAnswer(BaseModel):
+    """One object; `bbox` is x1, y1, x2, y2 in pixels of the upright picture."""
+
+    label: str = Field(examples=["street_stall"])
+    name_zh: str = Field(examples=["摊位"])
+    score: float = Field(examples=[0.87])
+    bbox: tuple[float, float, float, float] = Field(examples=[(812.0, 640.5, 1530.2, 1377.0)])
+    bbox_format: Literal["xyxy_px"] = "xyxy_px"
+
+
+class DetectAnswer(BaseModel):
+    image: ImageAnswer
+    model: ModelAnswer
+    detections: list[DetectionAnswer]
+    elapsed_ms: float = Field(examples=[64.2])
+
+
+class Missing(BaseModel):
+    """Something that a case needs and the photo came without."""
+
+    field: Literal["location", "captured_at", "address"]
+    message_en: str = Field(examples=["Where was it? Send lon, lat and coord_sys."])
+    message_zh: str = Field(examples=["缺少位置：请提供 lon、lat 和 coord_sys。"])
+
+
+class LocationAnswer(BaseModel):
+    """A point in CGCS2000 (≈ WGS84); `given` is as it came, if it was converted."""
+
+    lon: float = Field(examples=[112.2551])
+    lat: float = Field(examples=[30.3126])
+    coord_sys: Literal["CGCS2000", "WGS84"]
+    origin: Literal["form", "exif"]
+    given: dict[str, float | str] | None = None
+
+
+class ExifAnswer(BaseModel):
+    """What the file itself says; evidence, not truth: apps strip and people edit it."""
+
+    taken_at: datetime | None
+    lon: float | None
+    lat: float | None
+
+
+class PhotoAnswer(DetectAnswer):
+    suggestions: list[Suggestion]
+    location: LocationAnswer | None
+    captured_at: datetime | None
+    category: str | None
+    exif: ExifAnswer
+    missing: list[Missing]
+    filed: Literal[False] = False
+    note_en: str = "These are suggestions. Nothing was filed; a person decides."
+    note_zh: str = "以上仅为建议，未立案，由工作人员核定。"
+
+
+def detect_answer(
+    photo: Photo, detections: Sequence[Detection], detector: Detector, elapsed_s: float
+) -> DetectAnswer:
+    info = detector.info
+    return DetectAnswer(
+        image=ImageAnswer(
+            width=photo.image.shape[1],
+            height=photo.image.shape[0],
+            mime=photo.mime,
+            sha256=photo.sha256,
+        ),
+        model=ModelAnswer(name=info.name, version=info.version, sha256=info.sha256),
+        detections=[_detection(detection) for detection in detections],
+        elapsed_ms=round(elapsed_s * 1000, 1),
+    )
+
+
+def _detection(detection: Detection) -> DetectionAnswer:
+    x1, y1, x2, y2 = (round(edge, 1) for edge in detection.box)
+    return DetectionAnswer(
+        label=detection.label,
+        name_zh=LABEL_NAMES_ZH[detection.label],
+        score=round(detection.score, 4),
+        bbox=(x1, y1, x2, y2),
+    )

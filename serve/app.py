@@ -1,0 +1,91 @@
+"""The photo service as an ASGI application; everything it needs comes in as an argument."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import FastAPI, HTTPException
+from fastapi.responses import PlainTextResponse
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from cv.detect.detector import Detector
+from cv.site import Site
+from serve.analysis import Analyser
+from serve.detect import detect_router
+from serve.evidence import evidence_router
+from serve.limits import BodyLimit, Limits
+from serve.metrics import Metrics, Observed
+from serve.photos import photos_router
+from serve.problems import add_problem_handlers
+
+__all__ = ["create_app"]
+
+_DESCRIPTION = """
+Detections and suggestions for single photos. It proposes and files nothing.
+
+对单张照片给出检测结果和立案建议（至多三条，含国标事项代码）。仅提供建议，不自动立案。
+"""
+
+
+def create_app(
+    detector: Detector, site: Site, *, limits: Limits | None = None, secret: str | None = None
+) -> FastAPI:
+    """Build the service.
+
+    Args:
+        site: its code table, time zone and data folder.
+        secret: signs evidence links; without one, evidence is not served.
+    """
+    limits = limits or Limits()
+    metrics = Metrics()
+    analyser = Analyser(detector, limits, metrics)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await analyser.start()
+        yield
+        analyser.close()
+
+    app = FastAPI(
+        title="kerbwatch photo service",
+        version=version("kerbwatch"),
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+    )
+    add_problem_handlers(app)
+    app.include_router(detect_router(analyser, limits))
+    app.include_router(photos_router(analyser, site, limits))
+    if secret:
+        app.include_router(evidence_router(site.reporting.data, secret))
+    _add_probes(app, analyser, metrics)
+    app.add_middleware(BodyLimit, image_bytes=limits.image_bytes)
+    app.add_middleware(Observed, metrics=metrics)
+    return app
+
+
+def _add_probes(app: FastAPI, analyser: Analyser, metrics: Metrics) -> None:
+    """Asynchronous on purpose: they answer on the event loop and never queue behind pictures."""
+
+    @app.get("/healthz", tags=["probes"], summary="The process is alive 存活")
+    async def healthz() -> dict[str, str]:
+        return {"status": "alive"}
+
+    @app.get(
+        "/readyz",
+        tags=["probes"],
+        summary="The model is loaded and warm 就绪",
+        responses={503: {"description": "Not ready yet"}},
+    )
+    async def readyz() -> dict[str, str]:
+        if not analyser.ready:
+            raise HTTPException(503, "the model is not warm yet")
+        info = analyser.detector.info
+        return {"status": "ready", "model": f"{info.name} {info.version}"}
+
+    @app.get("/metrics", tags=["probes"], summary="Prometheus metrics 监控指标")
+    async def prometheus() -> PlainTextResponse:
+        return PlainTextResponse(
+            generate_latest(metrics.registry).decode(), media_type=CONTENT_TYPE_LATEST
+        )

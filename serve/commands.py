@@ -1,0 +1,67 @@
+"""`kerbwatch serve`."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cv.cases.links import link_secret
+from cv.detect.detector import Detector
+from cv.errors import UserError
+from cv.site_choice import open_site
+
+__all__ = ["serve"]
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 is any free port.")] = 8000,
+    site: Annotated[
+        Path | None, typer.Option(help="Site file.", show_default="./site.toml if there is one")
+    ] = None,
+    model: Annotated[Path | None, typer.Option(help="Another model file.")] = None,
+    backend: Annotated[str, typer.Option(help="auto, onnxruntime or openvino.")] = "auto",
+    threads: Annotated[
+        int | None, typer.Option(help="Cores for one picture.", show_default="all usable")
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Pictures analysed at the same time.")] = 2,
+    queue: Annotated[int, typer.Option(min=0, help="Pictures that may wait.")] = 16,
+    max_bytes: Annotated[int, typer.Option(min=1, help="Bytes of one picture.")] = 10 * 1024 * 1024,
+    max_pixels: Annotated[int, typer.Option(min=1, help="Pixels of one picture.")] = 50_000_000,
+) -> None:
+    """Answer photos over HTTP (随手拍): /v1/detect, /v1/photos, /docs."""
+    import uvicorn
+
+    from serve.app import create_app
+    from serve.limits import Limits
+
+    place = open_site(site, None)
+    detector = Detector(model, backend=backend, threads=threads)
+    limits = Limits(max_bytes, max_pixels, workers, queue)
+    app = create_app(detector, place, limits=limits, secret=link_secret())
+    listener = _listen(host, port)
+    address, bound = listener.getsockname()[:2]
+    typer.echo(
+        f"kerbwatch photo service on http://{address}:{bound} (documentation: /docs)", err=True
+    )
+    config = uvicorn.Config(
+        app, log_level="warning", timeout_graceful_shutdown=30, server_header=False
+    )
+    uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Bind here, so that a port in use is one line and not a stack trace."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as error:
+        raise UserError(f"cannot listen on {host}:{port}: {error.strerror}") from error
+    return listener

@@ -1,0 +1,86 @@
+"""One form of error answer, RFC 9457, with the detail in English and Chinese."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from cv.errors import ImageError, KerbwatchError
+from serve.limits import BusyError
+
+__all__ = ["FormError", "Problem", "add_problem_handlers"]
+
+_ZH = {
+    400: "请求无法解析",
+    403: "链接无效或已过期",
+    404: "没有这个地址",
+    405: "该地址不支持此方法",
+    413: "图片过大",
+    415: "不支持的文件类型",
+    422: "请求内容有误",
+    500: "服务内部错误",
+    503: "服务繁忙，请稍后再试",
+}
+
+
+class Problem(BaseModel):
+    """An error answer (application/problem+json)."""
+
+    type: str = "about:blank"
+    title: str = Field(examples=["Unprocessable Content"])
+    status: int = Field(examples=[422])
+    detail: str = Field(examples=["lon: must be between -180 and 180"])
+    detail_zh: str = Field(examples=["请求内容有误：lon"])
+
+
+class FormError(KerbwatchError):
+    """A form field or parameter is not usable (HTTP 422)."""
+
+    def __init__(self, message: str, message_zh: str) -> None:
+        super().__init__(message)
+        self.message_zh = message_zh
+
+
+def add_problem_handlers(app: FastAPI) -> None:
+    """Make every error of the service a `Problem`."""
+
+    @app.exception_handler(KerbwatchError)
+    async def known(_: Request, error: KerbwatchError) -> JSONResponse:
+        if isinstance(error, ImageError):
+            return _answer(error.status, str(error), error.message_zh)
+        if isinstance(error, FormError):
+            return _answer(422, str(error), error.message_zh)
+        if isinstance(error, BusyError):
+            answer = _answer(503, str(error), _ZH[503])
+            answer.headers["retry-after"] = str(error.retry_after_s)
+            return answer
+        return _answer(500, "internal error", _ZH[500])
+
+    @app.exception_handler(HTTPException)
+    async def plain(_: Request, error: HTTPException) -> JSONResponse:
+        answer = _answer(error.status_code, str(error.detail), _ZH.get(error.status_code, ""))
+        for name, value in (error.headers or {}).items():
+            answer.headers[name] = value
+        return answer
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"][1:]) or "request"
+        return _answer(422, f"{where}: {first['msg']}", f"{_ZH[422]}：{where}")
+
+    @app.exception_handler(Exception)
+    async def unknown(_: Request, error: Exception) -> JSONResponse:
+        return _answer(500, "internal error", _ZH[500])
+
+
+def _answer(status: int, detail: str, detail_zh: str) -> JSONResponse:
+    problem = Problem(
+        title=HTTPStatus(status).phrase, status=status, detail=detail, detail_zh=detail_zh
+    )
+    return JSONResponse(problem.model_dump(), status, media_type="application/problem+json")
