@@ -167,9 +167,9 @@ def _case_table(store: CaseStore, found: list[StoredCase]) -> Table:
         dwell_s = (case.time.last_seen - case.time.first_seen).total_seconds()
         table.add_row(
             case.id[:11],
-            f"{case.matter.code5} {case.matter.name_zh}\n{case.matter.name_en}",
+            f"{case.matter.matter}\n{case.matter.code5} {case.matter.name_zh}",
             f"{case.source.channel_id}/{case.detections[0].roi.id}",
-            f"{case.time.first_seen:%Y-%m-%d %H:%M:%S}",
+            f"{case.time.first_seen:%y-%m-%d %H:%M:%S}",
             span(dwell_s),
             "cleared" if case.state == "cleared" else "open",
             "\n".join(_standing(store.deliveries(case.id))),

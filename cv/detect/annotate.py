@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from av.video.stream import VideoStream
 
-from cv.detect.drawing import BLUE, RED, draw_box, draw_caption, draw_zone, zone_colour
+from cv.detect.drawing import BLUE, RED, draw_box, draw_title, draw_zone, zone_colour
 from cv.detect.masking import head_region, pixelate
 from cv.detect.watch import Look
 from cv.errors import SourceError
@@ -38,7 +38,7 @@ def annotate(look: Look, site: Site, camera: Camera | None) -> Image:
     for incident in look.open:
         draw_box(picture, incident.box, RED, f"{incident.matter} {incident.id}")
     local = look.frame.time.astimezone(site.tz).isoformat(sep=" ", timespec="seconds")
-    draw_caption(picture, f"{camera.name if camera else ''} {local}".strip(), (0, 0))
+    draw_title(picture, (*((camera.name,) if camera else ()), local))
     return picture
 
 

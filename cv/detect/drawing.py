@@ -13,7 +13,16 @@ import numpy as np
 from cv.geometry import Box, Image, Point
 from cv.labels import ZoneKind
 
-__all__ = ["BLUE", "GREEN", "RED", "draw_box", "draw_caption", "draw_zone", "zone_colour"]
+__all__ = [
+    "BLUE",
+    "GREEN",
+    "RED",
+    "draw_box",
+    "draw_caption",
+    "draw_title",
+    "draw_zone",
+    "zone_colour",
+]
 
 Colour = tuple[int, int, int]
 """BGR."""
@@ -72,6 +81,13 @@ def draw_caption(
     y, high = top_left[1], round(1.5 * size)
     cv2.rectangle(image, (x, y), (x + width + size // 2, y + high), colour, cv2.FILLED)
     cv2.putText(image, text, (x + size // 4, y + round(1.1 * size)), _WHITE, font, size)
+
+
+def draw_title(image: Image, lines: Sequence[str]) -> None:
+    """Lines of text in the upper left corner, in place."""
+    size = _text_size(image)
+    for number, line in enumerate(lines):
+        draw_caption(image, line, (0, round(1.5 * size) * number), size=size)
 
 
 def _text_size(image: Image) -> int:

@@ -21,7 +21,7 @@ from typing import Literal
 import cv2
 import numpy as np
 
-from cv.detect.drawing import GREEN, RED, draw_box, draw_caption, draw_zone, zone_colour
+from cv.detect.drawing import GREEN, RED, draw_box, draw_title, draw_zone, zone_colour
 from cv.detect.incident import Incident
 from cv.detect.masking import MaskCounts
 from cv.errors import KerbwatchError
@@ -216,11 +216,11 @@ class EvidenceFolder:
             "before": f"{code.name_zh} {incident.label}",
             "after": f"{code.name_zh} 已消失 cleared",
         }.get(role, f"{code.name_zh} {incident.label} {incident.score:.2f} · {dwell}")
-        draw_box(picture, incident.box, GREEN if role == "after" else RED, caption)
+        box = incident.first_box if role == "before" else incident.box
+        draw_box(picture, box, GREEN if role == "after" else RED, caption)
         local = time.astimezone(self._site.tz).isoformat(sep=" ", timespec="seconds")
         place = zone.name if zone else incident.zone
-        camera = self._camera.name
-        draw_caption(picture, f"{camera} · {place} · {local} · {incident.id}", (0, 0))
+        draw_title(picture, (f"{self._camera.name} · {place}", f"{local} · {incident.id}"))
 
     def _zone(self, zone: str) -> Zone | None:
         return next((z for z in self._camera.zones if z.id == zone), None)

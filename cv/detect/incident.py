@@ -25,7 +25,8 @@ class Incident:
         id: derived from camera, zone, matter and first_seen, so that a second run over the same
             input gives the same one.
         first_seen, confirmed_at, last_seen, cleared_at: aware UTC.
-        box: in pixels of the source image; `size` is that image's (width, height).
+        first_box, box: in the first and the latest look, in pixels of the source image; `size`
+            is that image's (width, height).
         score: median of the latest detection scores.
         looks, hits: looks that showed the place since first_seen, and those with the object in it.
         rule: the one that fired, for "why was this created?".
@@ -41,6 +42,7 @@ class Incident:
     confirmed_at: datetime
     last_seen: datetime
     cleared_at: datetime | None
+    first_box: Box
     box: Box
     score: float
     looks: int

@@ -84,8 +84,7 @@ class Report:
             disable=quiet or not self._console.is_terminal,
         )
         self._tasks: dict[int, TaskID] = {}
-        self._latest: dict[str, Filing] = {}
-        self._evidence: dict[str, str] = {}
+        self._incidents: dict[str, Incident] = {}
         self._unzoned: dict[str, int] = {}
         self.failures = 0
 
@@ -102,16 +101,13 @@ class Report:
         )
 
     def looked(self, job: Job, progress: Progress, look: Look) -> None:
+        self._incidents.update((incident.id, incident) for incident in look.open)
         self._bars.update(
             self._tasks[id(progress)], completed=progress.media_s, counts=_counts(progress)
         )
 
     def changed(self, job: Job, filing: Filing) -> None:
-        incident = filing.change.incident
-        self._latest[incident.id] = filing
-        for item in filing.evidence:
-            if item.role == "scene":
-                self._evidence[incident.id] = item.file
+        self._incidents[filing.change.incident.id] = filing.change.incident
         if self._json:
             self._line(change_document(self._site, filing))
         elif not self._quiet:
@@ -171,8 +167,9 @@ class Report:
                 "No camera with zones was given, so nothing can be an incident. "
                 "Write a site file with `kerbwatch site init` and give it with --site."
             )
-        if self._latest:
+        if self._incidents:
             console.print(self._incident_table())
+            console.print(f"Evidence: {self._site.reporting.data / 'evidence'}", soft_wrap=True)
 
     def _line(self, document: dict[str, Any]) -> None:
         print(json.dumps(document, ensure_ascii=False), file=self._out, flush=True)
@@ -193,11 +190,9 @@ class Report:
 
     def _incident_table(self) -> Table:
         table = Table(title="Incidents", title_justify="left")
-        for column in ("id", "matter", "label", "camera/zone", "first seen", "for", "state"):
+        for column in ("id", "matter", "label", "zone", "first seen", "for", "state"):
             table.add_column(column, no_wrap=column in ("id", "first seen"))
-        table.add_column("evidence", overflow="fold")
-        for filing in self._latest.values():
-            incident = filing.change.incident
+        for incident in self._incidents.values():
             first = incident.first_seen.astimezone(self._site.tz)
             table.add_row(
                 incident.id[:11],
@@ -207,7 +202,6 @@ class Report:
                 f"{first:%m-%d %H:%M:%S}",
                 span(incident.dwell_s),
                 incident.state,
-                self._evidence.get(incident.id, ""),
             )
         return table
 

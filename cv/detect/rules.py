@@ -220,7 +220,8 @@ class IncidentRules:
             confirmed_at=time,
             last_seen=time,
             cleared_at=None,
-            box=thing.box,
+            first_box=thing.origin,
+            box=thing.seen,
             score=thing.score,
             looks=thing.looks,
             hits=thing.hits,
@@ -258,7 +259,7 @@ class IncidentRules:
         candidate.incident = replace(
             incident,
             last_seen=time,
-            box=thing.box,
+            box=thing.seen,
             score=thing.score,
             looks=thing.looks,
             hits=thing.hits,

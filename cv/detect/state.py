@@ -50,11 +50,24 @@ class WatchState:
             self,
             size=size,
             objects=[
-                replace(thing, box=scaled(thing.box), origin=scaled(thing.origin))
+                replace(
+                    thing,
+                    box=scaled(thing.box),
+                    origin=scaled(thing.origin),
+                    seen=scaled(thing.seen),
+                )
                 for thing in self.objects
             ],
             candidates=[
-                replace(c, incident=replace(c.incident, box=scaled(c.incident.box), size=size))
+                replace(
+                    c,
+                    incident=replace(
+                        c.incident,
+                        box=scaled(c.incident.box),
+                        first_box=scaled(c.incident.first_box),
+                        size=size,
+                    ),
+                )
                 if c.incident
                 else c
                 for c in self.candidates

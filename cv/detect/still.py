@@ -54,7 +54,8 @@ class StillObject:
 
     Attributes:
         key: unique within the camera, never used again.
-        box: where it stands, smoothed, in pixels; `origin` is where it was first seen.
+        box: where it stands, smoothed, in pixels.
+        origin, seen: its boxes in the first and in the latest look that found it.
         looks, hits: looks since it was first seen in which its place was visible, and those of
             them in which it was there.
         missing_since: first of the present run of looks that showed its place without it.
@@ -64,6 +65,7 @@ class StillObject:
     key: int
     box: Box
     origin: Box
+    seen: Box
     first_seen: datetime
     last_seen: datetime
     looks: int = 1
@@ -170,6 +172,7 @@ class StillObjects:
         thing.looks += 1
         thing.hits += 1
         thing.missed = 0
+        thing.seen = detection.box
         thing.last_seen = time
         thing.missing_since = thing.hidden_since = None
         thing.votes[detection.label] = thing.votes.get(detection.label, 0) + 1
@@ -218,6 +221,7 @@ class StillObjects:
                 key=self._next_key,
                 box=detection.box,
                 origin=detection.box,
+                seen=detection.box,
                 first_seen=time,
                 last_seen=time,
                 votes={detection.label: 1},

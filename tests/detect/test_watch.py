@@ -37,6 +37,7 @@ INCIDENT = Incident(
     confirmed_at=START + timedelta(minutes=5),
     last_seen=START + timedelta(minutes=5),
     cleared_at=None,
+    first_box=Box(190, 150, 390, 300),
     box=Box(200, 150, 400, 300),
     score=0.8,
     looks=300,
