@@ -52,7 +52,11 @@ def add_problem_handlers(app: FastAPI) -> None:
     @app.exception_handler(KerbwatchError)
     async def known(_: Request, error: KerbwatchError) -> JSONResponse:
         if isinstance(error, ImageError):
-            return _answer(error.status, str(error), error.message_zh)
+            answer = _answer(error.status, str(error), error.message_zh)
+            if error.status == 413:
+                # What is still coming is not wanted; without this it would be read to its end.
+                answer.headers["connection"] = "close"
+            return answer
         if isinstance(error, FormError):
             return _answer(422, str(error), error.message_zh)
         if isinstance(error, BusyError):

@@ -23,6 +23,7 @@ __all__ = ["MAX_BYTES", "MAX_PIXELS", "Photo", "decode_photo", "read_photo"]
 MAX_PIXELS = 100_000_000
 MAX_BYTES = 20 * 1024 * 1024
 _TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
+_SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
 _TURNS: dict[int, tuple[int | None, int | None]] = {
     # EXIF orientation → (rotation, then flip: 1 left-right), EXIF 2.32 §4.6.4
     2: (None, 1),
@@ -119,15 +120,19 @@ def _read_header(data: bytes, max_pixels: int) -> Header:
     except (UnidentifiedImageError, Pillow.DecompressionBombError) as error:
         if isinstance(error, Pillow.DecompressionBombError):
             raise _too_large(f"more than {max_pixels} pixels", "图片尺寸过大") from error
+        if data.startswith(_SIGNATURES):
+            raise _damaged_header() from error
         raise ImageError(
             "not a JPEG, PNG or WebP picture",
             status=415,
             message_zh="仅支持 JPEG、PNG 或 WebP 图片",
         ) from error
     except (OSError, ValueError, SyntaxError, struct.error) as error:
-        raise ImageError(
-            "the picture's header is damaged", status=422, message_zh="图片头部已损坏"
-        ) from error
+        raise _damaged_header() from error
+
+
+def _damaged_header() -> ImageError:
+    return ImageError("the picture's header is damaged", status=422, message_zh="图片头部已损坏")
 
 
 def _is_truncated(data: bytes, mime: str) -> bool:

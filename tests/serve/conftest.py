@@ -1,0 +1,49 @@
+"""The service in this process, with the real model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from fastapi.testclient import TestClient
+
+from cv.detect.detector import Detector
+from cv.site import Site, default_site
+from serve.app import create_app
+from serve.limits import Limits
+
+LIMITS = Limits(image_bytes=2_000_000, image_pixels=8_000_000, workers=2, queue=16)
+
+
+def jpeg(width: int = 640, height: int = 480, shade: int = 120) -> bytes:
+    noise = np.random.default_rng(shade).integers(0, 60, (height, width, 3), dtype=np.uint8)
+    done, data = cv2.imencode(".jpg", noise + np.uint8(shade))
+    assert done
+    return data.tobytes()
+
+
+@pytest.fixture(scope="session")
+def detector() -> Detector:
+    return Detector(backend="onnxruntime", threads=1)
+
+
+@pytest.fixture(scope="session")
+def site() -> Site:
+    return default_site()
+
+
+@pytest.fixture(scope="session")
+def client(detector: Detector, site: Site) -> Iterator[TestClient]:
+    with TestClient(create_app(detector, site, limits=LIMITS)) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def junction(media: Path) -> bytes:
+    """A junction camera's photo with a bus and cars, as JPEG."""
+    image = cv2.imread(str(media / "data/junction_cctv/images/train_Video4_36.webp"))
+    assert image is not None
+    return cv2.imencode(".jpg", image)[1].tobytes()

@@ -1,0 +1,118 @@
+"""POST /v1/photos: suggestions, what is missing, and nothing filed."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from PIL import ExifTags, Image
+
+from cv.gcj02 import gcj02_to_wgs84
+from tests.serve.conftest import jpeg
+
+FORM = {
+    "lon": "112.2613",
+    "lat": "30.3107",
+    "coord_sys": "GCJ-02",
+    "captured_at": "2026-03-14T15:30:00+08:00",
+    "address": "北京路",
+    "category": "exposed_garbage",
+}
+
+
+def post(client: TestClient, picture: bytes, **fields: str) -> tuple[int, dict[str, Any]]:
+    answer = client.post(
+        "/v1/photos", data=fields, files={"image": ("p.jpg", picture, "image/jpeg")}
+    )
+    return answer.status_code, answer.json()
+
+
+def with_exif() -> bytes:
+    exif = Image.Exif()
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] = "2026:03:14 15:30:00"
+    exif.get_ifd(ExifTags.IFD.GPSInfo).update(
+        {1: "N", 2: (30.0, 18.0, 45.36), 3: "E", 4: (112.0, 15.0, 18.36)}
+    )
+    out = io.BytesIO()
+    Image.open(io.BytesIO(jpeg())).save(out, "JPEG", exif=exif)
+    return out.getvalue()
+
+
+@pytest.mark.media
+def test_garbage_is_suggested_with_code_and_names(client: TestClient, media: Path) -> None:
+    """Of six photos of garbage heaps, most get the matter suggested; all get at most three."""
+    hits = 0
+    for file in sorted((media / "data/garbage_cn/images").glob("*.webp"))[::160][:6]:
+        status, answer = post(client, file.read_bytes(), **FORM)
+        assert status == 200
+        assert len(answer["suggestions"]) <= 3
+        for suggestion in answer["suggestions"]:
+            assert len(suggestion["code5"]) == 5
+            assert suggestion["name_zh"]
+            assert suggestion["name_en"]
+        hits += any(s["matter"] == "exposed_garbage" for s in answer["suggestions"])
+    assert hits >= 3
+
+
+def test_a_complete_report_misses_nothing_and_files_nothing(client: TestClient) -> None:
+    status, answer = post(client, jpeg(), **FORM)
+    assert status == 200
+    assert answer["missing"] == []
+    assert answer["filed"] is False
+    lon, lat = gcj02_to_wgs84(112.2613, 30.3107)
+    assert answer["location"]["coord_sys"] == "CGCS2000"
+    assert answer["location"]["lon"] == pytest.approx(lon, abs=1e-6)
+    assert answer["location"]["lat"] == pytest.approx(lat, abs=1e-6)
+    assert answer["location"]["given"]["coord_sys"] == "GCJ-02"
+    assert answer["category"] == "exposed_garbage"
+
+
+def test_what_is_missing_is_said_in_both_languages(client: TestClient) -> None:
+    _, answer = post(client, jpeg())
+    assert [m["field"] for m in answer["missing"]] == ["location", "captured_at", "address"]
+    assert all(m["message_en"] and m["message_zh"] for m in answer["missing"])
+
+
+def test_exif_stands_in_and_says_so(client: TestClient) -> None:
+    _, answer = post(client, with_exif())
+    assert [m["field"] for m in answer["missing"]] == ["address"]
+    assert answer["location"]["origin"] == "exif"
+    assert answer["location"]["lat"] == pytest.approx(30.3126, abs=1e-4)
+    assert answer["captured_at"] == "2026-03-14T15:30:00+08:00"
+
+
+def test_the_form_decides_over_exif(client: TestClient) -> None:
+    _, answer = post(client, with_exif(), lon="112.3", lat="30.4", coord_sys="CGCS2000")
+    assert answer["location"]["origin"] == "form"
+    assert answer["exif"]["lat"] == pytest.approx(30.3126, abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"lon": "200", "lat": "30"}, "lon"),
+        ({"lon": "112"}, "go together"),
+        ({"lon": "east", "lat": "30"}, "lon"),
+        ({"coord_sys": "BD-09"}, "coord_sys"),
+        ({"captured_at": "2026-03-14T15:30:00"}, "captured_at"),
+        ({"captured_at": "yesterday"}, "captured_at"),
+        ({"category": "noise"}, "category"),
+        ({"description": "长" * 4001}, "description"),
+        ({"colour": "red"}, "colour"),
+    ],
+)
+def test_a_bad_field_is_named(client: TestClient, fields: dict[str, str], says: str) -> None:
+    status, problem = post(client, jpeg(), **fields)
+    assert status == 422
+    assert says in problem["detail"]
+    assert problem["detail_zh"]
+
+
+def test_without_a_picture_or_a_form_it_says_what_to_send(client: TestClient) -> None:
+    assert client.post("/v1/photos", data={"lon": "1"}).status_code == 415
+    answer = client.post("/v1/photos", files={"other": ("x.txt", b"text", "text/plain")})
+    assert answer.status_code == 422
+    assert "image" in answer.json()["detail"]

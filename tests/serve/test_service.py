@@ -1,0 +1,187 @@
+"""Probes, metrics, OpenAPI, evidence links, overload, and the real process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import httpx2
+import pytest
+from fastapi.testclient import TestClient
+
+from cv.cases.links import evidence_url
+from cv.detect.detector import Detection, Detector
+from cv.geometry import Image
+from cv.site import Site
+from serve.app import create_app
+from serve.limits import Limits
+from tests.rtsp import free_port
+from tests.serve.conftest import jpeg
+
+COMMAND = str(Path(sys.executable).with_name("kerbwatch"))
+
+
+def test_probes_and_metrics(client: TestClient) -> None:
+    assert client.get("/healthz").json() == {"status": "alive"}
+    assert client.get("/readyz").json()["status"] == "ready"
+    client.post("/v1/detect", content=jpeg())
+    client.get("/v1/nothing/at/all")
+    text = client.get("/metrics").text
+    assert 'kerbwatch_requests_total{route="/v1/detect",status="200"}' in text
+    assert 'route="none",status="404"' in text
+    assert "kerbwatch_analysis_seconds_count" in text
+
+
+def test_not_ready_before_the_model_is_warm(detector: Detector, site: Site) -> None:
+    answer = TestClient(create_app(detector, site)).get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["status"] == 503
+
+
+def test_every_route_and_error_is_documented_with_examples(client: TestClient) -> None:
+    document = client.get("/openapi.json").json()
+    for path in ("/v1/detect", "/v1/photos"):
+        operation = document["paths"][path]["post"]
+        assert "multipart/form-data" in operation["requestBody"]["content"]
+        for status in ("413", "415", "422", "503"):
+            example = operation["responses"][status]["content"]["application/problem+json"]
+            assert example["example"]["detail_zh"]
+    assert set(document["paths"]) >= {"/healthz", "/readyz", "/metrics"}
+
+
+class Slow(Detector):
+    """The real detector, held up until it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__(backend="onnxruntime", threads=1)
+        self.go = threading.Event()
+        self.go.set()
+
+    def detect(
+        self, image: Image, *, min_score: float | None = None, ease: float = 1.0
+    ) -> list[Detection]:
+        assert self.go.wait(20)
+        return super().detect(image, min_score=min_score, ease=ease)
+
+
+def test_overload_is_told_to_come_back_and_health_still_answers(site: Site) -> None:
+    slow = Slow()
+    app = create_app(slow, site, limits=Limits(workers=1, queue=1))
+    with TestClient(app) as client:
+        slow.go.clear()
+        statuses: list[int] = []
+        waiting = [
+            threading.Thread(
+                target=lambda: statuses.append(
+                    client.post("/v1/detect", content=jpeg()).status_code
+                )
+            )
+            for _ in range(2)
+        ]
+        for thread in waiting:
+            thread.start()
+        for _ in range(100):
+            if "kerbwatch_pictures_in_work 2.0" in client.get("/metrics").text:
+                break
+            time.sleep(0.05)
+        refused = client.post("/v1/detect", content=jpeg())
+        assert refused.status_code == 503
+        assert refused.headers["retry-after"] == "1"
+        assert client.get("/healthz").status_code == 200
+        slow.go.set()
+        for thread in waiting:
+            thread.join()
+        assert statuses == [200, 200]
+
+
+def test_evidence_is_served_by_signed_links_only(
+    detector: Detector, site: Site, tmp_path: Path
+) -> None:
+    from dataclasses import replace
+
+    place = replace(site, reporting=replace(site.reporting, data=tmp_path))
+    for folder in ("evidence/kw-1", "originals"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "scene.jpg").write_bytes(jpeg())
+    client = TestClient(create_app(detector, place, secret="s3cret"))
+
+    def get(file: str, secret: str = "s3cret") -> int:
+        url = evidence_url("", file, secret)
+        return client.get(url).status_code
+
+    assert get("evidence/kw-1/scene.jpg") == 200
+    assert get("evidence/kw-1/scene.jpg", "guess") == 403
+    assert get("originals/scene.jpg") == 404
+    assert get("evidence/../originals/scene.jpg") == 404
+    assert get("evidence/kw-1/none.jpg") == 404
+    assert client.get("/v1/evidence/nonsense").status_code == 403
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> object:
+    port = free_port()
+    process = subprocess.Popen(
+        [COMMAND, "serve", "--port", str(port), "--max-bytes", "500000"],
+        cwd=tmp_path,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    client = httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=20)
+    for _ in range(150):
+        try:
+            if client.get("/readyz").status_code == 200:
+                break
+        except httpx2.TransportError:
+            time.sleep(0.1)
+    yield client
+    client.close()
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=30)
+    assert process.returncode == 0
+
+
+def test_the_real_process_answers_and_bounds_what_it_reads(server: httpx2.Client) -> None:
+    answer = server.post("/v1/detect", content=jpeg(), headers={"content-type": "image/jpeg"})
+    assert answer.status_code == 200
+    taken = 0
+    with socket.create_connection((server.base_url.host, server.base_url.port or 0)) as raw:
+        raw.settimeout(20)
+        raw.sendall(
+            b"POST /v1/detect HTTP/1.1\r\nhost: x\r\ncontent-type: image/jpeg\r\n"
+            b"transfer-encoding: chunked\r\n\r\n"
+        )
+        chunk = b"10000\r\n" + b"\xff" * 0x10000 + b"\r\n"
+        try:
+            for _ in range(1600):
+                raw.sendall(chunk)
+                taken += len(chunk)
+            reply = raw.recv(100)
+        except ConnectionError:
+            reply = b""
+    assert taken < 100_000_000, "an endless body is not read to its end"
+    assert reply == b"" or b"413" in reply
+    assert server.get("/healthz").status_code == 200
+
+
+def test_a_port_in_use_is_one_line(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        result = subprocess.run(
+            [COMMAND, "serve", "--port", str(taken.getsockname()[1])],
+            cwd=tmp_path,
+            env=dict(os.environ),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert result.returncode == 2
+    assert "cannot listen" in result.stderr
+    assert "Traceback" not in result.stderr
