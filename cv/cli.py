@@ -14,7 +14,7 @@ from cv.detect.commands import detect
 from cv.doctor import doctor
 from cv.errors import KerbwatchError
 from cv.logs import set_up_logging
-from cv.site_commands import app as site_app
+from cv.site.commands import app as site_app
 from cv.train.commands import app as train_app
 
 __all__ = ["app", "main"]

@@ -12,7 +12,7 @@ import typer
 from cv.cases.links import link_secret
 from cv.detect.detector import Detector
 from cv.errors import UserError
-from cv.site_choice import open_site
+from cv.site.choice import open_site
 
 __all__ = ["serve"]
 

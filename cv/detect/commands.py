@@ -24,7 +24,7 @@ from cv.detect.save_video import AnnotatedCopies
 from cv.detect.watch import CameraWatch
 from cv.durations import parse_duration
 from cv.site import Camera, Site
-from cv.site_choice import open_site
+from cv.site.choice import open_site
 
 __all__ = ["detect"]
 

@@ -21,7 +21,7 @@ from cv.detect.masking import MaskCounts
 from cv.detect.watch import CameraWatch, Filing
 from cv.geometry import Box, Image
 from cv.labels import Matter, ZoneKind
-from cv.rules_table import RuleChange
+from cv.site.rules import RuleChange
 from cv.site import Camera, Privacy, Reporting, Rule, Site, Zone
 
 WHOLE = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from cv.toml_lines import KeyPath
+from cv.site.toml_lines import KeyPath
 
 __all__ = ["Problem", "dotted", "not_allowed", "problems_of", "shown", "table_in"]
 

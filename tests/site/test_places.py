@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from cv.errors import SiteError
 from cv.gcj02 import gcj02_to_wgs84, in_china, wgs84_to_gcj02
-from cv.places import Places, metres_per_degree
+from cv.site.places import Places, metres_per_degree
 
 WEST = (112.20, 30.30, 112.25, 30.35)
 EAST = (112.25, 30.30, 112.30, 30.35)

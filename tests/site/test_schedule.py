@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from cv.errors import UserError
-from cv.schedule import ALWAYS, Schedule
+from cv.site.schedule import ALWAYS, Schedule
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 BERLIN = ZoneInfo("Europe/Berlin")

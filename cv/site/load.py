@@ -1,8 +1,4 @@
-"""The site file: where cameras stand, what counts as a violation there, and who is told.
-
-Written in TOML, described key by key in docs/site-file.md. `load_site` reads it for work;
-`check_site` finds every mistake in it.
-"""
+"""Reading a site file: for work, or to find every mistake in it."""
 
 from __future__ import annotations
 
@@ -19,46 +15,16 @@ from pydantic import ValidationError
 
 from cv.codes import EDITIONS, edition
 from cv.errors import SiteError
-from cv.places import Place, Places
-from cv.rules_table import Rule
-from cv.schedule import Schedule
-from cv.site_agreement import disagreements
-from cv.site_build import build_site
-from cv.site_errors import Problem, problems_of
-from cv.site_file import SiteFile
-from cv.site_model import (
-    Camera,
-    GivenPoint,
-    Privacy,
-    Reporting,
-    Site,
-    SiteRule,
-    Spool,
-    Webhook,
-    Zone,
-)
-from cv.site_warnings import warnings_of
-from cv.toml_lines import KeyPath, line_of, locate
+from cv.site.agreement import disagreements
+from cv.site.build import build_site
+from cv.site.errors import Problem, problems_of
+from cv.site.file import SiteFile
+from cv.site.model import Privacy, Reporting, Site
+from cv.site.places import Places
+from cv.site.toml_lines import KeyPath, line_of, locate
+from cv.site.warnings import warnings_of
 
-__all__ = [
-    "Camera",
-    "GivenPoint",
-    "Place",
-    "Places",
-    "Privacy",
-    "Reporting",
-    "Rule",
-    "Schedule",
-    "Site",
-    "SiteCheck",
-    "SiteRule",
-    "Spool",
-    "Webhook",
-    "Zone",
-    "check_site",
-    "default_site",
-    "load_site",
-]
+__all__ = ["SiteCheck", "check_site", "default_site", "load_site"]
 
 _DATA = "kerbwatch-data"
 _TOML_PLACE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")

@@ -8,7 +8,7 @@ from functools import cache
 from typing import NamedTuple
 
 from cv.labels import ZONE_MATTERS, ZoneKind
-from cv.schedule import ALWAYS, Schedule
+from cv.site.schedule import ALWAYS, Schedule
 
 __all__ = ["DEFAULT_RULES", "DefaultRule", "Rule", "RuleChange", "default_rule", "effective_rule"]
 

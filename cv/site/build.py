@@ -6,10 +6,8 @@ from pathlib import Path
 
 from cv.codes import edition
 from cv.gcj02 import gcj02_to_wgs84
-from cv.places import Place, Places
-from cv.rules_table import RuleChange
-from cv.site_file import CameraTable, ReportingTable, RuleKeys, SiteFile, ZoneTable
-from cv.site_model import (
+from cv.site.file import CameraTable, ReportingTable, RuleKeys, SiteFile, ZoneTable
+from cv.site.model import (
     Camera,
     GivenPoint,
     Privacy,
@@ -20,6 +18,8 @@ from cv.site_model import (
     Webhook,
     Zone,
 )
+from cv.site.places import Place, Places
+from cv.site.rules import RuleChange
 
 __all__ = ["build_site"]
 

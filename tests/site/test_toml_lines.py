@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cv.toml_lines import line_of, locate
+from cv.site.toml_lines import line_of, locate
 
 TEXT = '''\
 # a comment with [brackets] and = signs

@@ -11,13 +11,13 @@ from typer.testing import CliRunner
 from cv.durations import format_duration
 from cv.errors import SiteError
 from cv.labels import ZoneKind
-from cv.rules_table import DEFAULT_RULES
 from cv.site import load_site
-from cv.site_commands import app
-from cv.site_errors import table_in
-from cv.site_file import SiteFile
+from cv.site.commands import app
+from cv.site.errors import table_in
+from cv.site.file import SiteFile
+from cv.site.rules import DEFAULT_RULES
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture

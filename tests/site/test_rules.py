@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cv.labels import LABELS, ZONE_MATTERS, ZoneKind
-from cv.rules_table import DEFAULT_RULES, RuleChange, default_rule, effective_rule
-from cv.schedule import Schedule
 from cv.site import Zone, default_site, load_site
+from cv.site.rules import DEFAULT_RULES, RuleChange, default_rule, effective_rule
+from cv.site.schedule import Schedule
 
 PAIRS = [(kind, label) for kind, rows in ZONE_MATTERS.items() for label in rows]
 

@@ -19,8 +19,8 @@ from cv.detect.source_url import SCHEMES, SourceUrl
 from cv.durations import parse_duration
 from cv.errors import SourceError, UserError
 from cv.labels import ZoneKind
-from cv.schedule import Schedule
-from cv.site_errors import not_allowed, shown
+from cv.site.errors import not_allowed, shown
+from cv.site.schedule import Schedule
 
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)

@@ -11,8 +11,8 @@ from cv.detect.source_url import SourceUrl
 from cv.errors import SiteError
 from cv.geometry import Point
 from cv.labels import ZoneKind
-from cv.places import Place, Places
-from cv.rules_table import Rule, RuleChange, effective_rule
+from cv.site.places import Place, Places
+from cv.site.rules import Rule, RuleChange, effective_rule
 
 __all__ = [
     "Camera",

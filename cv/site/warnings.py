@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 from shapely import Polygon
 
 from cv.labels import ZoneKind
-from cv.places import Place, Places
-from cv.site_errors import Problem
-from cv.site_model import Camera, Reporting, Site
-from cv.toml_lines import KeyPath
+from cv.site.errors import Problem
+from cv.site.model import Camera, Reporting, Site
+from cv.site.places import Place, Places
+from cv.site.toml_lines import KeyPath
 
 __all__ = ["warnings_of"]
 

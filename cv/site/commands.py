@@ -17,8 +17,8 @@ from rich.table import Table
 from cv.durations import format_duration
 from cv.errors import SiteError
 from cv.labels import ZONE_MATTERS
-from cv.rules_table import Rule, default_rule
 from cv.site import Camera, Site, Zone, check_site
+from cv.site.rules import Rule, default_rule
 
 __all__ = ["app"]
 
@@ -52,7 +52,7 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
 ) -> None:
     """Write a commented example to edit."""
-    text = files("cv").joinpath("site_template.toml").read_text(encoding="utf-8")
+    text = files("cv.site").joinpath("template.toml").read_text(encoding="utf-8")
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         if path.exists() and not force:

@@ -1,6 +1,6 @@
 """What may be written in a site file: every table and key.
 
-Single values are checked in `cv.site_values`, agreement between keys in `cv.site_agreement`.
+Single values are checked in `cv.site.values`, agreement between keys in `cv.site.agreement`.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, StrictBool
 
 from cv.codes import EDITIONS
 from cv.labels import LABELS
-from cv.site_model import SIGNING_VARIABLE
-from cv.site_values import (
+from cv.site.model import SIGNING_VARIABLE
+from cv.site.values import (
     Duration,
     Hours,
     Id,

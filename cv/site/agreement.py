@@ -1,7 +1,7 @@
 """Checks between the keys of a site file.
 
 They read the tables as written, so that one bad value hides no other mistake; what has the wrong
-type is passed over, since `cv.site_file` has told of it already.
+type is passed over, since `cv.site.file` has told of it already.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import Any
 
 from cv.gcj02 import in_china
 from cv.labels import LABELS, ZONE_MATTERS, ZoneKind
-from cv.site_errors import Problem, dotted, shown
-from cv.site_file import RuleKeys
-from cv.toml_lines import KeyPath
+from cv.site.errors import Problem, dotted, shown
+from cv.site.file import RuleKeys
+from cv.site.toml_lines import KeyPath
 
 __all__ = ["disagreements"]
 

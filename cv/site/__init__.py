@@ -1,0 +1,43 @@
+"""The site file: where cameras stand, what counts as a violation there, and who is told.
+
+Written in TOML, described key by key in docs/site-file.md. `load_site` reads it for work;
+`check_site` finds every mistake in it.
+"""
+
+from __future__ import annotations
+
+from cv.site.load import SiteCheck, check_site, default_site, load_site
+from cv.site.model import (
+    Camera,
+    GivenPoint,
+    Privacy,
+    Reporting,
+    Site,
+    SiteRule,
+    Spool,
+    Webhook,
+    Zone,
+)
+from cv.site.places import Place, Places
+from cv.site.rules import Rule
+from cv.site.schedule import Schedule
+
+__all__ = [
+    "Camera",
+    "GivenPoint",
+    "Place",
+    "Places",
+    "Privacy",
+    "Reporting",
+    "Rule",
+    "Schedule",
+    "Site",
+    "SiteCheck",
+    "SiteRule",
+    "Spool",
+    "Webhook",
+    "Zone",
+    "check_site",
+    "default_site",
+    "load_site",
+]
