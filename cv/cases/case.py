@@ -1,192 +1,66 @@
-"""The case: the document about an incident that is reviewed and posted.
-
-Its fields are the payload of domain.md §7, so that a receiver sees where each came from.
-"""
+"""The case: the document about an incident that is reviewed and posted."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
-from typing import Literal
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from cv.cases.parts import (
+    CodeChoice,
+    DedupPart,
+    DeptPart,
+    DetectionPart,
+    EvidenceItem,
+    GivenPointPart,
+    LimitPart,
+    MaskCounts,
+    MatterPart,
+    ModelInfo,
+    Part,
+    PlacePart,
+    PrivacyPart,
+    ReviewPart,
+    RoiPart,
+    RulePart,
+    SourcePart,
+    TimePart,
+)
 from cv.codes import Code
 from cv.detect.incident import Event, Incident
 from cv.geometry import Box
 from cv.site import Camera, Site, Zone
 
 __all__ = [
+    "SCHEMA_ID",
     "Case",
     "EvidenceItem",
     "MaskCounts",
     "ModelInfo",
     "case_from_incident",
+    "case_schema",
+    "continued",
 ]
 
-DUPLICATE_WINDOW_S = 3600
-"""Within this time, alarms of one camera, zone and matter are about one thing (domain.md §7)."""
-
-
-class Part(BaseModel):
-    """A part of the document; unknown fields are mistakes."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class CodeChoice(Part):
-    code5: str
-    name_zh: str
-    name_en: str
-
-
-class MatterPart(Part):
-    """What it is, in the terms of one edition of the national code table."""
-
-    standard_ref: str
-    kind: Literal["管理事项"] = "管理事项"
-    matter: str
-    code5: str
-    code11: str | None
-    name_zh: str
-    name_en: str
-    legacy_2013: str | None
-    is_local_extension: bool
-    alternatives: list[CodeChoice]
-
-
-class SourcePart(Part):
-    kind: Literal["视频发现", "群众上报", "车载视频", "无人机巡查", "热线转办"] = "视频发现"
-    channel_id: str
-    camera_gb_id: str | None
-    camera_name: str
-
-
-class PlacePart(Part):
-    division6: str | None
-    community12: str | None
-    grid15: str | None
-    address: str | None = Field(max_length=256)
-    lon: float | None
-    lat: float | None
-    coord_sys: str | None
-    method: Literal["camera"] = "camera"
-
-
-class TimePart(Part):
-    """Times with the site's offset."""
-
-    first_seen: AwareDatetime
-    confirmed: AwareDatetime
-    last_seen: AwareDatetime
-    cleared: AwareDatetime | None
-    reported: AwareDatetime
-
-
-class MaskCounts(Part):
-    heads: int = 0
-    plates: int = 0
-
-
-class EvidenceItem(Part):
-    """One picture; `file` is relative to the data folder, `url` is set on delivery."""
-
-    id: str
-    role: Literal["scene", "crop", "before", "after"]
-    file: str
-    url: str | None = None
-    sha256: str
-    mime: str
-    w: int
-    h: int
-    masked: bool
-    mask_counts: MaskCounts
-
-
-class RoiPart(Part):
-    id: str
-    name: str
-    type: str
-
-
-class DetectionPart(Part):
-    label: str
-    conf: float
-    bbox: tuple[float, float, float, float]
-    bbox_format: Literal["xywh_px"] = "xywh_px"
-    dwell_s: float
-    looks: int
-    hits: int
-    roi: RoiPart
-
-
-class RulePart(Part):
-    """The rule that fired: why this case was created."""
-
-    id: str
-    dwell_s: float
-    overlap: float
-    presence: float
-    clear_s: float
-
-
-class ModelInfo(Part):
-    name: str
-    version: str
-    sha256: str
-
-
-class ReviewPart(Part):
-    """kerbwatch proposes; a person confirms or rejects, with a reason."""
-
-    state: Literal["proposed", "confirmed", "rejected"] = "proposed"
-    by: str | None = None
-    at: AwareDatetime | None = None
-    reason: str | None = None
-
-
-class DedupPart(Part):
-    key: str
-    window_s: int = DUPLICATE_WINDOW_S
-    merged_ids: list[str] = []
-
-
-class PrivacyPart(Part):
-    """What was masked in the pictures that leave, and when the unmasked originals are deleted."""
-
-    faces_masked: bool
-    plates_masked: bool
-    originals_kept_until: AwareDatetime
-
-
-class DeptPart(Part):
-    """主管部门: the unit responsible, where it is known."""
-
-    code18: str
-    name: str
-
-
-class LimitPart(Part):
-    """处置时限, as a hint: cities set their own."""
-
-    type: Literal["urgent_hour", "work_hour", "work_day", "natural_day"]
-    value: float
-    text: str
+SCHEMA_ID = "urn:kerbwatch:schema:case:1"
 
 
 class Case(Part):
     """One incident as its receiver gets it; `id` is the incident's, for ever."""
 
     format: Literal["kerbwatch.case/1"] = "kerbwatch.case/1"
-    id: str
+    id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
     state: Literal["new", "updated", "cleared"]
     matter: MatterPart
     source: SourcePart
     place: PlacePart
     time: TimePart
-    evidence: list[EvidenceItem]
-    detections: list[DetectionPart]
+    evidence: tuple[EvidenceItem, ...]
+    detections: tuple[DetectionPart, ...] = Field(min_length=1)
     rule: RulePart
     model: ModelInfo
     dept: DeptPart | None = None
@@ -194,6 +68,31 @@ class Case(Part):
     review: ReviewPart = ReviewPart()
     dedup: DedupPart
     privacy: PrivacyPart
+
+    @property
+    def key(self) -> str:
+        """The name of this change for ever: derived, so that a second run over the same input
+        repeats it. It is the message's id at every receiver.
+        """
+        if self.state != "updated":
+            return f"{self.id}.{self.state}"
+        seen = self.time.last_seen.astimezone(UTC)
+        return f"{self.id}.updated.{seen:%Y%m%dT%H%M%S}{seen.microsecond // 1000:03d}Z"
+
+    @property
+    def box(self) -> Box:
+        """Where it is, in pixels of the source image."""
+        x, y, width, height = self.detections[0].bbox
+        return Box(x, y, x + width, y + height)
+
+
+def case_schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of a case as receivers get it."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": SCHEMA_ID,
+        **Case.model_json_schema(mode="serialization"),
+    }
 
 
 def case_from_incident(
@@ -210,47 +109,60 @@ def case_from_incident(
     """The case document of an incident as of one change.
 
     Args:
-        evidence: pictures of this change; the store keeps those of earlier ones.
+        evidence: pictures of this change; the store adds those of earlier ones.
         reported: wall time of the filing, aware.
     """
     code = site.codes.code(incident.matter, incident.label, zone.kind)
-    rule = incident.rule
+    kept_until = reported + timedelta(seconds=site.privacy.keep_originals_s)
     return Case(
         id=incident.id,
         state=event,
         matter=_matter(incident, code, site.division),
-        source=SourcePart(channel_id=camera.id, camera_gb_id=camera.gb_id, camera_name=camera.name),
-        place=_place(camera, site.division),
-        time=_times(incident, reported, site.tz),
-        evidence=list(evidence),
-        detections=[
-            DetectionPart(
-                label=incident.label,
-                conf=round(incident.score, 4),
-                bbox=_xywh(incident.box),
-                dwell_s=round(incident.dwell_s, 1),
-                looks=incident.looks,
-                hits=incident.hits,
-                roi=RoiPart(id=zone.id, name=zone.name, type=zone.kind),
-            )
-        ],
-        rule=RulePart(
-            id=rule.id,
-            dwell_s=rule.dwell_s,
-            overlap=rule.overlap,
-            presence=rule.presence,
-            clear_s=rule.clear_s,
+        source=SourcePart(
+            site=site.name,
+            channel_id=camera.id,
+            camera_gb_id=camera.gb_id,
+            camera_name=camera.name,
         ),
+        place=_place(camera, site.division),
+        time=_times(incident, event, reported, site.tz),
+        evidence=tuple(evidence),
+        detections=(_detection(incident, zone),),
+        rule=_rule(incident),
         model=model,
         dedup=DedupPart(key=f"{camera.id}|{zone.id}|{incident.matter}"),
         privacy=PrivacyPart(
-            faces_masked=site.privacy.heads and all(item.masked for item in evidence),
-            plates_masked=site.privacy.plates and all(item.masked for item in evidence),
-            originals_kept_until=_local(
-                reported + timedelta(seconds=site.privacy.keep_originals_s), site.tz
-            ),
+            faces_masked=site.privacy.heads,
+            plates_masked=site.privacy.plates,
+            originals_kept_until=_local(kept_until, site.tz),
         ),
     )
+
+
+def continued(case: Case, earlier: Case) -> Case:
+    """A change of a case that is stored already, with what stays of it.
+
+    The beginning and a person's review stay as they were. So do the pictures, but of the scenes
+    between the first and the latest: a stall of three days does not make a document of 100 KB.
+    """
+    known = {item.id for item in case.evidence}
+    kept = [item for item in earlier.evidence if item.id not in known]
+    if any(item.role == "scene" for item in case.evidence):
+        kept = [item for i, item in enumerate(kept) if item.role != "scene" or _is_first(kept, i)]
+    begun = {"first_seen": earlier.time.first_seen, "confirmed": earlier.time.confirmed}
+    return case.model_copy(
+        update={
+            "evidence": (*kept, *case.evidence),
+            "time": case.time.model_copy(update=begun),
+            "review": earlier.review,
+            "dept": case.dept or earlier.dept,
+            "limit": case.limit or earlier.limit,
+        }
+    )
+
+
+def _is_first(items: Sequence[EvidenceItem], index: int) -> bool:
+    return not any(item.role == items[index].role for item in items[:index])
 
 
 def _matter(incident: Incident, code: Code, division: str | None) -> MatterPart:
@@ -263,41 +175,68 @@ def _matter(incident: Incident, code: Code, division: str | None) -> MatterPart:
         name_en=code.name_en,
         legacy_2013=code.legacy_2013,
         is_local_extension=code.is_local_extension,
-        alternatives=[
+        alternatives=tuple(
             CodeChoice(code5=other.code5, name_zh=other.name_zh, name_en=other.name_en)
             for other in code.alternatives
-        ],
+        ),
     )
 
 
 def _place(camera: Camera, division: str | None) -> PlacePart:
-    known = camera.lon is not None
+    given = camera.given
     return PlacePart(
-        division6=division,
+        division6=division or (camera.community or "")[:6] or None,
+        street9=(camera.community or "")[:9] or None,
         community12=camera.community,
         grid15=camera.grid,
-        address=camera.address,
+        address=camera.address[:256] if camera.address else None,
         lon=camera.lon,
         lat=camera.lat,
-        coord_sys=camera.coord_sys if known else None,
+        coord_sys=camera.coord_sys if camera.lon is not None else None,
+        given=given and GivenPointPart(lon=given.lon, lat=given.lat, coord_sys=given.coord_sys),
     )
 
 
-def _times(incident: Incident, reported: datetime, tz: ZoneInfo) -> TimePart:
+def _times(incident: Incident, event: Event, reported: datetime, tz: ZoneInfo) -> TimePart:
+    captured = {"new": incident.confirmed_at, "cleared": incident.cleared_at}.get(event)
     return TimePart(
         first_seen=_local(incident.first_seen, tz),
         confirmed=_local(incident.confirmed_at, tz),
         last_seen=_local(incident.last_seen, tz),
         cleared=_local(incident.cleared_at, tz) if incident.cleared_at else None,
+        captured=_local(captured or incident.last_seen, tz),
         reported=_local(reported, tz),
+    )
+
+
+def _detection(incident: Incident, zone: Zone) -> DetectionPart:
+    box = incident.box
+    x, y, width, height = (round(v, 1) for v in (box.x1, box.y1, box.width, box.height))
+    return DetectionPart(
+        label=incident.label,
+        conf=round(incident.score, 4),
+        bbox=(x, y, width, height),
+        image_wh=incident.size,
+        dwell_s=round(incident.dwell_s, 1),
+        looks=incident.looks,
+        hits=incident.hits,
+        roi=RoiPart(id=zone.id, name=zone.name, type=zone.kind),
+    )
+
+
+def _rule(incident: Incident) -> RulePart:
+    rule = incident.rule
+    return RulePart(
+        id=rule.id,
+        version=version("kerbwatch"),
+        dwell_s=rule.dwell_s,
+        overlap=rule.overlap,
+        presence=rule.presence,
+        clear_s=rule.clear_s,
+        active=str(rule.active),
     )
 
 
 def _local(time: datetime, tz: ZoneInfo) -> datetime:
     """On the site's clock, to the millisecond."""
     return time.astimezone(tz).replace(microsecond=time.microsecond // 1000 * 1000)
-
-
-def _xywh(box: Box) -> tuple[float, float, float, float]:
-    x, y, width, height = box.x1, box.y1, box.width, box.height
-    return round(x, 1), round(y, 1), round(width, 1), round(height, 1)

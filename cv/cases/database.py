@@ -1,109 +1,141 @@
-"""Opening the store's database: SQLite that loses nothing, and migrations."""
+"""The store's database: SQLite that loses nothing, any other by its SQLAlchemy URL."""
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, ProgrammingError
+from sqlalchemy.orm import Session
 
-from cv.errors import UserError
+from cv.cases.migrate import is_current, migrate
+from cv.errors import KerbwatchError, UserError
 
-__all__ = ["HEAD", "open_database", "writing"]
+__all__ = ["Database"]
 
-HEAD = "0001"
-"""The newest revision in migrations/versions."""
-
-_BUSY_MS = 30_000
-_LOCK = 0x6B657262  # "kerb": PostgreSQL's advisory lock around migrations
+_BUSY_S = 30.0
 
 
-def open_database(place: Path | str) -> Engine:
-    """An engine on a SQLite file or a SQLAlchemy URL, its tables up to date.
+class Database:
+    """A database whose tables are up to date; usable from several threads and processes.
+
+    Args:
+        place: a SQLite file on a local disk, or a SQLAlchemy URL.
 
     Raises:
         UserError: it cannot be opened or written, or a newer kerbwatch wrote it.
     """
-    url = place
-    if isinstance(place, Path):
+
+    def __init__(self, place: Path | str) -> None:
+        url = _url(place)
+        self.name = url.database if _is_sqlite(url) else url.render_as_string(hide_password=True)
+        self._engine = _engine(url)
+        self._writing = self._engine.execution_options(kerbwatch_writes=True)
         try:
-            place.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UserError(f"{place.parent}: {error.strerror}") from error
-        url = f"sqlite:///{place}"
-    engine = create_engine(str(url))
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _set_up_sqlite)
-        event.listen(engine, "begin", _begin)
+            with self._told(UserError):
+                self._prepare()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """A transaction that writes: all of it or nothing, on the disk when it ends.
+
+        Raises:
+            KerbwatchError: the database refused it (disk full, read-only file, lost connection).
+        """
+        with self._told(KerbwatchError), Session(self._writing) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A transaction that only reads; it never waits for one that writes."""
+        with self._told(KerbwatchError), Session(self._engine) as session:
+            yield session
+
+    def _prepare(self) -> None:
+        with self._engine.connect() as connection:
+            if is_current(connection):
+                return
+        with self._writing.begin() as connection:
+            migrate(connection, str(self.name))
+
+    @contextmanager
+    def _told(self, kind: type[KerbwatchError]) -> Iterator[None]:
+        """Turn what the database says into one line. Mistakes in our own SQL stay as they are."""
+        try:
+            yield
+        except (IntegrityError, ProgrammingError):
+            raise
+        except DatabaseError as error:
+            reason = (str(error.orig).strip() or "database error").splitlines()[0]
+            raise kind(f"{self.name}: {reason}") from error
+
+
+def _url(place: Path | str) -> URL:
+    if isinstance(place, str) and "://" in place:
+        try:
+            return make_url(place)
+        except ArgumentError:
+            raise UserError("the store is neither a file nor a database URL") from None
+    path = Path(place)
     try:
-        _migrate(engine, str(place))
-    except DatabaseError as error:
-        reason = str(error.orig).strip().splitlines()[0]
-        raise UserError(f"{_shown(engine)}: {reason}") from error
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{path.parent}: {error.strerror}") from error
+    return URL.create("sqlite", database=str(path))
+
+
+def _is_sqlite(url: URL) -> bool:
+    return url.get_backend_name() == "sqlite"
+
+
+def _engine(url: URL) -> Engine:
+    if not _is_sqlite(url):
+        return create_engine(url, pool_pre_ping=True)
+    engine = create_engine(url, connect_args={"timeout": _BUSY_S})
+    event.listen(engine, "connect", _set_up_sqlite)
+    event.listen(engine, "begin", _begin)
     return engine
-
-
-def writing(engine: Engine) -> Engine:
-    """The engine for transactions that write: they take SQLite's write lock at their start."""
-    return engine.execution_options(kerbwatch_writes=True)
-
-
-def _shown(engine: Engine) -> str:
-    """The database's address without its password."""
-    if engine.dialect.name == "sqlite":
-        return str(engine.url.database)
-    return engine.url.render_as_string(hide_password=True)
 
 
 def _set_up_sqlite(connection: Any, _: object) -> None:
     connection.isolation_level = None  # the driver's own BEGIN comes too late for a write lock
     cursor = connection.cursor()
-    # WAL lets readers and a writer work at once; FULL keeps what was committed through a power cut.
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", f"busy_timeout = {_BUSY_MS}"):
-        cursor.execute(f"PRAGMA {pragma}")
+    _use_wal(cursor)
+    # FULL keeps what was committed through a power cut; WAL's default is NORMAL, which may not.
+    cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()
 
 
+def _use_wal(cursor: Any) -> None:
+    """WAL lets readers and a writer work at once.
+
+    Two processes that make a new file WAL at once do not wait for each other, whatever the
+    busy time-out is: SQLite says `locked` at once. So ask, and ask again.
+    """
+    deadline = monotonic() + _BUSY_S
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or monotonic() > deadline:
+                raise
+            sleep(0.02)
+
+
 def _begin(connection: Connection) -> None:
+    # A transaction that reads first and writes later could not get the lock: it takes it at once.
     writes = connection.get_execution_options().get("kerbwatch_writes")
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-def _migrate(engine: Engine, place: str) -> None:
-    """Upgrade if needed; two processes that start at once take turns."""
-    with engine.connect() as connection:
-        if _revision(connection) == HEAD:
-            return
-    with writing(engine).begin() as connection:
-        if connection.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-        found = _revision(connection)
-        if found == HEAD:
-            return
-        _upgrade(connection, found, place)
-
-
-def _revision(connection: Connection) -> str | None:
-    if not inspect(connection).has_table("alembic_version"):
-        return None
-    try:
-        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
-    except OperationalError:
-        return None
-
-
-def _upgrade(connection: Connection, found: str | None, place: str) -> None:
-    from alembic import command
-    from alembic.config import Config
-    from alembic.script import ScriptDirectory
-
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    config.set_main_option("path_separator", "os")
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    if found is not None and found not in known:
-        raise UserError(f"{place}: written by a newer kerbwatch (revision {found}); upgrade first")
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")

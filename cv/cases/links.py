@@ -2,41 +2,75 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+from datetime import datetime
+from typing import Any
 
-from itsdangerous import BadData, URLSafeTimedSerializer
+from itsdangerous import BadData, SignatureExpired, TimestampSigner, URLSafeTimedSerializer
 
 from cv.errors import UserError
 
-__all__ = ["SECRET_VARIABLE", "evidence_url", "link_secret", "verify"]
+__all__ = ["LINK_LIFE_S", "SECRET_VARIABLE", "evidence_url", "link_secret", "verify"]
 
 SECRET_VARIABLE = "KERBWATCH_SECRET"  # noqa: S105 - the variable's name
-MAX_AGE_S = 30 * 86400
+LINK_LIFE_S = 7 * 86400
+"""A receiver must copy what it wants to keep."""
+
+_LEAST_SECRET = 16
 _SALT = "kerbwatch evidence 1"
 
 
 def link_secret() -> str | None:
-    """The signing secret, from the environment."""
-    return os.environ.get(SECRET_VARIABLE) or None
+    """The signing secret, from the environment; None if there is none.
+
+    Raises:
+        UserError: it is too short to be one.
+    """
+    secret = os.environ.get(SECRET_VARIABLE)
+    if secret and len(secret) < _LEAST_SECRET:
+        raise UserError(f"{SECRET_VARIABLE}: is too short; give {_LEAST_SECRET} characters or more")
+    return secret or None
 
 
-def evidence_url(public_url: str, file: str, secret: str) -> str:
-    """A link to <data>/<file> that the photo service's /v1/evidence answers for 30 days."""
-    return f"{public_url}/v1/evidence/{_serializer(secret).dumps(file)}"
+def evidence_url(public_url: str, file: str, secret: str, *, now: datetime | None = None) -> str:
+    """A link to <data>/<file> that the service's /v1/evidence answers for `LINK_LIFE_S`.
+
+    Args:
+        public_url: where receivers reach the service, without a slash at its end.
+        now: aware; by default the present.
+    """
+    return f"{public_url}/v1/evidence/{_serializer(secret, now).dumps(file)}"
 
 
-def verify(token: str, secret: str, max_age_s: float = MAX_AGE_S) -> str:
+def verify(
+    token: str, secret: str, max_age_s: float = LINK_LIFE_S, *, now: datetime | None = None
+) -> str:
     """The file, relative to the data folder, that a link's token stands for.
 
     Raises:
-        UserError: the token is not ours, or expired.
+        UserError: the token was not signed with this secret, or has expired.
     """
     try:
-        file: str = _serializer(secret).loads(token, max_age=int(max_age_s))
-    except BadData as error:
-        raise UserError("the link is not valid or has expired") from error
+        file: str = _serializer(secret, now).loads(token, max_age=int(max_age_s))
+    except SignatureExpired:
+        raise UserError("the link has expired") from None
+    except BadData:
+        raise UserError("the link is not valid") from None
     return file
 
 
-def _serializer(secret: str) -> URLSafeTimedSerializer:
-    return URLSafeTimedSerializer(secret, salt=_SALT)
+class _Signer(TimestampSigner):
+    """Signs as of a given moment."""
+
+    def __init__(self, *args: Any, now: datetime | None = None, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._now = now
+
+    def get_timestamp(self) -> int:
+        return int(self._now.timestamp()) if self._now else super().get_timestamp()
+
+
+def _serializer(secret: str, now: datetime | None) -> URLSafeTimedSerializer:
+    options = {"now": now, "digest_method": hashlib.sha256}
+    return URLSafeTimedSerializer(secret, salt=_SALT, signer=_Signer, signer_kwargs=options)

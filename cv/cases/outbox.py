@@ -1,28 +1,24 @@
 """The outbox: every message reaches its target, in order per case, however long it takes.
 
 At least once: a message that the target took just before this process died is sent again, with the
-same key, and the target drops it. A lease keeps two deliverers from sending at the same time; its
-token keeps a slow one from overwriting what a later one found.
+same key, and the target drops it. Targets do not wait for one another.
 """
 
 from __future__ import annotations
 
 import logging
-import secrets
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Self
 
-from sqlalchemy import exists, func, or_, select, update
-from sqlalchemy.orm import Session, aliased
-
 from cv.cases.case import Case
+from cv.cases.deliveries import Claim
 from cv.cases.store import CaseStore
-from cv.cases.tables import CaseRow, DeliveryRow, TargetRow
-from cv.cases.targets import Message, Receipt, Target
+from cv.cases.targets import Message, Target, UnreachableError
 from cv.errors import DeliveryError, KerbwatchError
 
 __all__ = ["RETRY_DELAYS_S", "DeliveryReport", "Outbox"]
@@ -34,16 +30,26 @@ RETRY_DELAYS_S = (
 )  # fmt: skip
 """Wait before the first, second, ... attempt (Standard Webhooks); then it is a dead letter."""
 
+LEASE_S = 180.0
+"""Longer than any delivery: the site file allows a time-out of 120 s."""
+
 _JITTER = 0.1
-_LEASE = timedelta(seconds=120)
-_BATCH = 16
+_FIRST_PAUSE_S = 5.0
+_LONGEST_PAUSE_S = 300.0
 _POLL_S = 1.0
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryReport:
-    """What one round did, and what is left; `next_at` is when the next message is due."""
+    """What one round did, and what is left.
+
+    Attributes:
+        failed: will be tried again.
+        dead: given up in this round.
+        pending: still to be delivered, whenever.
+        next_at: when the next of them can be tried.
+    """
 
     delivered: int = 0
     failed: int = 0
@@ -52,24 +58,13 @@ class DeliveryReport:
     next_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Claim:
-    seq: int
-    key: str
-    target: str
-    case_id: str
-    event: str
-    body: str
-    attempts: int
-    token: str
-
-
 class Outbox:
     """Delivers what the store's outbox holds; a context manager that closes its targets.
 
     Args:
         clock: aware UTC.
         rng: for jitter.
+        lease_s: a message whose deliverer died is taken over after this time.
     """
 
     def __init__(
@@ -79,149 +74,140 @@ class Outbox:
         *,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         rng: Random | None = None,
+        lease_s: float = LEASE_S,
     ) -> None:
-        self._store = store
-        self._targets = {target.name: target for target in targets}
+        self._rows = store.outbox
         self._clock = clock
-        self._rng = rng or Random()  # noqa: S311 - spreads load, guards nothing
+        rng = rng or Random()  # noqa: S311 - spreads load, guards nothing
+        self._lanes = [_Lane(store, target, clock, rng, lease_s) for target in targets]
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for target in self._targets.values():
-            target.close()
+        for lane in self._lanes:
+            lane.target.close()
 
     def run(self, stop: threading.Event) -> None:
-        """Deliver whatever becomes due, until stopped."""
-        while not stop.is_set():
-            try:
-                self.deliver_due(stop)
-            except KerbwatchError as error:
-                logger.error("delivery paused: %s", error)
-            stop.wait(_POLL_S)
+        """Deliver whatever becomes due, until stopped; a delivery that has begun is ended."""
+        if self._lanes:
+            with ThreadPoolExecutor(len(self._lanes), thread_name_prefix="deliver") as pool:
+                for done in [pool.submit(lane.run, stop) for lane in self._lanes]:
+                    done.result()
 
     def deliver_due(self, stop: threading.Event | None = None) -> DeliveryReport:
         """Deliver all that is due now; a message that fails waits for its next turn."""
-        delivered = failed = dead = 0
-        while not (stop and stop.is_set()) and (claims := self._claim()):
-            for claim in claims:
-                outcome = self._deliver(claim)
-                delivered += outcome == "delivered"
-                failed += outcome == "pending"
-                dead += outcome == "dead"
-        pending, next_at = self._left()
-        return DeliveryReport(delivered, failed, dead, pending, next_at)
+        if not self._lanes:
+            return DeliveryReport()
+        with ThreadPoolExecutor(len(self._lanes), thread_name_prefix="deliver") as pool:
+            counts = list(pool.map(lambda lane: lane.deliver_due(stop), self._lanes))
+        delivered, failed, dead = (sum(column) for column in zip(*counts, strict=True))
+        pending = self._rows.pending([lane.target.name for lane in self._lanes])
+        due = [at for lane in self._lanes if (at := lane.next_at()) is not None]
+        return DeliveryReport(delivered, failed, dead, pending, min(due, default=None))
 
-    def _claim(self) -> list[_Claim]:
-        """Lease a few due messages, of each case and target the oldest undelivered one only."""
-        now = self._clock()
-        earlier = aliased(DeliveryRow)
-        blocked = exists().where(
-            earlier.case_id == DeliveryRow.case_id,
-            earlier.target == DeliveryRow.target,
-            earlier.seq < DeliveryRow.seq,
-            earlier.state.in_(("pending", "dead")),
-        )
-        off = exists().where(TargetRow.target == DeliveryRow.target)
-        due = (
-            select(DeliveryRow)
-            .where(
-                DeliveryRow.state == "pending",
-                DeliveryRow.next_at <= now,
-                or_(DeliveryRow.lease_until.is_(None), DeliveryRow.lease_until <= now),
-                DeliveryRow.target.in_(self._targets),
-                ~blocked,
-                ~off,
-            )
-            .order_by(DeliveryRow.next_at, DeliveryRow.seq)
-            .limit(_BATCH)
-            .with_for_update(skip_locked=True)
-        )
-        token = secrets.token_hex(8)
-        with self._store.write() as session:
-            rows = list(session.scalars(due))
-            for row in rows:
-                row.lease_until = now + _LEASE * len(rows)
-                row.lease_token = token
-            return [
-                _Claim(
-                    row.seq, row.key, row.target, row.case_id, row.event, row.body,
-                    row.attempts, token,
-                )
-                for row in rows
-            ]  # fmt: skip
+    def turned_off(self) -> dict[str, str]:
+        """Targets of ours that want nothing any more, each with what it said."""
+        names = {lane.target.name for lane in self._lanes}
+        return {name: why for name, why in self._rows.turned_off().items() if name in names}
 
-    def _deliver(self, claim: _Claim) -> str:
-        case = Case.model_validate_json(claim.body)
-        message = Message(key=claim.key, event=claim.event, case=case)
+
+class _Lane:
+    """The way to one target; one thread at a time.
+
+    While nobody answers there, or when it asked to slow down, all its messages pause: the first of
+    them tells as much as a hundred time-outs would.
+    """
+
+    def __init__(
+        self,
+        store: CaseStore,
+        target: Target,
+        clock: Callable[[], datetime],
+        rng: Random,
+        lease_s: float,
+    ) -> None:
+        self.target = target
+        self._rows = store.outbox
+        self._clock = clock
+        self._rng = rng
+        self._lease_s = lease_s
+        self._paused_until: datetime | None = None
+        self._unanswered = 0
+
+    def run(self, stop: threading.Event) -> None:
+        while not stop.is_set():
+            wait_s = _POLL_S
+            try:
+                self.deliver_due(stop)
+                due = self.next_at()
+                if due is not None:
+                    wait_s = min(_POLL_S, max(0.0, (due - self._clock()).total_seconds()))
+            except KerbwatchError as error:
+                logger.error("%s: delivery pauses: %s", self.target.name, error)
+            stop.wait(max(wait_s, 0.01))
+
+    def deliver_due(self, stop: threading.Event | None) -> tuple[int, int, int]:
+        """Give the number of messages delivered, failed and given up."""
+        outcomes: list[str] = []
+        while not (stop and stop.is_set()) and self._has_work():
+            claim = self._rows.claim(self.target.name, self._clock(), self._lease_s)
+            if claim is None:
+                break
+            outcomes.append(self._deliver(claim))
+        return outcomes.count("delivered"), outcomes.count("failed"), outcomes.count("dead")
+
+    def next_at(self) -> datetime | None:
+        due = self._rows.next_due(self.target.name)
+        if due is None or self._paused_until is None:
+            return due
+        return max(due, self._paused_until)
+
+    def _has_work(self) -> bool:
+        """Asked without taking the write lock, every second."""
+        due = self.next_at()
+        return due is not None and due <= self._clock()
+
+    def _deliver(self, claim: Claim) -> str:
+        message = Message(claim.key, claim.event, Case.model_validate_json(claim.body))
         try:
-            receipt = self._targets[claim.target].deliver(message)
+            receipt = self.target.deliver(message)
         except DeliveryError as error:
             return self._failed(claim, error)
-        self._delivered(claim, receipt)
+        except Exception as error:  # noqa: BLE001 - a target's bug must not end delivery elsewhere
+            return self._failed(claim, DeliveryError(f"internal error: {type(error).__name__}"))
+        self._paused_until, self._unanswered = None, 0
+        if not self._rows.delivered(claim, self._clock(), receipt.number):
+            logger.warning("%s: took longer than its lease", claim.key)
         return "delivered"
 
-    def _delivered(self, claim: _Claim, receipt: Receipt) -> None:
-        with self._store.write() as session:
-            ours = self._settle(
-                session,
-                claim,
-                state="delivered",
-                delivered_at=self._clock(),
-                attempts=claim.attempts + 1,
-                last_error=None,
-            )
-            if ours and receipt.number:
-                session.execute(
-                    update(CaseRow).where(CaseRow.id == claim.case_id).values(number=receipt.number)
-                )
-
-    def _failed(self, claim: _Claim, error: DeliveryError) -> str:
-        attempts = claim.attempts + 1
+    def _failed(self, claim: Claim, error: DeliveryError) -> str:
         now = self._clock()
-        state = "dead" if error.gone or attempts >= len(RETRY_DELAYS_S) else "pending"
-        wait_s = 0.0
-        if state == "pending":
-            wait_s = RETRY_DELAYS_S[attempts] * (1 + _JITTER * self._rng.random())
-            wait_s = max(wait_s, error.retry_after_s or 0.0)
-        with self._store.write() as session:
-            self._settle(
-                session,
-                claim,
-                state=state,
-                attempts=attempts,
-                next_at=now + timedelta(seconds=wait_s),
-                last_error=str(error),
-            )
+        name, key = self.target.name, claim.key
+        self._pause(error, now)
+        if error.gone or claim.attempt >= len(RETRY_DELAYS_S):
+            self._rows.failed(claim, now, str(error), None)
             if error.gone:
-                session.merge(TargetRow(target=claim.target, reason=str(error), since=now))
-        if error.gone:
-            logger.error("%s wants no more messages (%s); see cases retry", claim.target, error)
-        elif state == "dead":
-            logger.error("%s: given up after %d attempts: %s", claim.key, attempts, error)
+                self._rows.turn_off(name, now, str(error))
+                logger.error(
+                    "ALARM: %s is off until `kerbwatch cases retry --dead`: %s", name, error
+                )
+            else:
+                logger.error(
+                    "%s to %s: given up after %d tries: %s", key, name, claim.attempt, error
+                )
+            return "dead"
+        wait_s = RETRY_DELAYS_S[claim.attempt] * (1 + _JITTER * self._rng.random())
+        wait_s = max(wait_s, error.retry_after_s or 0.0)
+        self._rows.failed(claim, now, str(error), now + timedelta(seconds=wait_s))
+        logger.warning("%s to %s: %s; next try in %.0f s", key, name, error, wait_s)
+        return "failed"
+
+    def _pause(self, error: DeliveryError, now: datetime) -> None:
+        pause_s = error.retry_after_s or 0.0
+        if isinstance(error, UnreachableError):
+            pause_s = max(pause_s, min(_FIRST_PAUSE_S * 2**self._unanswered, _LONGEST_PAUSE_S))
+            self._unanswered = min(self._unanswered + 1, 10)
         else:
-            logger.warning("%s: %s; next try in %.0f s", claim.key, error, wait_s)
-        return state
-
-    def _settle(self, session: Session, claim: _Claim, **values: object) -> bool:
-        """Write an outcome, if the lease is still ours."""
-        done = session.execute(
-            update(DeliveryRow)
-            .where(
-                DeliveryRow.seq == claim.seq,
-                DeliveryRow.lease_token == claim.token,
-                DeliveryRow.state == "pending",
-            )
-            .values(lease_until=None, lease_token=None, **values)
-            .returning(DeliveryRow.seq)
-        )
-        return done.first() is not None
-
-    def _left(self) -> tuple[int, datetime | None]:
-        query = select(func.count(), func.min(DeliveryRow.next_at)).where(
-            DeliveryRow.state == "pending"
-        )
-        with self._store.read() as session:
-            pending, next_at = session.execute(query).one()
-            return pending, next_at
+            self._unanswered = 0
+        self._paused_until = now + timedelta(seconds=pause_s) if pause_s else None

@@ -1,25 +1,24 @@
-"""The case store: cases, their deliveries and the watches' states, in one database."""
+"""The case store: cases, their messages and the watches' states, in one database."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
-from sqlalchemy import delete, select, update
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy import Select, exists, select
 from sqlalchemy.orm import Session
 
-from cv.cases.case import Case
-from cv.cases.database import open_database, writing
-from cv.cases.tables import CaseRow, DeliveryRow, StateRow, TargetRow
-from cv.errors import KerbwatchError, UserError
+from cv.cases.case import Case, continued
+from cv.cases.database import Database
+from cv.cases.deliveries import Deliveries, DeliveryRecord, enqueue
+from cv.cases.tables import CaseRow, DeliveryRow, StateRow
+from cv.errors import UserError
 from cv.geometry import Box, iou
 
-__all__ = ["CaseStore", "DeliveryRecord", "StoredCase"]
+__all__ = ["CaseFilter", "CaseStore", "StoredCase"]
 
 _SAME_PLACE_IOU = 0.5
 
@@ -31,35 +30,55 @@ class StoredCase:
     case: Case
     number: str | None
     filed_at: datetime
+    deliveries: tuple[DeliveryRecord, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class DeliveryRecord:
-    """How the delivery of one message to one target stands."""
+class CaseFilter:
+    """Which cases; None is any.
 
-    key: str
-    target: str
-    event: str
-    state: str
-    attempts: int
-    next_at: datetime
-    delivered_at: datetime | None
-    last_error: str | None
+    Attributes:
+        state: open (new or updated), new, updated or cleared.
+        since: seen at or after this moment, aware.
+        dead: only those with a dead letter.
+    """
+
+    state: str | None = None
+    camera: str | None = None
+    matter: str | None = None
+    since: datetime | None = None
+    dead: bool = False
+
+    def apply(self, query: Select[CaseRow]) -> Select[CaseRow]:
+        if self.state == "open":
+            query = query.where(CaseRow.state != "cleared")
+        elif self.state is not None:
+            query = query.where(CaseRow.state == self.state)
+        if self.camera is not None:
+            query = query.where(CaseRow.camera == self.camera)
+        if self.matter is not None:
+            query = query.where(CaseRow.matter == self.matter)
+        if self.since is not None:
+            query = query.where(CaseRow.last_seen >= self.since)
+        if self.dead:
+            letter = exists().where(DeliveryRow.case_id == CaseRow.id, DeliveryRow.state == "dead")
+            query = query.where(letter)
+        return query
 
 
 class CaseStore:
     """Opens (and migrates) the database; a context manager, usable from several threads.
 
     Args:
-        place: a SQLite file, or any SQLAlchemy URL.
+        place: a SQLite file on a local disk, or any SQLAlchemy URL.
 
     Raises:
-        UserError: the database cannot be opened or a newer kerbwatch wrote it.
+        UserError: the database cannot be opened, or a newer kerbwatch wrote it.
     """
 
     def __init__(self, place: Path | str) -> None:
-        self._engine = open_database(place)
-        self._writing = writing(self._engine)
+        self.database = Database(place)
+        self.outbox = Deliveries(self.database)
 
     def __enter__(self) -> Self:
         return self
@@ -68,26 +87,7 @@ class CaseStore:
         self.close()
 
     def close(self) -> None:
-        self._engine.dispose()
-
-    @contextmanager
-    def write(self) -> Iterator[Session]:
-        """A transaction that writes: all of it or nothing.
-
-        Raises:
-            KerbwatchError: the database refused it (disk full, read-only file, lost connection).
-        """
-        try:
-            with Session(self._writing) as session, session.begin():
-                yield session
-        except DatabaseError as error:
-            reason = str(error.orig).strip().splitlines()[0]
-            raise KerbwatchError(f"case store: {reason}") from error
-
-    @contextmanager
-    def read(self) -> Iterator[Session]:
-        with Session(self._engine) as session:
-            yield session
+        self.database.close()
 
     def commit_look(
         self,
@@ -101,16 +101,20 @@ class CaseStore:
     ) -> None:
         """File cases with their messages and save the watch's state, in one transaction.
 
-        A message that was filed before (the same input a second time) changes nothing.
+        What was filed before (the same input a second time) changes nothing, nor does anything
+        about a case that is cleared.
+
+        Raises:
+            KerbwatchError: the database refused it; then nothing of it is stored.
         """
-        with self.write() as session:
+        with self.database.write() as session:
             for case in filings:
                 _file(session, case, targets, now)
             if state is not None:
                 session.merge(StateRow(camera=camera, stream=stream, state=state, saved_at=now))
 
     def load_state(self, camera: str, stream: str) -> str | None:
-        with self.read() as session:
+        with self.database.read() as session:
             row = session.get(StateRow, (camera, stream))
             return row.state if row else None
 
@@ -129,10 +133,10 @@ class CaseStore:
             CaseRow.camera == camera,
             CaseRow.zone == zone,
             CaseRow.matter == matter,
-            CaseRow.first_seen <= last_seen.astimezone(UTC),
-            CaseRow.last_seen >= first_seen.astimezone(UTC),
+            CaseRow.first_seen <= last_seen,
+            CaseRow.last_seen >= first_seen,
         )
-        with self.read() as session:
+        with self.database.read() as session:
             overlaps = [
                 (iou(box, Box(row.x1, row.y1, row.x2, row.y2)), row.id)
                 for row in session.scalars(query)
@@ -140,26 +144,12 @@ class CaseStore:
         share, case_id = max(overlaps, default=(0.0, None))
         return case_id if share >= _SAME_PLACE_IOU else None
 
-    def cases(
-        self,
-        *,
-        state: str | None = None,
-        camera: str | None = None,
-        matter: str | None = None,
-        since: datetime | None = None,
-        limit: int | None = None,
-    ) -> list[StoredCase]:
-        """Cases, latest first; `state` is open (new or updated) or cleared."""
-        query = select(CaseRow).order_by(CaseRow.first_seen.desc(), CaseRow.id)
-        if state is not None:
-            query = query.where((CaseRow.state == "cleared") == (state == "cleared"))
-        for column, value in ((CaseRow.camera, camera), (CaseRow.matter, matter)):
-            if value is not None:
-                query = query.where(column == value)
-        if since is not None:
-            query = query.where(CaseRow.last_seen >= since)
-        with self.read() as session:
-            return [_stored(row) for row in session.scalars(query.limit(limit))]
+    def cases(self, wanted: CaseFilter | None = None, *, limit: int) -> list[StoredCase]:
+        """Cases, latest first."""
+        query = select(CaseRow).order_by(CaseRow.first_seen.desc(), CaseRow.id).limit(limit)
+        with self.database.read() as session:
+            rows = list(session.scalars((wanted or CaseFilter()).apply(query)))
+        return self._stored(rows)
 
     def case(self, prefix: str) -> StoredCase:
         """The case whose id begins so.
@@ -168,17 +158,16 @@ class CaseStore:
             UserError: none does, or several do.
         """
         query = select(CaseRow).where(CaseRow.id.startswith(prefix, autoescape=True)).limit(2)
-        with self.read() as session:
+        with self.database.read() as session:
             rows = list(session.scalars(query))
-            if len(rows) == 1:
-                return _stored(rows[0])
-        problem = "no such case" if not rows else "several cases begin so; give more of the id"
-        raise UserError(f"{prefix}: {problem}")
+        if len(rows) == 1:
+            return self._stored(rows)[0]
+        problem = "several cases begin so; give more of the id" if rows else "no such case"
+        raise UserError(f"{prefix[:40]!r}: {problem}")
 
-    def deliveries(self, case_id: str) -> list[DeliveryRecord]:
-        query = select(DeliveryRow).where(DeliveryRow.case_id == case_id).order_by(DeliveryRow.seq)
-        with self.read() as session:
-            return [_record(row) for row in session.scalars(query)]
+    def deliveries(self, case_id: str) -> tuple[DeliveryRecord, ...]:
+        """How every message of a case stands, in the order they were filed."""
+        return self.outbox.records([case_id]).get(case_id, ())
 
     def retry(self, case_ids: Sequence[str] | None, now: datetime) -> int:
         """Make dead letters and waiting messages due now; gives how many.
@@ -186,112 +175,61 @@ class CaseStore:
         Args:
             case_ids: of these cases; None is all dead letters.
         """
-        wanted = update(DeliveryRow).values(state="pending", attempts=0, next_at=now)
-        if case_ids is None:
-            wanted = wanted.where(DeliveryRow.state == "dead")
-        else:
-            wanted = wanted.where(
-                DeliveryRow.case_id.in_(case_ids), DeliveryRow.state.in_(("dead", "pending"))
+        return self.outbox.retry(case_ids, now)
+
+    def _stored(self, rows: Sequence[CaseRow]) -> list[StoredCase]:
+        records = self.outbox.records([row.id for row in rows])
+        return [
+            StoredCase(
+                Case.model_validate_json(row.document),
+                row.number,
+                row.filed_at,
+                records.get(row.id, ()),
             )
-        with self.write() as session:
-            session.execute(delete(TargetRow))
-            return len(session.execute(wanted.returning(DeliveryRow.seq)).all())
+            for row in rows
+        ]
 
 
 def _file(session: Session, case: Case, targets: Sequence[str], now: datetime) -> None:
-    key = message_key(case)
-    seen = select(DeliveryRow.seq).where(DeliveryRow.key == key).limit(1)
-    row = session.get(CaseRow, case.id)
-    if session.scalar(seen) is not None or (row and not targets and row.state == case.state):
-        return
+    row = session.get(CaseRow, case.id, with_for_update=True)
     if row is not None:
-        case = _with_earlier_evidence(case, Case.model_validate_json(row.document))
-    body = case.model_dump_json()
-    # On an update only the last row is written again: the id, and what was seen first, stay.
-    session.merge(_case_row(case, body, now, number=row.number if row else None))
+        if _is_old_news(case, row):
+            return
+        case = continued(case, Case.model_validate_json(row.document))
+    document = case.model_dump_json()
+    filed_at, number = (row.filed_at, row.number) if row else (now, None)
+    session.merge(_case_row(case, document, filed_at, number))
     session.flush()
     for target in targets:
-        if case.state != "new":
-            _supersede(session, case.id, target)
-        session.add(_message(case, key, target, body, now))
+        enqueue(session, case, document, target, now)
 
 
-def message_key(case: Case) -> str:
-    """The message's name for ever: derived, so that a second run over the same input repeats it."""
-    if case.state == "updated":
-        return f"{case.id}.updated.{case.time.last_seen.astimezone(UTC):%Y%m%dT%H%M%S}"
-    return f"{case.id}.{case.state}"
+def _is_old_news(case: Case, row: CaseRow) -> bool:
+    """Whether the stored case knows this change, or is past it.
+
+    A run with other settings may tell of a stored case again, at slightly other moments: only
+    what comes after all that was filed is news, and nothing comes after `cleared`.
+    """
+    if row.state == "cleared" or case.state == "new":
+        return True
+    return case.state == "updated" and case.time.last_seen.astimezone(UTC) <= row.last_seen
 
 
-def _with_earlier_evidence(case: Case, earlier: Case) -> Case:
-    known = {item.id for item in case.evidence}
-    kept = [item for item in earlier.evidence if item.id not in known]
-    return case.model_copy(update={"evidence": [*kept, *case.evidence]})
-
-
-def _case_row(case: Case, body: str, now: datetime, number: str | None) -> CaseRow:
-    seen = case.detections[0]
-    x, y, width, height = seen.bbox
+def _case_row(case: Case, document: str, filed_at: datetime, number: str | None) -> CaseRow:
+    box = case.box
     return CaseRow(
         id=case.id,
         number=number,
         state=case.state,
         matter=case.matter.matter,
         camera=case.source.channel_id,
-        zone=seen.roi.id,
-        x1=x,
-        y1=y,
-        x2=x + width,
-        y2=y + height,
+        zone=case.detections[0].roi.id,
+        x1=box.x1,
+        y1=box.y1,
+        x2=box.x2,
+        y2=box.y2,
         first_seen=case.time.first_seen,
         last_seen=case.time.last_seen,
-        filed_at=now,
-        document=body,
-    )
-
-
-def _supersede(session: Session, case_id: str, target: str) -> None:
-    """An update that nobody has begun to deliver is pointless once a later message exists."""
-    session.execute(
-        update(DeliveryRow)
-        .where(
-            DeliveryRow.case_id == case_id,
-            DeliveryRow.target == target,
-            DeliveryRow.event == "updated",
-            DeliveryRow.state == "pending",
-            DeliveryRow.attempts == 0,
-            DeliveryRow.lease_token.is_(None),
-        )
-        .values(state="superseded")
-    )
-
-
-def _message(case: Case, key: str, target: str, body: str, now: datetime) -> DeliveryRow:
-    return DeliveryRow(
-        key=key,
-        target=target,
-        case_id=case.id,
-        event=case.state,
-        body=body,
-        state="pending",
-        attempts=0,
-        filed_at=now,
-        next_at=now,
-    )
-
-
-def _stored(row: CaseRow) -> StoredCase:
-    return StoredCase(Case.model_validate_json(row.document), row.number, row.filed_at)
-
-
-def _record(row: DeliveryRow) -> DeliveryRecord:
-    return DeliveryRecord(
-        key=row.key,
-        target=row.target,
-        event=row.event,
-        state=row.state,
-        attempts=row.attempts,
-        next_at=row.next_at,
-        delivered_at=row.delivered_at,
-        last_error=row.last_error,
+        filed_at=filed_at,
+        document=document,
     )

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from cv.cases.case import Case
-from cv.errors import SiteError
+from cv.cases.links import link_secret
+from cv.cases.outgoing import Outgoing
+from cv.errors import DeliveryError, SiteError
 from cv.site import Site
 
-__all__ = ["Message", "Receipt", "Target", "build_targets"]
+__all__ = ["Message", "Receipt", "Target", "UnreachableError", "build_targets"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,10 @@ class Receipt:
     number: str | None = None
 
 
+class UnreachableError(DeliveryError):
+    """Nobody answered: other messages for the same target would fare no better now."""
+
+
 class Target(Protocol):
     """A receiver of cases.
 
@@ -36,7 +42,8 @@ class Target(Protocol):
     see the same message again: after a crash nobody knows whether it had arrived.
     """
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     def deliver(self, message: Message) -> Receipt: ...
 
@@ -47,29 +54,21 @@ def build_targets(site: Site) -> list[Target]:
     """The targets that the site file names.
 
     Raises:
-        SiteError: one lacks its settings, or its secret is not in the environment.
+        UserError: one lacks its settings, or its secret is not in the environment.
     """
-    from cv.cases.targets.spool import SpoolTarget
-    from cv.cases.targets.webhook import WebhookTarget
+    reporting = site.reporting
+    outgoing = Outgoing(reporting.data, site.privacy, reporting.public_url, link_secret())
+    return [_build(name, site, outgoing) for name in dict.fromkeys(reporting.targets)]
 
-    targets: list[Target] = []
-    for name in site.reporting.targets:
-        if name == "spool":
-            targets.append(SpoolTarget(site.reporting.data, site.reporting.spool.folder))
-            continue
-        webhook = site.reporting.webhook
-        if webhook is None:
-            raise SiteError("reporting.targets names webhook, but there is no [reporting.webhook]")
-        secret = os.environ.get(webhook.secret_env)
-        if not secret:
-            raise SiteError(f"the environment variable {webhook.secret_env} is not set")
-        targets.append(
-            WebhookTarget(
-                webhook.url,
-                secret,
-                variable=webhook.secret_env,
-                timeout_s=webhook.timeout_s,
-                public_url=site.reporting.public_url,
-            )
-        )
-    return targets
+
+def _build(name: str, site: Site, outgoing: Outgoing) -> Target:
+    from cv.cases.targets.spool import SpoolTarget
+    from cv.cases.targets.webhook import WebhookTarget, signing_secret
+
+    if name == "spool":
+        return SpoolTarget(site.reporting.data / site.reporting.spool.folder, outgoing)
+    settings = site.reporting.webhook
+    if name != "webhook" or settings is None:
+        raise SiteError(f"reporting.targets names {name}, but there is no [reporting.{name}]")
+    secret = signing_secret(os.environ.get(settings.secret_env), settings.secret_env)
+    return WebhookTarget(settings.url, secret, outgoing, timeout_s=settings.timeout_s)

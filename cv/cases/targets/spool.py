@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 
-from cv.cases.case import Case, EvidenceItem
+from cv.cases.outgoing import Outgoing
 from cv.cases.targets import Message, Receipt
 from cv.errors import DeliveryError
 
@@ -17,29 +16,30 @@ class SpoolTarget:
     """Writes <folder>/<case id>/<event>.json, with the pictures beside it.
 
     A file is there whole or not at all, and the JSON comes last: who sees it finds its pictures.
-    Writing the same message again writes the same files.
+    Writing the same message again writes the same files. On return they are on the disk.
 
     Args:
-        data: the folder that evidence files are relative to.
-        folder: the spool; relative to `data`, unless absolute.
+        folder: the spool.
+        outgoing: what may leave.
     """
 
     name = "spool"
 
-    def __init__(self, data: Path, folder: Path) -> None:
-        self._data = data
-        self._folder = data / folder
+    def __init__(self, folder: Path, outgoing: Outgoing) -> None:
+        self._folder = folder
+        self._outgoing = outgoing
 
     def deliver(self, message: Message) -> Receipt:
-        place = self._folder / message.case.id
-        name = message.key.removeprefix(f"{message.case.id}.")
+        case, pictures = self._outgoing.with_files(message.case)
+        place = self._folder / case.id
+        document = case.model_dump_json(indent=2) + "\n"
         try:
             place.mkdir(parents=True, exist_ok=True)
-            for item in message.case.evidence:
-                if item.masked:
-                    self._copy(item, place)
-            document = _with_files(message.case).model_dump_json(indent=2)
-            _replace(place / f"{name}.json", document.encode())
+            for name, source in pictures.items():
+                _put(place / name, source.read_bytes())
+            _put(place / f"{message.key.removeprefix(case.id + '.')}.json", document.encode())
+            _sync(place)
+            _sync(self._folder)
         except OSError as error:
             raise DeliveryError(f"{place}: {error.strerror}") from error
         return Receipt()
@@ -47,31 +47,23 @@ class SpoolTarget:
     def close(self) -> None:
         """Nothing stays open."""
 
-    def _copy(self, item: EvidenceItem, place: Path) -> None:
-        target = place / Path(item.file).name
-        source = self._data / item.file
-        if target.exists():
-            return
-        if not source.exists():
-            raise DeliveryError(f"{source}: the picture is gone")
-        temporary = target.with_suffix(f".{os.getpid()}.tmp")
-        shutil.copyfile(source, temporary)
-        temporary.replace(target)
+
+def _put(path: Path, content: bytes) -> None:
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with partial.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
-def _with_files(case: Case) -> Case:
-    """Pictures by their name in the spool; of one that was not masked, no picture."""
-    items = [
-        item.model_copy(update={"url": Path(item.file).name if item.masked else None})
-        for item in case.evidence
-    ]
-    return case.model_copy(update={"evidence": items})
-
-
-def _replace(path: Path, content: bytes) -> None:
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    with temporary.open("wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(path)
+def _sync(folder: Path) -> None:
+    """Put the folder's list of names on the disk; a file's own fsync does not."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

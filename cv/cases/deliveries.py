@@ -1,0 +1,280 @@
+"""The outbox's rows: messages filed, leased, delivered, waiting, given up.
+
+A message is leased to one deliverer at a time. The lease's token fences off a deliverer that was
+presumed dead: it can no longer write what became of the message.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, case, delete, exists, func, or_, select, update
+from sqlalchemy.orm import Session, aliased
+
+from cv.cases.case import Case
+from cv.cases.database import Database
+from cv.cases.tables import CaseRow, DeliveryRow, TargetRow
+
+__all__ = ["Claim", "Deliveries", "DeliveryRecord", "enqueue"]
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryRecord:
+    """How the delivery of one message to one target stands.
+
+    Attributes:
+        state: pending, delivered, dead (given up until `cases retry`) or superseded (a later
+            message of the case says more).
+        attempts: begun since it was filed or retried.
+        next_at: when it is due, if pending.
+    """
+
+    key: str
+    target: str
+    event: str
+    state: str
+    attempts: int
+    next_at: datetime
+    delivered_at: datetime | None
+    last_error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A message leased to this deliverer; `attempt` counts from 1."""
+
+    seq: int
+    key: str
+    target: str
+    case_id: str
+    event: str
+    body: str
+    attempt: int
+    token: str
+
+
+class Deliveries:
+    """Reads and writes the outbox's rows."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def claim(self, target: str, now: datetime, lease_s: float) -> Claim | None:
+        """Lease the message that is due longest: of each case, the oldest undelivered one only."""
+        due = (
+            select(DeliveryRow)
+            .where(
+                DeliveryRow.target == target,
+                DeliveryRow.state == "pending",
+                DeliveryRow.next_at <= now,
+                _is_free(now),
+                ~_has_earlier(),
+                ~_is_off(),
+            )
+            .order_by(DeliveryRow.next_at, DeliveryRow.seq)
+            .limit(1)
+            .with_for_update(skip_locked=True)
+        )
+        with self._database.write() as session:
+            _supersede(session, now, DeliveryRow.target == target)
+            row = session.scalar(due)
+            if row is None:
+                return None
+            row.lease_until = now + timedelta(seconds=lease_s)
+            row.lease_token = secrets.token_hex(8)
+            row.attempts += 1
+            return Claim(
+                row.seq,
+                row.key,
+                row.target,
+                row.case_id,
+                row.event,
+                row.body,
+                row.attempts,
+                row.lease_token,
+            )
+
+    def delivered(self, claim: Claim, now: datetime, number: str | None) -> bool:
+        """Write that the target took it; False if the lease went to another deliverer meanwhile.
+
+        Args:
+            number: what the target calls the case.
+        """
+        with self._database.write() as session:
+            ours = _settle(session, claim, state="delivered", delivered_at=now, last_error=None)
+            if ours and number:
+                session.execute(
+                    update(CaseRow).where(CaseRow.id == claim.case_id).values(number=number)
+                )
+            return ours
+
+    def failed(self, claim: Claim, now: datetime, error: str, next_at: datetime | None) -> bool:
+        """Write that it failed; False if the lease went to another deliverer meanwhile.
+
+        Args:
+            next_at: when to try again; None gives it up.
+        """
+        state = "pending" if next_at else "dead"
+        with self._database.write() as session:
+            ours = _settle(session, claim, state=state, next_at=next_at or now, last_error=error)
+            _supersede(session, now, DeliveryRow.case_id == claim.case_id)
+            return ours
+
+    def turn_off(self, target: str, now: datetime, reason: str) -> None:
+        """Send a target nothing more, until a retry is asked for."""
+        with self._database.write() as session:
+            session.merge(TargetRow(target=target, reason=reason, since=now))
+
+    def turned_off(self) -> dict[str, str]:
+        """Targets that are off, each with the reason."""
+        with self._database.read() as session:
+            return {row.target: row.reason for row in session.scalars(select(TargetRow))}
+
+    def next_due(self, target: str) -> datetime | None:
+        """When the next message can be claimed; in the past if one can be now."""
+        lease = DeliveryRow.lease_until
+        at = case((lease > DeliveryRow.next_at, lease), else_=DeliveryRow.next_at)
+        query = select(func.min(at)).where(
+            DeliveryRow.target == target,
+            DeliveryRow.state == "pending",
+            ~_has_earlier(),
+            ~_is_off(),
+        )
+        with self._database.read() as session:
+            moment: datetime | None = session.scalar(query)
+        return moment
+
+    def pending(self, targets: Sequence[str]) -> int:
+        """How many messages are still to be delivered to these targets."""
+        query = select(func.count()).where(
+            DeliveryRow.target.in_(targets), DeliveryRow.state == "pending"
+        )
+        with self._database.read() as session:
+            return session.scalar(query) or 0
+
+    def records(self, case_ids: Sequence[str]) -> dict[str, tuple[DeliveryRecord, ...]]:
+        """The deliveries of cases, by case, in the order they were filed."""
+        query = (
+            select(DeliveryRow).where(DeliveryRow.case_id.in_(case_ids)).order_by(DeliveryRow.seq)
+        )
+        found: dict[str, tuple[DeliveryRecord, ...]] = {}
+        with self._database.read() as session:
+            for row in session.scalars(query):
+                found[row.case_id] = (*found.get(row.case_id, ()), _record(row))
+        return found
+
+    def retry(self, case_ids: Sequence[str] | None, now: datetime) -> int:
+        """Make messages due now, and turn their targets on; gives how many.
+
+        Leases are broken: whoever asks knows that their holder is dead, and if it is not, the
+        receiver drops the second copy.
+
+        Args:
+            case_ids: dead letters and waiting messages of these cases; None is all dead letters.
+        """
+        wanted = update(DeliveryRow).values(
+            state="pending", attempts=0, next_at=now, lease_until=None, lease_token=None
+        )
+        if case_ids is None:
+            wanted = wanted.where(DeliveryRow.state == "dead")
+        else:
+            wanted = wanted.where(
+                DeliveryRow.case_id.in_(case_ids), DeliveryRow.state.in_(("dead", "pending"))
+            )
+        with self._database.write() as session:
+            targets = list(session.scalars(wanted.returning(DeliveryRow.target)))
+            session.execute(delete(TargetRow).where(TargetRow.target.in_(set(targets))))
+            return len(targets)
+
+
+def enqueue(session: Session, case_: Case, document: str, target: str, now: datetime) -> None:
+    """File a message within the transaction that files its case."""
+    session.add(
+        DeliveryRow(
+            key=case_.key,
+            target=target,
+            case_id=case_.id,
+            event=case_.state,
+            body=document,
+            state="pending",
+            attempts=0,
+            filed_at=now,
+            next_at=now,
+        )
+    )
+    session.flush()
+    _supersede(session, now, DeliveryRow.case_id == case_.id)
+
+
+def _supersede(session: Session, now: datetime, among: ColumnElement[bool]) -> None:
+    """An undelivered update is pointless once a later message exists, which says all it says.
+
+    One that is being delivered right now is left to end.
+    """
+    later = aliased(DeliveryRow)
+    session.execute(
+        update(DeliveryRow)
+        .where(
+            among,
+            DeliveryRow.event == "updated",
+            DeliveryRow.state.in_(("pending", "dead")),
+            _is_free(now),
+            exists().where(
+                later.case_id == DeliveryRow.case_id,
+                later.target == DeliveryRow.target,
+                later.seq > DeliveryRow.seq,
+            ),
+        )
+        .values(state="superseded", lease_until=None, lease_token=None)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _settle(session: Session, claim: Claim, **values: object) -> bool:
+    """Write an outcome, if the lease is still ours."""
+    done = session.execute(
+        update(DeliveryRow)
+        .where(
+            DeliveryRow.seq == claim.seq,
+            DeliveryRow.lease_token == claim.token,
+            DeliveryRow.state == "pending",
+        )
+        .values(lease_until=None, lease_token=None, **values)
+        .returning(DeliveryRow.seq)
+    )
+    return done.first() is not None
+
+
+def _is_free(now: datetime) -> ColumnElement[bool]:
+    return or_(DeliveryRow.lease_until.is_(None), DeliveryRow.lease_until <= now)
+
+
+def _has_earlier() -> ColumnElement[bool]:
+    """An earlier message of the case must go first, even one that was given up: order counts."""
+    earlier = aliased(DeliveryRow)
+    return exists().where(
+        earlier.case_id == DeliveryRow.case_id,
+        earlier.target == DeliveryRow.target,
+        earlier.seq < DeliveryRow.seq,
+        earlier.state.in_(("pending", "dead")),
+    )
+
+
+def _is_off() -> ColumnElement[bool]:
+    return exists().where(TargetRow.target == DeliveryRow.target)
+
+
+def _record(row: DeliveryRow) -> DeliveryRecord:
+    return DeliveryRecord(
+        key=row.key,
+        target=row.target,
+        event=row.event,
+        state=row.state,
+        attempts=row.attempts,
+        next_at=row.next_at,
+        delivered_at=row.delivered_at,
+        last_error=row.last_error,
+    )

@@ -1,0 +1,224 @@
+"""The parts of a case document: domain.md §7's payload, one class a block.
+
+Every time carries an offset; unknown keys are mistakes.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+__all__ = [
+    "CodeChoice",
+    "DedupPart",
+    "DeptPart",
+    "DetectionPart",
+    "EvidenceItem",
+    "GivenPointPart",
+    "LimitPart",
+    "MaskCounts",
+    "MatterPart",
+    "ModelInfo",
+    "Part",
+    "PlacePart",
+    "PrivacyPart",
+    "ReviewPart",
+    "RoiPart",
+    "RulePart",
+    "SourcePart",
+    "TimePart",
+]
+
+DUPLICATE_WINDOW_S = 3600
+"""Within this time, alarms of one camera, zone and matter are about one thing."""
+
+
+class Part(BaseModel):
+    """A part of the document."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class CodeChoice(Part):
+    """Another code that a person may choose."""
+
+    code5: str
+    name_zh: str
+    name_en: str
+
+
+class MatterPart(Part):
+    """What it is, in the terms of one edition of the national code table.
+
+    `code11` is the division's six digits and the code; None where either is missing.
+    """
+
+    standard_ref: str
+    kind: Literal["管理事项"] = "管理事项"
+    matter: str
+    code5: str
+    code11: str | None
+    name_zh: str
+    name_en: str
+    legacy_2013: str | None
+    is_local_extension: bool
+    alternatives: tuple[CodeChoice, ...]
+
+
+class SourcePart(Part):
+    """Who saw it. `channel_id` is the camera's id in the site file."""
+
+    kind: Literal["视频发现", "群众上报", "车载视频", "无人机巡查", "热线转办"] = "视频发现"
+    site: str
+    channel_id: str
+    camera_gb_id: str | None
+    camera_name: str
+    preset: str | None = None
+
+
+class GivenPointPart(Part):
+    """A point as the site file has it, before its conversion."""
+
+    lon: float
+    lat: float
+    coord_sys: str
+
+
+class PlacePart(Part):
+    """Where the camera stands, degrees in `coord_sys`; `method` says whose place it is."""
+
+    division6: str | None
+    street9: str | None
+    community12: str | None
+    grid15: str | None
+    address: str | None = Field(max_length=256)
+    lon: float | None
+    lat: float | None
+    coord_sys: str | None
+    accuracy_m: float | None = None
+    method: Literal["camera"] = "camera"
+    given: GivenPointPart | None = None
+
+
+class TimePart(Part):
+    """Times with the site's offset; `captured` is when this change's picture was taken."""
+
+    first_seen: AwareDatetime
+    confirmed: AwareDatetime
+    last_seen: AwareDatetime
+    cleared: AwareDatetime | None
+    captured: AwareDatetime
+    reported: AwareDatetime
+
+
+class MaskCounts(Part):
+    """How many regions were pixelated."""
+
+    heads: int = 0
+    plates: int = 0
+
+
+class EvidenceItem(Part):
+    """One picture.
+
+    `file` is relative to the data folder; in the spool it is the picture's name beside the JSON,
+    and over HTTP it is null and `url` is a signed link until `expires`. `withheld` says why a
+    picture was not sent: it could not be masked, or its file is gone.
+    """
+
+    id: str
+    role: Literal["scene", "crop", "before", "after"]
+    file: str | None
+    url: str | None = None
+    expires: AwareDatetime | None = None
+    sha256: str
+    mime: str
+    w: int
+    h: int
+    masked: bool
+    mask_counts: MaskCounts
+    withheld: Literal["not masked", "missing"] | None = None
+
+
+class RoiPart(Part):
+    """The zone."""
+
+    id: str
+    name: str
+    type: str
+
+
+class DetectionPart(Part):
+    """What the model saw; `bbox` is x, y, width, height in pixels of an image of `image_wh`."""
+
+    label: str
+    conf: float
+    bbox: tuple[float, float, float, float]
+    bbox_format: Literal["xywh_px"] = "xywh_px"
+    image_wh: tuple[int, int]
+    track_id: str | None = None
+    dwell_s: float
+    looks: int
+    hits: int
+    roi: RoiPart
+
+
+class RulePart(Part):
+    """The rule that fired: why this case was created. `version` is kerbwatch's."""
+
+    id: str
+    version: str
+    dwell_s: float
+    overlap: float
+    presence: float
+    clear_s: float
+    active: str
+
+
+class ModelInfo(Part):
+    """The model that saw it."""
+
+    name: str
+    version: str
+    sha256: str
+
+
+class ReviewPart(Part):
+    """kerbwatch proposes; a person confirms or rejects, with a reason."""
+
+    state: Literal["proposed", "confirmed", "rejected"] = "proposed"
+    by: str | None = None
+    at: AwareDatetime | None = None
+    reason: str | None = None
+
+
+class DedupPart(Part):
+    """Cases of the same key within the window are about one thing."""
+
+    key: str
+    window_s: int = DUPLICATE_WINDOW_S
+    merged_ids: tuple[str, ...] = ()
+
+
+class PrivacyPart(Part):
+    """What is masked in every picture that is not withheld, and how long originals stay."""
+
+    faces_masked: bool
+    plates_masked: bool
+    originals_kept_until: AwareDatetime
+
+
+class DeptPart(Part):
+    """主管部门: the unit responsible, where it is known."""
+
+    code18: str
+    name: str
+
+
+class LimitPart(Part):
+    """处置时限, as a hint: cities set their own."""
+
+    type: Literal["urgent_hour", "work_hour", "work_day", "natural_day"]
+    value: float
+    text: str
