@@ -23,7 +23,7 @@ from cv.detect.frames import (
 )
 from cv.detect.photo import Photo, read_photo
 from cv.detect.watch import CameraWatch, Filing, Look
-from cv.errors import KerbwatchError
+from cv.errors import KerbwatchError, SourceError
 from cv.site import Camera
 
 __all__ = ["Batch", "Job", "Listener", "Options", "Progress"]
@@ -170,6 +170,8 @@ class Batch:
                     watch.close()
                 with self._telling:
                     self._listener.ended(job, progress)
+            if progress.stats.looks == 0:
+                raise SourceError(f"{job.source.name}: gave no picture")
 
     def _open(self, source: Source) -> Recording | Stream:
         options = self._options

@@ -111,7 +111,7 @@ class Report:
         if self._json:
             self._line(change_document(self._site, filing))
         elif not self._quiet:
-            self._console.print(self._sentence(filing.change), highlight=False)
+            self._console.print(self._sentence(filing.change), highlight=False, soft_wrap=True)
 
     def photo(self, job: Job, photo: Photo, detections: Sequence[Detection]) -> None:
         height, width = photo.image.shape[:2]
@@ -145,13 +145,16 @@ class Report:
         self.failures += 1
         if self._json:
             self._line({"source": job.source.name, "failure": str(error)})
-        self._console.print(f"error: {error}", style="red", markup=False, highlight=False)
+        self._console.print(
+            f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True
+        )
 
     def ended(self, job: Job, progress: Progress) -> None:
         task = self._tasks.pop(id(progress))
         self._bars.update(task, completed=progress.duration_s or progress.media_s)
         if not self._quiet and not self._console.is_terminal:
-            self._console.print(f"{progress.name}: {_counts(progress)}", markup=False)
+            line = f"{progress.name}: {_counts(progress)}"
+            self._console.print(line, markup=False, highlight=False, soft_wrap=True)
         if job.camera is None:
             for label, count in progress.labels.items():
                 self._unzoned[label] = self._unzoned.get(label, 0) + count

@@ -14,6 +14,8 @@ SCHEMES = ("rtsp", "rtsps", "http", "https")
 
 _HIDDEN = "***"
 _USERINFO = re.compile(r"([a-z][a-z0-9+.-]+:/{1,2})[^\s/?#]*@", re.IGNORECASE)
+# admin:secret@host, where somebody forgot the scheme.
+_BARE_USERINFO = re.compile(r"(?<![^\s'\"(=])[^\s/@:?#]+:[^\s/@]+@")
 # user=admin&password=x in a query, and /user=admin_password=x_channel=1 in cheap cameras' paths.
 _TELLTALE_KEY = (
     r"[\w.%-]*(?:user|usr|login|account|pass|pwd|secret|token|key|sig|auth|cred|ticket|session)"
@@ -28,6 +30,7 @@ _PORT = re.compile(r":\d*$")
 def redact(text: str) -> str:
     """Any text, with users, passwords and tokens of the URLs in it replaced by ***."""
     text = _USERINFO.sub(rf"\g<1>{_HIDDEN}@", text)
+    text = _BARE_USERINFO.sub(f"{_HIDDEN}@", text)
     text = _SECRET_PAIR.sub(rf"\g<1>\g<2>={_HIDDEN}", text)
     return _LONG_VALUE.sub(rf"\g<1>={_HIDDEN}", text)
 
