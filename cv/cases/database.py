@@ -34,7 +34,10 @@ class Database:
     def __init__(self, place: Path | str) -> None:
         url = _url(place)
         self.name = url.database if _is_sqlite(url) else url.render_as_string(hide_password=True)
-        self._engine = _engine(url)
+        try:
+            self._engine = _engine(url)
+        except (ArgumentError, ImportError) as error:
+            raise UserError(f"{self.name}: no driver for this database: {error}") from error
         self._writing = self._engine.execution_options(kerbwatch_writes=True)
         try:
             with self._told(UserError):

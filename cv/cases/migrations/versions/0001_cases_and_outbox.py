@@ -18,7 +18,7 @@ def upgrade() -> None:
             sa.Column(name, sa.Text, nullable=False)
             for name in ("state", "matter", "camera", "zone")
         ),
-        *(sa.Column(name, sa.Float, nullable=False) for name in ("x1", "y1", "x2", "y2")),
+        *(sa.Column(name, sa.Double, nullable=False) for name in ("x1", "y1", "x2", "y2")),
         *(
             sa.Column(name, sa.DateTime, nullable=False)
             for name in ("first_seen", "last_seen", "filed_at")

@@ -1,0 +1,186 @@
+"""The case store: one transaction, no repeats, nothing after the end."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy.exc import IntegrityError
+
+from cv.cases.store import CaseFilter, CaseStore
+from cv.errors import UserError
+from cv.geometry import Box
+from cv.site import Site
+from tests.cases.conftest import Clock, File
+from tests.cases.filings import START, case_of, incident, picture
+
+
+def states(store: CaseStore, number: int = 0) -> list[tuple[str, str]]:
+    return [(d.event, d.state) for d in store.deliveries(incident(number).id)]
+
+
+def test_a_case_comes_back_as_it_was_filed(store: CaseStore, site: Site, file: File) -> None:
+    case = case_of(site, evidence=(picture(site),))
+    file(case)
+    stored = store.case(case.id)
+    assert stored.case == case
+    assert stored.number is None
+    assert [d.key for d in stored.deliveries] == [f"{case.id}.new"]
+    assert store.case(case.id[:8]) == stored
+
+
+def test_the_state_of_a_watch_is_kept_per_camera_and_line_of_time(
+    store: CaseStore, clock: Clock
+) -> None:
+    for text in ("{}", '{"look": 2}'):
+        store.commit_look(
+            camera="gate", stream="live", filings=[], state=text, targets=[], now=clock.now
+        )
+    assert store.load_state("gate", "live") == '{"look": 2}'
+    assert store.load_state("gate", "recording") is None
+    assert store.load_state("square", "live") is None
+
+
+def test_cases_messages_and_state_are_stored_together_or_not_at_all(
+    store: CaseStore, store_path: Path, site: Site, clock: Clock
+) -> None:
+    with sqlite3.connect(store_path) as raw:
+        raw.execute(
+            "create trigger full before insert on watch_state "
+            "begin select raise(abort, 'disk is full, says the trigger'); end"
+        )
+    raw.close()
+    with pytest.raises(IntegrityError, match="says the trigger"):
+        store.commit_look(
+            camera="gate",
+            stream="live",
+            filings=[case_of(site)],
+            state="{}",
+            targets=["spool"],
+            now=clock.now,
+        )
+    assert store.cases(limit=9) == []
+    assert store.deliveries(incident().id) == ()
+
+
+def test_each_target_gets_its_own_message(store: CaseStore, site: Site, file: File) -> None:
+    file(case_of(site), targets=("spool", "webhook"))
+    assert [d.target for d in store.deliveries(incident().id)] == ["spool", "webhook"]
+
+
+def test_without_targets_the_case_is_kept_all_the_same(
+    store: CaseStore, site: Site, file: File
+) -> None:
+    for _ in range(2):
+        file(case_of(site), targets=())
+        file(case_of(site, event="cleared"), targets=())
+    assert store.case(incident().id).case.state == "cleared"
+    assert states(store) == []
+
+
+def test_filing_the_same_again_changes_nothing(
+    store: CaseStore, site: Site, file: File, clock: Clock
+) -> None:
+    filings = [case_of(site), case_of(site, event="updated", seen_s=900)]
+    filings.append(case_of(site, event="cleared", seen_s=1000))
+    file(*filings)
+    before = store.case(incident().id)
+    clock.move(86400)
+    file(*filings)
+    assert store.case(incident().id) == before
+
+
+def test_a_run_with_other_settings_adds_only_what_is_news(
+    store: CaseStore, site: Site, file: File
+) -> None:
+    """It tells of the same case at slightly other moments (`same_case` gave it the id)."""
+    file(case_of(site), case_of(site, event="updated", seen_s=900))
+    file(case_of(site), case_of(site, event="updated", seen_s=899.5))
+    assert states(store) == [("new", "pending"), ("updated", "pending")]
+    file(case_of(site, event="updated", seen_s=1800))
+    assert states(store)[1:] == [("updated", "superseded"), ("updated", "pending")]
+
+
+def test_nothing_comes_after_cleared(store: CaseStore, site: Site, file: File) -> None:
+    file(case_of(site), case_of(site, event="cleared"))
+    file(case_of(site, event="updated", seen_s=5000), case_of(site, event="cleared", seen_s=6000))
+    assert states(store) == [("new", "pending"), ("cleared", "pending")]
+    assert store.case(incident().id).case.state == "cleared"
+
+
+def test_an_undelivered_update_gives_way_to_what_comes_later(
+    store: CaseStore, site: Site, file: File
+) -> None:
+    file(case_of(site), case_of(site, event="updated", seen_s=900))
+    file(case_of(site, event="cleared", seen_s=1000))
+    assert states(store) == [("new", "pending"), ("updated", "superseded"), ("cleared", "pending")]
+
+
+def test_later_documents_carry_the_earlier_pictures(
+    store: CaseStore, site: Site, file: File
+) -> None:
+    file(case_of(site, evidence=(picture(site), picture(site, role="before"))))
+    file(case_of(site, event="cleared", evidence=(picture(site, role="after"),)))
+    roles = [item.role for item in store.case(incident().id).case.evidence]
+    assert roles == ["scene", "before", "after"]
+
+
+def test_the_same_place_at_the_same_time_is_the_same_case(
+    store: CaseStore, site: Site, file: File
+) -> None:
+    file(case_of(site))
+
+    def same(box: Box, minute: float, **change: str) -> str | None:
+        moment = START + timedelta(minutes=minute)
+        place = {"camera": "gate", "zone": "kerb", "matter": "blocked_lane", **change}
+        return store.same_case(
+            box=box, first_seen=moment, last_seen=moment + timedelta(minutes=5), **place
+        )
+
+    near, far = Box(3, 103, 83, 163), Box(60, 100, 140, 160)
+    assert same(near, 1) == incident().id
+    assert same(near, -4) == incident().id
+    assert same(far, 1) is None
+    assert same(near, 30) is None
+    assert same(near, -30) is None
+    for change in ({"camera": "square"}, {"zone": "fire"}, {"matter": "roadside_vending"}):
+        assert same(near, 1, **change) is None
+
+
+def test_an_unknown_or_ambiguous_id_is_one_line(store: CaseStore, site: Site, file: File) -> None:
+    file(case_of(site, 1), case_of(site, 2))
+    for unknown in ("kw-none", "%", "_" * 20, ""):
+        with pytest.raises(UserError, match=r"no such case|several cases") as caught:
+            store.case(unknown)
+        assert "\n" not in str(caught.value)
+    with pytest.raises(UserError, match="several cases begin so; give more"):
+        store.case("kw-")
+
+
+def test_cases_are_filtered_and_the_latest_come_first(
+    store: CaseStore, site: Site, file: File, clock: Clock
+) -> None:
+    file(case_of(site, 1), case_of(site, 2), case_of(site, 2, "cleared"))
+    file(case_of(site, 3), case_of(site, 3, "updated", seen_s=400))
+
+    def found(limit: int = 99, **wanted: object) -> list[str]:
+        return [s.case.id for s in store.cases(CaseFilter(**wanted), limit=limit)]  # type: ignore[arg-type]
+
+    one, two, three = (incident(n).id for n in (1, 2, 3))
+    assert found() == [three, two, one]
+    assert found(limit=1) == [three]
+    assert found(state="open") == [three, one]
+    assert found(state="new") == [one]
+    assert found(state="updated") == [three]
+    assert found(state="cleared") == [two]
+    assert found(camera="gate", matter="blocked_lane") == [three, two, one]
+    assert found(camera="square") == []
+    assert found(matter="roadside_vending") == []
+    assert found(since=START + timedelta(minutes=7)) == [three, two]
+    assert found(dead=True) == []
+    claim = store.outbox.claim("webhook", clock.now, 60)
+    assert claim is not None
+    store.outbox.failed(claim, clock.now, "never", None)
+    assert found(dead=True) == [claim.case_id]
