@@ -1,0 +1,136 @@
+"""`kerbwatch train fit | evaluate | export`."""
+
+from __future__ import annotations
+
+import json as jsonlib
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+__all__ = ["app"]
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
+
+_INSTALL = 'pip install -c constraints-cpu.txt -e ".[train]"'
+
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder of labelled sources.", show_default="$KERBWATCH_MEDIA/data or ../shared/data"
+    ),
+]
+
+
+@app.command()
+def fit(
+    data: Data = None,
+    weights: Annotated[
+        Path | None,
+        typer.Option(
+            help="COCO weights to start from: yolo26n.pt, or an .npz of fused weights.",
+            show_default="../weights/yolo26n-coco-fused.npz beside the data",
+        ),
+    ] = None,
+    run: Annotated[Path, typer.Option(help="Folder for checkpoints and logs.")] = Path("runs/n"),
+    imgsz: Annotated[
+        int | None, typer.Option(help="Training image size.", show_default="config")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option(help="Epochs.", show_default="config")] = None,
+    batch: Annotated[int | None, typer.Option(help="Batch size.", show_default="config")] = None,
+    hours: Annotated[
+        float | None,
+        typer.Option(help="Train about this long instead of --epochs.", show_default=False),
+    ] = None,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    config: Annotated[
+        Path | None, typer.Option(help="Settings file.", show_default="cv/train/default.toml")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run in --run from its last epoch.")
+    ] = False,
+) -> None:
+    """Fine-tune YOLO26n for kerbwatch's labels (训练)."""
+    _need_extra()
+    from cv.train.data import default_data
+    from cv.train.stack import load_stack
+
+    load_stack(run / "ultralytics")
+    from cv.train.fit import FitOptions, fit
+
+    data = data or default_data()
+    best = fit(
+        FitOptions(
+            data=data,
+            weights=weights or data.parent / "weights" / "yolo26n-coco-fused.npz",
+            run=run,
+            imgsz=imgsz,
+            epochs=epochs,
+            batch=batch,
+            hours=hours,
+            device=device,
+            seed=seed,
+            resume=resume,
+            config=config,
+        )
+    )
+    Console().print(f"best checkpoint: {best}", soft_wrap=True)
+
+
+@app.command()
+def evaluate(
+    data: Data = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(help="ONNX file or checkpoint.", show_default="the model that ships"),
+    ] = None,
+    imgsz: Annotated[int, typer.Option(help="Side of the square input.")] = 640,
+    json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+) -> None:
+    """Print AP per label on held-out places (评估)."""
+    _need_extra()
+    from cv.detect.detector import model_path
+    from cv.train.data import default_data
+    from cv.train.evaluate import evaluate
+
+    result = evaluate(model or model_path(), data or default_data(), imgsz=imgsz)
+    if json:
+        typer.echo(jsonlib.dumps(result.as_json()))
+    else:
+        Console().print(result.as_table())
+
+
+@app.command()
+def export(
+    checkpoint: Annotated[Path, typer.Option(help="Checkpoint of `kerbwatch train fit`.")],
+    data: Data = None,
+    out: Annotated[Path, typer.Option(help="ONNX file to write.")] = Path(
+        "weights/kerbwatch-n.onnx"
+    ),
+) -> None:
+    """Write the ONNX file, if it proves equal to the checkpoint (导出)."""
+    _need_extra()
+    from cv.train.data import default_data
+    from cv.train.stack import load_stack
+
+    load_stack()
+    from cv.train.export import export
+    from cv.train.parity import parity_table
+
+    result = export(checkpoint, data or default_data(), out)
+    console = Console()
+    console.print(parity_table(result.parity))
+    if not result.written:
+        console.print(f"[red]not written:[/red] {out} would differ from {checkpoint}")
+        raise typer.Exit(1)
+    console.print(result.evaluation.as_table())
+    console.print(f"{out}: version {result.version}", soft_wrap=True)
+
+
+def _need_extra() -> None:
+    if not (find_spec("torch") and find_spec("ultralytics")):
+        typer.echo(f"training needs more packages: {_INSTALL}", err=True)
+        raise typer.Exit(2)

@@ -1,0 +1,185 @@
+"""The labelled photos: folders in, samples out, split by place.
+
+A source folder holds `images/`, `labels/*.txt` (YOLO: label id, centre x, centre y, width, height,
+0..1) and `images.jsonl`: per image the labels that are boxed exhaustively ("complete") and the
+group to split by (neighbouring frames, the same place).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from cv.errors import ModelError
+from cv.geometry import Box, Image
+from cv.labels import LABELS
+
+__all__ = ["LabelledBox", "Sample", "default_data", "read_image", "read_sources", "split"]
+
+_SHARE = 0.12
+"""Share of each label's boxes and of each source's photos that is held out."""
+_ENOUGH_BOXES = 10
+"""A rare label gives up to a quarter of its boxes to reach this many."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledBox:
+    """A true box; x1, y1, x2, y2 in 0..1 of the image."""
+
+    label: str
+    box: Box
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One labelled photo.
+
+    Attributes:
+        group: `source/group`; all of it trains or all of it validates.
+        complete: labels of which every instance in the photo is boxed.
+    """
+
+    image: Path
+    source: str
+    group: str
+    complete: frozenset[str]
+    boxes: tuple[LabelledBox, ...]
+
+
+def default_data() -> Path:
+    """KERBWATCH_MEDIA/data, else ../shared/data."""
+    return Path(os.environ.get("KERBWATCH_MEDIA", "../shared")) / "data"
+
+
+def read_image(path: Path) -> Image:
+    """A photo as uint8 [height, width, 3] BGR.
+
+    Raises:
+        ModelError: not an image.
+    """
+    image = cv2.imdecode(np.fromfile(path, dtype=np.uint8), cv2.IMREAD_COLOR)
+    if image is None:
+        raise ModelError(f"{path}: not an image that can be decoded")
+    return image  # type: ignore[return-value]  # opencv's stubs name no element type
+
+
+def read_sources(root: Path) -> list[Sample]:
+    """All photos of all sources below a folder, in a fixed order.
+
+    Raises:
+        ModelError: names the file and line that cannot be used.
+    """
+    listings = sorted(root.glob("*/images.jsonl"))
+    if not listings:
+        raise ModelError(f"{root}: no source there; expected <source>/images.jsonl")
+    samples = [sample for listing in listings for sample in _read_source(listing)]
+    return sorted(samples, key=lambda sample: (sample.source, sample.image.name))
+
+
+def _read_source(listing: Path) -> Iterator[Sample]:
+    folder = listing.parent
+    for number, line in enumerate(listing.read_text(encoding="utf-8").splitlines(), start=1):
+        where = f"{listing}:{number}"
+        try:
+            row = json.loads(line)
+            name, group, complete = str(row["image"]), str(row["group"]), frozenset(row["complete"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise ModelError(
+                f'{where}: expected {{"image": ..., "group": ..., "complete": [...]}}'
+            ) from error
+        unknown = sorted(complete - set(LABELS))
+        if unknown:
+            raise ModelError(f"{where}: complete: {unknown[0]!r} is none of {', '.join(LABELS)}")
+        image = folder / "images" / name
+        if not image.is_file():
+            raise ModelError(f"{where}: {image} does not exist")
+        boxes = tuple(_read_boxes(folder / "labels" / f"{image.stem}.txt"))
+        yield Sample(image, folder.name, f"{folder.name}/{group}", complete, boxes)
+
+
+def _read_boxes(file: Path) -> Iterator[LabelledBox]:
+    if not file.exists():
+        return  # a photo without boxes
+    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+        if line.strip():
+            yield _parse_box(line, f"{file}:{number}")
+
+
+def _parse_box(line: str, where: str) -> LabelledBox:
+    try:
+        label, x, y, width, height = line.split()
+        number, centre_x, centre_y, w, h = (
+            int(label),
+            float(x),
+            float(y),
+            float(width),
+            float(height),
+        )
+    except ValueError as error:
+        raise ModelError(f"{where}: expected `label x y width height`, not {line!r}") from error
+    if not 0 <= number < len(LABELS):
+        raise ModelError(f"{where}: label {number} is not in 0..{len(LABELS) - 1}")
+    if not (0 <= centre_x <= 1 and 0 <= centre_y <= 1 and 0 < w <= 1 and 0 < h <= 1):
+        raise ModelError(f"{where}: x, y, width, height must be in 0..1, sizes above 0")
+    return LabelledBox(
+        LABELS[number],
+        Box(
+            max(0.0, centre_x - w / 2),
+            max(0.0, centre_y - h / 2),
+            min(1.0, centre_x + w / 2),
+            min(1.0, centre_y + h / 2),
+        ),
+    )
+
+
+def split(samples: Sequence[Sample]) -> tuple[list[Sample], list[Sample]]:
+    """(training, validation), by whole groups.
+
+    Groups are drawn in the order of a hash of their name, so the split depends on nothing else:
+    first until each label has its share of boxes held out (rarest label first, boxes where the
+    label is complete), then until each source has its share of photos. A group that is all there
+    is of a source, or of a label, trains.
+    """
+    held: set[str] = set()
+    by_label = {
+        label: Counter(s.group for s in samples for b in s.boxes if _counts(s, b, label))
+        for label in LABELS
+    }
+    by_source = {
+        source: Counter(s.group for s in samples if s.source == source)
+        for source in sorted({s.source for s in samples})
+    }
+    for boxes in sorted(by_label.values(), key=Counter.total):
+        total = boxes.total()
+        _hold_out(boxes, max(_SHARE * total, min(_ENOUGH_BOXES, total / 4)), held)
+    for photos in by_source.values():
+        _hold_out(photos, _SHARE * photos.total(), held)
+    training = [s for s in samples if s.group not in held]
+    return training, [s for s in samples if s.group in held]
+
+
+def _counts(sample: Sample, box: LabelledBox, label: str) -> bool:
+    return box.label == label and label in sample.complete
+
+
+def _hold_out(sizes: Counter[str], wanted: float, held: set[str]) -> None:
+    """Add groups to `held` until `wanted` of what `sizes` counts is in it; one group stays out."""
+    taken = sum(n for group, n in sizes.items() if group in held)
+    free = [group for group in _by_hash(sizes) if group not in held]
+    for group in free[:-1]:
+        if taken >= wanted:
+            return
+        held.add(group)
+        taken += sizes[group]
+
+
+def _by_hash(groups: Iterable[str]) -> list[str]:
+    return sorted(groups, key=lambda group: hashlib.sha256(group.encode()).digest())

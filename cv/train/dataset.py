@@ -1,0 +1,123 @@
+"""Writes the data set that ultralytics reads: links to photos, label files, lists."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cv.labels import LABELS
+from cv.train.data import LabelledBox, Sample
+from cv.train.fill import Filling
+from cv.train.network import COCO_IDS
+
+__all__ = ["Dataset", "read_dataset", "write_dataset"]
+
+_REPEATS: dict[str, int] = {
+    "storefront_goods": 5,
+    "construction_waste": 5,
+    "street_stall": 2,
+    "barrier": 2,
+    "cone": 2,
+}
+"""How often a training photo with such a label is listed: there are few of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A data set on disk.
+
+    Attributes:
+        yaml: ultralytics' description of it.
+        ignore_sets: class id `len(LABELS) + k` in its labels is an ignore box for these labels.
+    """
+
+    yaml: Path
+    ignore_sets: tuple[tuple[str, ...], ...]
+
+
+def write_dataset(
+    training: Sequence[Sample],
+    fillings: Sequence[Filling],
+    validation: Sequence[Sample],
+    folder: Path,
+) -> Dataset:
+    """Write `data.yaml`, lists, label files and links to the photos below `folder`.
+
+    Validation labels are as given; training labels have fillings and ignore boxes.
+    """
+    unknown = [_unknown(sample) for sample in training]
+    singles = {(label,) for label in COCO_IDS}
+    ignore_sets = tuple(sorted({*unknown, *singles} - {()}))
+    number = {labels: len(LABELS) + k for k, labels in enumerate(ignore_sets)}
+    listed: list[Path] = []
+    for sample, filling, labels in zip(training, fillings, unknown, strict=True):
+        rows = [_row(LABELS.index(b.label), b) for b in (*sample.boxes, *filling.sure)]
+        rows += [_row(number[b.label,], b) for b in filling.unsure]
+        if labels:
+            rows.append(f"{number[labels]} 0.5 0.5 1 1")
+        listed += [_write_sample(sample, rows, folder)] * _repeats(sample)
+    _write_list(folder / "train.txt", listed)
+    held = [
+        _write_sample(s, [_row(LABELS.index(b.label), b) for b in s.boxes], folder)
+        for s in validation
+    ]
+    _write_list(folder / "val.txt", held)
+    names = [*LABELS, *("ignore:" + "+".join(labels) for labels in ignore_sets)]
+    description = {
+        "path": str(folder.resolve()),
+        "train": "train.txt",
+        "val": "val.txt",
+        "names": dict(enumerate(names)),
+        "ignore_sets": [list(labels) for labels in ignore_sets],
+    }
+    # JSON is YAML. Written last: it says that the rest is complete.
+    file = folder / "data.yaml"
+    _write(file, json.dumps(description, indent=1))
+    return Dataset(file, ignore_sets)
+
+
+def read_dataset(folder: Path) -> Dataset | None:
+    """The data set written below `folder`, if there is one."""
+    file = folder / "data.yaml"
+    if not file.exists():
+        return None
+    description = json.loads(file.read_text())
+    return Dataset(file, tuple(tuple(labels) for labels in description["ignore_sets"]))
+
+
+def _unknown(sample: Sample) -> tuple[str, ...]:
+    """Labels that are neither complete in a photo nor filled in."""
+    return tuple(x for x in LABELS if x not in sample.complete and x not in COCO_IDS)
+
+
+def _repeats(sample: Sample) -> int:
+    return max((_REPEATS.get(box.label, 1) for box in sample.boxes), default=1)
+
+
+def _row(number: int, item: LabelledBox) -> str:
+    (x, y), width, height = item.box.centre, item.box.width, item.box.height
+    return f"{number} {x:.6f} {y:.6f} {width:.6f} {height:.6f}"
+
+
+def _write_sample(sample: Sample, rows: Sequence[str], folder: Path) -> Path:
+    """Ultralytics finds the labels of `.../images/x` in `.../labels/x`, so photos are linked."""
+    link = folder.resolve() / "images" / sample.source / sample.image.name
+    link.parent.mkdir(parents=True, exist_ok=True)
+    link.unlink(missing_ok=True)
+    link.symlink_to(sample.image.resolve())
+    labels = folder / "labels" / sample.source / f"{sample.image.stem}.txt"
+    labels.parent.mkdir(parents=True, exist_ok=True)
+    labels.write_text("".join(f"{row}\n" for row in rows))
+    return link
+
+
+def _write_list(file: Path, images: Sequence[Path]) -> None:
+    _write(file, "".join(f"{image}\n" for image in images))
+
+
+def _write(file: Path, text: str) -> None:
+    part = file.with_name(file.name + ".part")
+    part.write_text(text)
+    part.replace(file)

@@ -1,0 +1,133 @@
+"""Fills in what a source does not box: persons and vehicles, as the COCO model sees them.
+
+Most sources box only some labels; a person who is there but not boxed would be taught as
+background. Training photos get the COCO model's sure boxes for labels that are not complete, and
+its unsure ones as places about which the loss is silent. Evaluation never sees either.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from cv.detect.letterbox import letterbox
+from cv.geometry import Box, intersection, iou
+from cv.labels import TWO_WHEELERS, VEHICLES
+from cv.train.data import LabelledBox, Sample, read_image
+from cv.train.network import COCO_IDS
+
+__all__ = ["SURE", "UNSURE", "Filling", "fill", "sort_found"]
+
+SURE = 0.4
+"""From this score on, a box of the COCO model is taken as true."""
+UNSURE = 0.12
+"""From this score on, it is a place where the label may be: neither true nor background."""
+_SIDE = 640
+_BATCH = 8
+_RIDDEN = VEHICLES | TWO_WHEELERS
+
+
+@dataclass(frozen=True, slots=True)
+class Filling:
+    """What the COCO model adds to one photo.
+
+    Attributes:
+        sure: pseudo boxes for training.
+        unsure: boxes within which their label is unknown.
+    """
+
+    sure: tuple[LabelledBox, ...] = ()
+    unsure: tuple[LabelledBox, ...] = ()
+
+
+def fill(
+    samples: Sequence[Sample], coco: Any, cache: Path, *, half: bool, device: str = "cpu"
+) -> list[Filling]:
+    """One filling per sample, in order.
+
+    Args:
+        coco: network for the 80 COCO classes, eval mode, NMS-free.
+        cache: JSON file of what the network found; read if it is there, else written.
+        half: run the network in bfloat16.
+    """
+    if cache.exists():
+        found = json.loads(cache.read_text())
+    else:
+        found = dict(_find(samples, coco, half=half, device=device))
+        part = cache.with_suffix(".part")
+        part.write_text(json.dumps(found))
+        part.replace(cache)
+    return [sort_found(sample, found[_key(sample)]) for sample in samples]
+
+
+def _key(sample: Sample) -> str:
+    return f"{sample.source}/{sample.image.name}"
+
+
+Row = list[float]
+"""COCO label's index in COCO_IDS, score, x1, y1, x2, y2 (0..1)."""
+
+
+def _find(
+    samples: Sequence[Sample], coco: Any, *, half: bool, device: str
+) -> Iterator[tuple[str, list[Row]]]:
+    coco = coco.to(device, memory_format=torch.channels_last)
+    number = {coco_id: i for i, coco_id in enumerate(COCO_IDS.values())}
+    for first in range(0, len(samples), _BATCH):
+        some = samples[first : first + _BATCH]
+        images = [read_image(sample.image) for sample in some]
+        fitted = [letterbox(image, (_SIDE, _SIDE)) for image in images]
+        stack = np.stack([f.image[..., ::-1].transpose(2, 0, 1) for f in fitted])
+        batch = torch.from_numpy(stack).to(device).float() / 255
+        with torch.inference_mode(), torch.autocast(device, torch.bfloat16, enabled=half):
+            outputs = coco(batch)[0].float().cpu().numpy()
+        for sample, image, fit, rows in zip(some, images, fitted, outputs, strict=True):
+            height, width = image.shape[:2]
+            kept = rows[(rows[:, 4] >= UNSURE) & np.isin(rows[:, 5], list(number))]
+            boxes = fit.to_source(kept[:, :4], width, height) / [width, height, width, height]
+            yield (
+                _key(sample),
+                [
+                    [number[int(row[5])], round(float(row[4]), 4), *(round(float(v), 5) for v in b)]
+                    for row, b in zip(kept, boxes, strict=True)
+                ],
+            )
+
+
+def sort_found(sample: Sample, found: Sequence[Row]) -> Filling:
+    """What of the COCO model's boxes is new in this photo, by how sure it is.
+
+    Args:
+        found: rows of (index of the label in COCO_IDS, score, x1, y1, x2, y2 in 0..1).
+    """
+    labels = tuple(COCO_IDS)
+    sure: list[LabelledBox] = []
+    unsure: list[LabelledBox] = []
+    for number, score, *corners in sorted(found, key=lambda row: -row[1]):
+        item = LabelledBox(labels[int(number)], Box(*corners))
+        if item.label in sample.complete or item.box.area <= 0:
+            continue
+        if any(_same_thing(item, other) for other in (*sample.boxes, *sure)):
+            continue
+        (sure if score >= SURE else unsure).append(item)
+    return Filling(tuple(sure), tuple(unsure))
+
+
+def _same_thing(found: LabelledBox, known: LabelledBox) -> bool:
+    """Whether a found box is the known one again, perhaps by another name.
+
+    A rickshaw that is boxed as tricycle looks like a car and a motorcycle to the COCO model; a
+    person on a motorcycle is a second thing in almost the same box.
+    """
+    if (found.label == "person") != (known.label == "person"):
+        return False
+    if iou(found.box, known.box) >= 0.5:
+        return True
+    inside = intersection(found.box, known.box) >= 0.7 * found.box.area
+    return inside and known.label == "tricycle" and found.label in _RIDDEN

@@ -1,0 +1,188 @@
+"""`kerbwatch train fit`: fine-tunes YOLO26n for the 13 labels; safe to kill, `--resume` goes on."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from cv.cpus import cpu_features
+from cv.detect.letterbox import letterbox
+from cv.errors import ModelError
+from cv.train.data import Sample, read_image, read_sources, split
+from cv.train.dataset import Dataset, read_dataset, write_dataset
+from cv.train.fill import fill
+from cv.train.network import adapt_head, load_coco
+from cv.train.trainer import StreetTrainer
+
+__all__ = ["FitOptions", "fit"]
+
+_DEFAULTS = Path(__file__).with_name("default.toml")
+_CALIBRATION_SIDE = 416
+
+
+@dataclass(frozen=True, slots=True)
+class FitOptions:
+    """One training run; None takes the config file's value.
+
+    Attributes:
+        hours: train about this long instead of a number of epochs; the schedule adapts.
+        run: folder for the data set, checkpoints (`weights/last.pt`, `best.pt`) and `results.csv`.
+        config: a file like default.toml; None is that one.
+    """
+
+    data: Path
+    weights: Path
+    run: Path
+    imgsz: int | None = None
+    epochs: int | None = None
+    batch: int | None = None
+    hours: float | None = None
+    device: str = "cpu"
+    seed: int = 0
+    resume: bool = False
+    config: Path | None = None
+
+
+def fit(options: FitOptions) -> Path:
+    """Train; gives the best checkpoint.
+
+    Raises:
+        ModelError: the data, weights, config or run folder cannot be used.
+    """
+    config = _read_config(options.config or _DEFAULTS)
+    own = {**config["fit"], **_given(options)}
+    device = _check_device(options.device)
+    last = options.run / "weights" / "last.pt"
+    resumed = _check_run(last, options)
+    torch.manual_seed(options.seed)
+    half = _has_bfloat16(device)
+    training, validation = split(read_sources(options.data))
+    start, dataset = None, read_dataset(options.run / "dataset")
+    if not resumed:
+        calibration = _batches(_spread(training, int(own["calibration_images"])))
+        coco = load_coco(options.weights, calibration)
+        dataset = _prepare(training, validation, coco, options.run, half=half, device=device)
+        start = adapt_head(coco.cpu())
+    if dataset is None:
+        raise ModelError(f"{options.run}/dataset/data.yaml is gone; train anew in another --run")
+    trainer = StreetTrainer(
+        _overrides(options, config["ultralytics"], own, dataset, last if resumed else None),
+        start=start,
+        ignore_sets=dataset.ignore_sets,
+        validation=validation,
+        workers=int(own["workers"]),
+        half=half,
+    )
+    trainer.train()
+    return Path(trainer.best)
+
+
+def _read_config(file: Path) -> dict[str, dict[str, Any]]:
+    try:
+        config = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ModelError(f"{file}: {error.strerror}") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ModelError(f"{file}: {error}") from error
+    unknown = sorted(set(config) - {"fit", "ultralytics"})
+    if unknown:
+        raise ModelError(f"{file}: {unknown[0]} is unknown; allowed: fit, ultralytics")
+    known = tomllib.loads(_DEFAULTS.read_text(encoding="utf-8"))["fit"]
+    strange = sorted(set(config.get("fit", {})) - set(known))
+    if strange:
+        raise ModelError(f"{file}: fit.{strange[0]} is unknown; allowed: {', '.join(known)}")
+    return {
+        "fit": {**known, **config.get("fit", {})},
+        "ultralytics": config.get("ultralytics", {}),
+    }
+
+
+def _given(options: FitOptions) -> dict[str, int]:
+    chosen = {"imgsz": options.imgsz, "epochs": options.epochs, "batch": options.batch}
+    return {key: value for key, value in chosen.items() if value is not None}
+
+
+def _check_device(device: str) -> str:
+    if device not in ("cpu", "cuda"):
+        raise ModelError(f"device {device!r} is unknown; choose cpu or cuda")
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ModelError("device cuda: torch sees no CUDA device here; choose cpu")
+    return device
+
+
+def _check_run(last: Path, options: FitOptions) -> bool:
+    """Whether to resume. A run that was killed before its first checkpoint starts anew."""
+    if not last.exists():
+        return False
+    if not options.resume:
+        raise ModelError(f"{options.run} holds a run; add --resume or choose another --run")
+    checkpoint = torch.load(last, map_location="cpu", weights_only=False)
+    if checkpoint["epoch"] + 1 >= checkpoint["train_args"]["epochs"]:
+        raise ModelError(f"{options.run}: this run is finished; choose another --run")
+    return True
+
+
+def _has_bfloat16(device: str) -> bool:
+    if device == "cuda":
+        return bool(torch.cuda.is_bf16_supported())
+    return bool({"avx512_bf16", "amx_bf16"} & set(cpu_features()))
+
+
+def _prepare(
+    training: Sequence[Sample],
+    validation: Sequence[Sample],
+    coco: Any,
+    run: Path,
+    *,
+    half: bool,
+    device: str,
+) -> Dataset:
+    run.mkdir(parents=True, exist_ok=True)
+    fillings = fill(training, coco, run / "coco-boxes.json", half=half, device=device)
+    return write_dataset(training, fillings, validation, run / "dataset")
+
+
+def _spread(samples: Sequence[Sample], count: int) -> list[Sample]:
+    """`count` samples evenly from all sources' order."""
+    places = np.linspace(0, len(samples) - 1, min(count, len(samples))).round().astype(int)
+    return [samples[i] for i in places]
+
+
+def _batches(samples: Sequence[Sample]) -> Iterator[torch.Tensor]:
+    side = (_CALIBRATION_SIDE, _CALIBRATION_SIDE)
+    for first in range(0, len(samples), 8):
+        some = samples[first : first + 8]
+        stack = np.stack([letterbox(read_image(sample.image), side).image for sample in some])
+        yield torch.from_numpy(stack[..., ::-1].transpose(0, 3, 1, 2).copy()).float() / 255
+
+
+def _overrides(
+    options: FitOptions,
+    tuning: dict[str, Any],
+    own: dict[str, Any],
+    dataset: Dataset,
+    last: Path | None,
+) -> dict[str, Any]:
+    return {
+        **tuning,
+        "task": "detect",
+        "model": "yolo26n.yaml",
+        "data": str(dataset.yaml),
+        "epochs": int(own["epochs"]),
+        "batch": int(own["batch"]),
+        "imgsz": int(own["imgsz"]),
+        "time": options.hours,
+        "device": "cpu" if options.device == "cpu" else "0",
+        "seed": options.seed,
+        "save_dir": str(options.run),
+        "exist_ok": True,
+        "amp": False,  # kerbwatch's own bfloat16; ultralytics' check would download a model
+        "plots": False,
+        "resume": str(last) if last else False,
+    }

@@ -1,0 +1,175 @@
+"""Checks that an ONNX file does what the torch network does, on real photos and every shape used.
+
+Scores near each other may swap places in the 300 that are given out, so detections are compared as
+sets: each of torch's above a score must be there in ONNX with the same label and nearly the same
+box and score, and the other way round.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from rich.table import Table
+
+from cv.train.data import Sample
+from cv.train.scoring import Floats, Predict, Scorer, Scores, load_photo
+
+__all__ = ["SHAPES", "Parity", "check_parity", "compare_rows", "parity_table"]
+
+SHAPES = ((640, 640), (384, 640))
+"""(height, width) that the detector uses."""
+
+_BOX_PX = 1.0
+_SCORE = 0.01
+_AP = 0.001
+_AP_BFLOAT16 = 0.005
+_FROM_SCORE = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Parity:
+    """How far two networks are apart on one shape.
+
+    Attributes:
+        compared: detections above 0.1 on either side.
+        missing: of these, those without a partner (same label, within 1 px and 0.01).
+        box_px, score: largest differences to the nearest partner of the same label.
+        ap50, ap: torch's minus ONNX's.
+        exact: computed in float32, so every detection must agree; else (bfloat16) only AP counts.
+        scores: of the ONNX file on this shape.
+    """
+
+    backend: str
+    shape: tuple[int, int]
+    compared: int
+    missing: int
+    box_px: float
+    score: float
+    ap50: float
+    ap: float
+    exact: bool
+    scores: Scores
+
+    @property
+    def passed(self) -> bool:
+        allowed = _AP if self.exact else _AP_BFLOAT16
+        apart = self.missing if self.exact else 0
+        return apart == 0 and max(abs(self.ap50), abs(self.ap)) <= allowed
+
+
+def compare_rows(a: Floats, b: Floats) -> tuple[float, float]:
+    """Largest distance of a detection in `a` (score above 0.1) from its nearest in `b`.
+
+    Nearest is by the larger of box difference / 1 px and score difference / 0.01, same label.
+
+    Args:
+        a, b: float32 [N, 6] x1, y1, x2, y2, score, label id.
+
+    Returns:
+        box difference in px, score difference; infinite if the label is not in `b` at all.
+    """
+    boxes, scores = _differences(a, b)
+    return float(boxes.max(initial=0.0)), float(scores.max(initial=0.0))
+
+
+def _differences(a: Floats, b: Floats) -> tuple[Floats, Floats]:
+    a = a[a[:, 4] > _FROM_SCORE]
+    infinite = np.full(len(a), np.inf, dtype=np.float32)
+    if not len(a) or not len(b):
+        return infinite, infinite
+    box = np.abs(a[:, None, :4] - b[None, :, :4]).max(axis=2)
+    score_difference = np.abs(a[:, None, 4] - b[None, :, 4])
+    distance = np.maximum(box / _BOX_PX, score_difference / _SCORE)
+    distance[a[:, None, 5] != b[None, :, 5]] = np.inf
+    nearest = distance.argmin(axis=1)
+    row = np.arange(len(a))
+    alone = np.isinf(distance[row, nearest])
+    return (
+        np.where(alone, np.inf, box[row, nearest]),
+        np.where(alone, np.inf, score_difference[row, nearest]),
+    )
+
+
+def check_parity(
+    samples: Sequence[Sample], reference: Predict, candidates: dict[str, Predict]
+) -> list[Parity]:
+    """Compare candidates, by name of what runs them, with the reference on every shape."""
+    return [
+        parity for shape in SHAPES for parity in _check_shape(samples, reference, candidates, shape)
+    ]
+
+
+def _check_shape(
+    samples: Sequence[Sample],
+    reference: Predict,
+    candidates: dict[str, Predict],
+    shape: tuple[int, int],
+) -> list[Parity]:
+    expected = Scorer()
+    tallies = {name: _Tally() for name in candidates}
+    for sample in samples:
+        photo = load_photo(sample, shape)
+        true = reference(photo.fitted.image)
+        expected.add(sample, photo, true)
+        for name, candidate in candidates.items():
+            given = candidate(photo.fitted.image)
+            tallies[name].scorer.add(sample, photo, given)
+            tallies[name].add(true, given)
+    return [tally.result(name, shape, expected.result()) for name, tally in tallies.items()]
+
+
+class _Tally:
+    """What one candidate did on one shape."""
+
+    def __init__(self) -> None:
+        self.scorer = Scorer()
+        self._box: list[Floats] = []
+        self._score: list[Floats] = []
+
+    def add(self, true: Floats, given: Floats) -> None:
+        for a, b in ((true, given), (given, true)):
+            box, difference = _differences(a, b)
+            self._box.append(box)
+            self._score.append(difference)
+
+    def result(self, name: str, shape: tuple[int, int], expected: Scores) -> Parity:
+        box, difference = np.concatenate(self._box), np.concatenate(self._score)
+        scores = self.scorer.result()
+        return Parity(
+            backend=name,
+            shape=shape,
+            compared=len(box),
+            missing=int(((box > _BOX_PX) | (difference > _SCORE)).sum()),
+            box_px=float(box.max(initial=0.0)),
+            score=float(difference.max(initial=0.0)),
+            ap50=_gap(expected.ap50, scores.ap50),
+            ap=_gap(expected.ap, scores.ap),
+            exact=name == "onnxruntime",
+            scores=scores,
+        )
+
+
+def _gap(a: float, b: float) -> float:
+    return 0.0 if np.isnan(a) and np.isnan(b) else a - b
+
+
+def parity_table(rows: Sequence[Parity]) -> Table:
+    """For people."""
+    table = Table(title="torch against the exported file")
+    for name in ("backend", "input", "detections", "apart", "box px", "score", "AP50", "AP", ""):
+        table.add_column(name, justify="left" if name == "backend" else "right")
+    for row in rows:
+        table.add_row(
+            row.backend,
+            f"{row.shape[0]}x{row.shape[1]}",
+            str(row.compared),
+            str(row.missing),
+            f"{row.box_px:.3f}",
+            f"{row.score:.4f}",
+            f"{row.ap50:+.4f}",
+            f"{row.ap:+.4f}",
+            "equal" if row.passed else "[red]differs[/red]",
+        )
+    return table

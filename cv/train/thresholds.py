@@ -1,0 +1,73 @@
+"""Chooses, per label, the lowest score that counts as a detection."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from cv.train.scoring import LabelScore, Scores
+
+__all__ = ["DEFAULT", "FEWEST_BOXES", "Threshold", "choose_threshold", "choose_thresholds"]
+
+DEFAULT = 0.35
+"""For labels with too few held-out boxes to choose by."""
+FEWEST_BOXES = 10
+_PRECISION = 0.85
+_LOWEST, _HIGHEST = 0.2, 0.7
+_RECALL_KEPT = 0.75
+"""The stated precision is worth at most a quarter of the recall at the best F1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """A threshold, and what it gave on the held-out photos.
+
+    Attributes:
+        why: "precision" (0.85 is reached), "f1" (it would cost too much recall), or "default".
+        precision, recall: at `score`; nan where there was nothing to measure.
+    """
+
+    score: float
+    why: str
+    precision: float
+    recall: float
+
+
+def choose_threshold(row: LabelScore) -> Threshold:
+    """The lowest score with precision 0.85 if recall stays useful, else that of the best F1.
+
+    Always in 0.2..0.7; a label with fewer than 10 held-out boxes gets 0.35.
+    """
+    if row.boxes < FEWEST_BOXES:
+        return _measured(row, DEFAULT, "default")
+    order = np.argsort(-row.scores, kind="stable")
+    scores, hits = row.scores[order], row.right[order].cumsum()
+    allowed = scores >= _LOWEST
+    scores, hits = scores[allowed], hits[allowed]
+    if not len(scores) or hits[-1] == 0:
+        return _measured(row, DEFAULT, "default")
+    found = np.arange(1, len(hits) + 1)
+    best = int((2 * hits / (found + row.boxes)).argmax())
+    precise = np.flatnonzero(hits >= _PRECISION * found)
+    if len(precise) and hits[precise[-1]] >= _RECALL_KEPT * hits[best]:
+        return _measured(row, float(scores[precise[-1]]), "precision")
+    return _measured(row, float(scores[best]), "f1")
+
+
+def choose_thresholds(scores: Scores) -> dict[str, Threshold]:
+    """One threshold per label."""
+    return {row.label: choose_threshold(row) for row in scores.labels}
+
+
+def _measured(row: LabelScore, score: float, why: str) -> Threshold:
+    # Rounded down, so that the detection that set the threshold passes it.
+    score = float(np.clip(np.floor(score * 1000) / 1000, _LOWEST, _HIGHEST))
+    counted = row.scores >= score
+    found, right = int(counted.sum()), int((row.right & counted).sum())
+    return Threshold(
+        score,
+        why,
+        right / found if found else float("nan"),
+        right / row.boxes if row.boxes else float("nan"),
+    )

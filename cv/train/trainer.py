@@ -1,0 +1,124 @@
+"""Ultralytics' trainer with kerbwatch's loss, validation and checkpoints.
+
+Three things differ: bfloat16 and channels-last on processors that gain from them (ultralytics
+keeps both for CUDA), validation by `cv.train.scoring` (its own counts unboxed things as errors),
+and checkpoints that appear whole or not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+from ultralytics.models.yolo.detect import DetectionTrainer
+from ultralytics.utils.torch_utils import strip_optimizer
+
+from cv.cpus import usable_cpus
+from cv.labels import LABELS
+from cv.train.data import Sample
+from cv.train.graph import Deployed, predict_with_torch
+from cv.train.ignoring import StreetModel
+from cv.train.progress import Progress
+from cv.train.scoring import score
+
+__all__ = ["StreetTrainer"]
+
+
+class StreetTrainer(DetectionTrainer):  # type: ignore[misc]  # ultralytics has no types
+    """Trains `start` (or resumes) and validates on held-out samples.
+
+    Args:
+        overrides: ultralytics' settings.
+        start: the network to begin with; unused when resuming.
+        ignore_sets: what the data set's ignore boxes mean.
+        validation: held-out samples.
+        workers: processes that load images; ultralytics sets 0 on a CPU, which leaves the second
+            core idle while it loads.
+        half: bfloat16 forward passes.
+    """
+
+    last: Path
+    best: Path
+    best_fitness: float | None
+
+    def __init__(
+        self,
+        overrides: dict[str, Any],
+        *,
+        start: StreetModel | None,
+        ignore_sets: Sequence[Sequence[str]],
+        validation: Sequence[Sample],
+        workers: int,
+        half: bool,
+    ) -> None:
+        super().__init__(overrides=overrides)
+        torch.set_num_threads(usable_cpus())  # ultralytics leaves one core to others
+        self.args.workers = workers
+        self._start = start
+        self._ignore_sets = ignore_sets
+        self._validation = validation
+        self._half = half
+        self._console = Console()
+        self._progress = Progress(self._console)
+        self.add_callback("on_train_epoch_start", self._progress.begin)
+        self.add_callback("on_train_batch_end", self._progress.step)
+
+    def get_model(self, cfg: Any = None, weights: Any = None, verbose: bool = True) -> Any:
+        model: Any = self._start if weights is None else weights
+        model.set_ignore_sets(self._ignore_sets, LABELS)
+        model.half_forward = self._half
+        return model
+
+    def set_model_attributes(self) -> None:
+        # The data set's extra names are ignore boxes, no labels of the model.
+        self.model.nc = len(LABELS)
+        self.model.names = dict(enumerate(LABELS))
+        self.model.args = self.args
+
+    def _setup_train(self) -> None:
+        super()._setup_train()
+        if self._half and self.device.type == "cpu":
+            self.model.to(memory_format=torch.channels_last)
+
+    def preprocess_batch(self, batch: Any) -> Any:
+        batch = super().preprocess_batch(batch)
+        if self._half and self.device.type == "cpu":
+            batch["img"] = batch["img"].contiguous(memory_format=torch.channels_last)
+        return batch
+
+    def validate(self) -> tuple[dict[str, float], float]:
+        deployed = Deployed(self.ema.ema).to(self.device)
+        side = int(self.args.imgsz)
+        scores = score(self._validation, predict_with_torch(deployed), (side, side))
+        # The mean of labels whose AP rests on a handful of boxes is noisy; it still picks well.
+        fitness = 0.5 * scores.ap50 + 0.5 * scores.ap
+        if self.best_fitness is None or self.best_fitness < fitness:
+            self.best_fitness = fitness
+        metrics = {"val/AP50": scores.ap50, "val/AP": scores.ap}
+        metrics |= {f"val/AP50 {row.label}": row.ap50 for row in scores.labels}
+        self._console.print(
+            f"epoch {self.epoch + 1}/{self.epochs}: AP50 {scores.ap50:.3f}, AP {scores.ap:.3f}; "
+            + ", ".join(f"{row.label} {row.ap50:.2f}" for row in scores.labels if row.boxes)
+        )
+        return metrics, fitness
+
+    def save_model(self) -> bool:
+        """As ultralytics does, but a killed run never leaves half a file."""
+        last, best = self.last, self.best
+        self.last, self.best = (path.with_suffix(".part") for path in (last, best))
+        try:
+            saved = bool(super().save_model())
+            for part, path in ((self.best, best), (self.last, last)):
+                if part.exists():
+                    part.replace(path)
+        finally:
+            self.last, self.best = last, best
+        return saved
+
+    def final_eval(self) -> None:
+        """Drop the optimizer from the best checkpoint; `last` keeps it and its epoch number."""
+        if self.best.exists():
+            strip_optimizer(self.best)

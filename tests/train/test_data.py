@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import json
+import random
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from cv.errors import ModelError
+from cv.geometry import Box
+from cv.labels import LABELS
+from cv.train.data import LabelledBox, Sample, read_sources, split
+
+MakeSource = Callable[..., Path]
+
+
+def sample(source: str, group: int, number: int, *labels: str) -> Sample:
+    boxes = tuple(LabelledBox(label, Box(0.1, 0.1, 0.5, 0.5)) for label in labels)
+    image = Path(f"{source}/{group}-{number}.jpg")
+    return Sample(image, source, f"{source}/{group}", frozenset(labels), boxes)
+
+
+def test_reads_boxes_as_corners_and_keeps_what_is_complete(make_source: MakeSource) -> None:
+    root = make_source("yard", [("a", "g", ["cone", "car"], ["11 0.5 0.5 0.2 0.4"])])
+    (only,) = read_sources(root)
+    assert only.group == "yard/g"
+    assert only.complete == {"cone", "car"}
+    (box,) = only.boxes
+    assert box.label == "cone"
+    assert box.box == pytest.approx((0.4, 0.3, 0.6, 0.7))
+
+
+def test_a_photo_without_a_label_file_has_no_boxes(make_source: MakeSource) -> None:
+    root = make_source("yard", [("a", "g", [], [])])
+    (root / "yard/labels/a.txt").unlink()
+    assert read_sources(root)[0].boxes == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("11 0.5 0.5 0.2", "expected `label x y width height`"),
+        ("cone 0.5 0.5 0.2 0.2", "expected `label x y width height`"),
+        ("13 0.5 0.5 0.2 0.2", "label 13 is not in 0..12"),
+        ("-1 0.5 0.5 0.2 0.2", "label -1 is not in 0..12"),
+        ("1 0.5 1.5 0.2 0.2", "must be in 0..1"),
+        ("1 0.5 0.5 0 0.2", "must be in 0..1"),
+        ("1 nan 0.5 0.1 0.2", "must be in 0..1"),
+    ],
+)
+def test_a_bad_label_line_is_named_by_file_and_line(
+    make_source: MakeSource, line: str, said: str
+) -> None:
+    root = make_source("yard", [("a", "g", [], ["0 0.5 0.5 0.1 0.1", line])])
+    with pytest.raises(ModelError) as error:
+        read_sources(root)
+    assert f"{root}/yard/labels/a.txt:2: " in str(error.value)
+    assert said in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("{", "expected"),
+        (json.dumps({"image": "a.png", "group": "g"}), "expected"),
+        (json.dumps({"image": "a.png", "group": "g", "complete": ["dog"]}), "'dog' is none of"),
+        (json.dumps({"image": "b.png", "group": "g", "complete": []}), "does not exist"),
+    ],
+)
+def test_a_bad_row_of_the_listing_is_named_by_file_and_line(
+    make_source: MakeSource, row: str, said: str
+) -> None:
+    root = make_source("yard", [("a", "g", [], [])])
+    listing = root / "yard/images.jsonl"
+    listing.write_text(listing.read_text() + row + "\n")
+    with pytest.raises(ModelError, match=r"images\.jsonl:2") as error:
+        read_sources(root)
+    assert said in str(error.value)
+
+
+def test_a_folder_without_sources_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="no source there"):
+        read_sources(tmp_path)
+
+
+def test_split_keeps_groups_whole_and_does_not_depend_on_order() -> None:
+    samples = [sample("a", g, n, "car") for g in range(20) for n in range(5)]
+    training, validation = split(samples)
+    assert {s.group for s in training}.isdisjoint(s.group for s in validation)
+    assert len(training) + len(validation) == len(samples)
+    assert 0.1 <= len(validation) / len(samples) <= 0.2
+    shuffled = random.Random(1).sample(samples, len(samples))
+    assert {s.image for s in split(shuffled)[1]} == {s.image for s in validation}
+
+
+def test_split_holds_out_some_boxes_of_every_label_that_has_two_groups() -> None:
+    common = [sample("a", g, n, "car") for g in range(30) for n in range(5)]
+    rare = [sample("b", g, 0, "cone") for g in range(4)]
+    _, validation = split(common + rare)
+    assert any(s.source == "b" for s in validation)
+
+
+def test_a_label_or_source_of_one_group_only_trains() -> None:
+    training, validation = split([sample("a", 0, n, "car") for n in range(50)])
+    assert len(training) == 50
+    assert validation == []
+
+
+@pytest.mark.media
+def test_the_shared_data_gives_every_label_something_to_validate(media: Path) -> None:
+    samples = read_sources(media / "data")
+    training, validation = split(samples)
+    assert 0.1 <= len(validation) / len(samples) <= 0.25
+    for part in (training, validation):
+        boxes = Counter(b.label for s in part for b in s.boxes if b.label in s.complete)
+        assert set(boxes) == set(LABELS)

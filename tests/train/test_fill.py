@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cv.geometry import Box
+from cv.train.data import LabelledBox, Sample
+
+pytestmark = pytest.mark.usefixtures("stack")
+
+PERSON, BICYCLE, CAR, MOTORCYCLE = 0.0, 1.0, 2.0, 3.0
+"""Index of the label in COCO_IDS."""
+
+
+def sample(complete: tuple[str, ...] = (), *boxes: LabelledBox) -> Sample:
+    return Sample(Path("a.jpg"), "s", "s/g", frozenset(complete), boxes)
+
+
+def test_sure_boxes_are_taken_and_unsure_ones_become_unknown() -> None:
+    from cv.train.fill import sort_found
+
+    found = [[PERSON, 0.8, 0.1, 0.1, 0.2, 0.4], [CAR, 0.2, 0.5, 0.5, 0.9, 0.9]]
+    filling = sort_found(sample(), found)
+    assert [b.label for b in filling.sure] == ["person"]
+    assert [b.label for b in filling.unsure] == ["car"]
+    assert filling.sure[0].box == Box(0.1, 0.1, 0.2, 0.4)
+
+
+def test_complete_labels_are_not_filled() -> None:
+    from cv.train.fill import sort_found
+
+    found = [[CAR, 0.9, 0.5, 0.5, 0.9, 0.9], [PERSON, 0.9, 0.1, 0.1, 0.2, 0.4]]
+    filling = sort_found(sample(("car",)), found)
+    assert [b.label for b in filling.sure] == ["person"]
+
+
+def test_a_labelled_rickshaw_is_not_doubled_as_car_or_motorcycle() -> None:
+    from cv.train.fill import sort_found
+
+    rickshaw = LabelledBox("tricycle", Box(0.2, 0.2, 0.6, 0.8))
+    found = [
+        [CAR, 0.9, 0.22, 0.2, 0.6, 0.8],  # the same box
+        [MOTORCYCLE, 0.8, 0.3, 0.5, 0.5, 0.8],  # its front wheel
+    ]
+    filling = sort_found(sample((), rickshaw), found)
+    assert filling.sure == ()
+    assert filling.unsure == ()
+
+
+def test_a_rider_is_kept_beside_the_labelled_motorcycle() -> None:
+    from cv.train.fill import sort_found
+
+    ridden = LabelledBox("motorcycle", Box(0.2, 0.2, 0.4, 0.8))
+    filling = sort_found(sample((), ridden), [[PERSON, 0.9, 0.2, 0.2, 0.4, 0.75]])
+    assert [b.label for b in filling.sure] == ["person"]
+
+
+def test_of_two_names_for_one_thing_the_surer_is_kept() -> None:
+    from cv.train.fill import sort_found
+
+    found = [[BICYCLE, 0.5, 0.1, 0.1, 0.3, 0.3], [MOTORCYCLE, 0.7, 0.1, 0.1, 0.3, 0.31]]
+    assert [b.label for b in sort_found(sample(), found).sure] == ["motorcycle"]

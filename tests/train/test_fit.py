@@ -1,0 +1,157 @@
+"""The training commands as a person runs them, on a dozen real photos."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cv.detect.detector import Detector
+from cv.labels import LABELS
+from cv.train.data import read_image, read_sources, split
+
+pytestmark = [pytest.mark.slow, pytest.mark.media, pytest.mark.timeout(600)]
+
+SIDE = "96"
+
+
+def train(*arguments: str | Path) -> list[str]:
+    code = "from cv.train.commands import app; app()"
+    return [sys.executable, "-c", code, *map(str, arguments)]
+
+
+def fingerprint(folder: Path) -> str:
+    digest = hashlib.sha256()
+    for file in sorted(folder.rglob("*")):
+        digest.update(str(file.relative_to(folder)).encode())
+        digest.update(file.read_bytes() if file.is_file() else b"")
+    return digest.hexdigest()
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    home = tmp_path_factory.mktemp("home")
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("YOLO_")}
+    return {**kept, "HOME": str(home), "XDG_CONFIG_HOME": str(home)}
+
+
+@pytest.fixture(scope="module")
+def run(
+    few_photos: Path,
+    media: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    environment: dict[str, str],
+) -> Iterator[Path]:
+    """A run of three epochs that is killed after the first and resumed."""
+    folder = tmp_path_factory.mktemp("runs") / "tiny"
+    weights = media / "weights/yolo26n-coco-fused.npz"
+    command = train(
+        "fit", "--data", few_photos, "--weights", weights, "--run", folder,
+        "--imgsz", SIDE, "--epochs", "3", "--batch", "4",
+    )  # fmt: skip
+    before = fingerprint(few_photos)
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as process:
+        try:
+            wait_for(folder / "weights/last.pt", process)
+        finally:
+            process.send_signal(signal.SIGKILL)
+    subprocess.run([*command, "--resume"], env=environment, check=True, capture_output=True)
+    assert fingerprint(few_photos) == before, "training wrote into the data"
+    yield folder
+
+
+def wait_for(file: Path, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 240
+    while not file.exists():
+        assert process.poll() is None, "training ended early"
+        assert time.monotonic() < deadline, f"{file} did not appear"
+        time.sleep(0.1)
+
+
+def test_a_killed_run_is_resumed_to_its_last_epoch(run: Path) -> None:
+    lines = (run / "results.csv").read_text().splitlines()
+    epochs = [int(line.split(",")[0]) for line in lines[1:]]
+    assert epochs[-1] == 3
+    assert epochs == sorted(set(epochs))  # none twice
+    assert (run / "weights/best.pt").exists()
+    assert not list(run.rglob("*.part"))
+
+
+def test_nothing_is_written_into_the_home_folder(run: Path, environment: dict[str, str]) -> None:
+    assert list(Path(environment["HOME"]).iterdir()) == []
+
+
+def test_a_finished_run_says_so(run: Path, few_photos: Path, environment: dict[str, str]) -> None:
+    command = train("fit", "--data", few_photos, "--run", run, "--resume")
+    again = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert again.returncode != 0
+    assert "this run is finished" in again.stderr
+
+
+def test_validation_photos_are_not_in_the_training_list(run: Path, few_photos: Path) -> None:
+    _, validation = split(read_sources(few_photos))
+    listed = (run / "dataset/train.txt").read_text()
+    assert validation
+    assert not any(sample.image.name in listed for sample in validation)
+
+
+def test_the_checkpoint_is_exported_and_runs(
+    run: Path, few_photos: Path, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    out = tmp_path / "tiny.onnx"
+    checkpoint = run / "weights/best.pt"
+    command = train("export", "--checkpoint", checkpoint, "--data", few_photos, "--out", out)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    detector = Detector(out, backend="onnxruntime")
+    assert detector.labels == LABELS
+    assert set(detector.thresholds) == set(LABELS)
+    image = read_image(read_sources(few_photos)[-1].image)
+    assert detector.detect(image, min_score=0.001)
+
+    command = train("evaluate", "--model", out, "--data", few_photos, "--imgsz", "320", "--json")
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    report = json.loads(done.stdout)
+    assert report["labels"]["car"]["boxes"] > 0
+
+    command[command.index(str(out))] = str(checkpoint)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["AP50"] == pytest.approx(report["AP50"], abs=0.002)
+
+
+def test_a_file_that_would_differ_is_not_written(
+    run: Path, few_photos: Path, tmp_path: Path, stack: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+    from typer.testing import CliRunner
+
+    import cv.train.export as module
+    from cv.train.commands import app
+    from cv.train.graph import Deployed, onnx_bytes
+
+    def perturbed(deployed: Deployed, metadata: dict[str, str]) -> bytes:
+        torch.manual_seed(0)
+        with torch.no_grad():
+            for level in deployed.model.model[-1].one2one_cv3 or deployed.model.model[-1].cv3:
+                level[-1].weight.mul_(1.2)
+        content = onnx_bytes(deployed, metadata)
+        with torch.no_grad():
+            for level in deployed.model.model[-1].one2one_cv3 or deployed.model.model[-1].cv3:
+                level[-1].weight.div_(1.2)
+        return content
+
+    monkeypatch.setattr(module, "onnx_bytes", perturbed)
+    out = tmp_path / "other.onnx"
+    arguments = ["export", "--checkpoint", run / "weights/best.pt", "--data", few_photos]
+    result = CliRunner().invoke(app, [*map(str, arguments), "--out", str(out)])
+    assert result.exit_code == 1
+    assert "not written" in result.stdout
+    assert not out.exists()

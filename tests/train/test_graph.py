@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cv.detect.backends import OnnxRuntime, OpenVino
+from cv.detect.detector import Detector
+from cv.labels import LABELS
+from cv.train.parity import SHAPES, compare_rows
+
+pytestmark = pytest.mark.usefixtures("stack")
+
+
+@pytest.fixture(scope="module")
+def deployed(stack: None) -> Any:
+    """Random weights, with statistics that keep signals alive down to the scores."""
+    import torch
+
+    from cv.train.graph import Deployed
+    from cv.train.ignoring import StreetModel
+    from cv.train.network import adapt_head
+
+    torch.manual_seed(0)
+    model = adapt_head(StreetModel("yolo26n.yaml", nc=80, verbose=False))
+    with torch.no_grad():
+        for module in model.modules():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                module.momentum = None  # plain mean over what it sees: one batch
+        model.train()(torch.rand(4, 3, 256, 256))
+        for level in model.model[-1].one2one_cv3:
+            torch.nn.init.normal_(level[-1].weight, std=0.03)
+            level[-1].bias.fill_(-1.0)
+    return Deployed(model)
+
+
+@pytest.fixture(scope="module")
+def content(deployed: Any) -> bytes:
+    from cv.train.graph import onnx_bytes
+
+    thresholds = json.dumps(dict.fromkeys(LABELS, 0.4))
+    return onnx_bytes(
+        deployed, {"labels": json.dumps(LABELS), "thresholds": thresholds, "version": "1"}
+    )
+
+
+def noise(shape: tuple[int, int]) -> np.ndarray:
+    return np.random.default_rng(3).integers(0, 256, (*shape, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("shape", [*SHAPES, (256, 128)])
+@pytest.mark.parametrize("backend", [OnnxRuntime, OpenVino])
+def test_every_shape_gives_the_same_boxes_as_torch(
+    deployed: Any, content: bytes, shape: tuple[int, int], backend: Any
+) -> None:
+    from cv.train.graph import predict_with_torch
+
+    if backend is OpenVino:
+        pytest.importorskip("openvino")
+    expected = predict_with_torch(deployed)(noise(shape))
+    given = backend(content, 1).infer(noise(shape)[None])
+    assert given.shape == expected.shape == (300, 6)
+    assert given.dtype == np.float32
+    box, score = compare_rows(expected, given)
+    # OpenVINO computes in bfloat16 where the processor has it, with 8 bits of mantissa.
+    allowed = (1.0, 0.01) if backend is OnnxRuntime else (np.inf, np.inf)
+    assert box <= allowed[0]
+    assert score <= allowed[1]
+    if backend is OpenVino:
+        assert np.abs(np.sort(given[:, 4]) - np.sort(expected[:, 4])).max() < 0.1
+
+
+def test_boxes_lie_on_the_grid_in_pixels_of_the_input(deployed: Any) -> None:
+    """With every distance 1, a box is two strides wide around its cell's centre."""
+    import torch
+
+    from cv.train.graph import onnx_bytes
+
+    plain = copy.deepcopy(deployed)
+    with torch.no_grad():
+        for level in plain.model.model[-1].one2one_cv2:
+            level[-1].weight.zero_()
+            level[-1].bias.fill_(1.0)
+    rows = OnnxRuntime(onnx_bytes(plain, {}), 1).infer(noise((384, 640))[None])
+    size = rows[:, 2:4] - rows[:, :2]
+    stride = size[:, 0] / 2
+    assert set(stride.round(3)) <= {8, 16, 32}
+    assert np.allclose(size[:, 0], size[:, 1], atol=1e-3)
+    cell = (rows[:, :2] + rows[:, 2:4]) / 2 / stride[:, None] - 0.5
+    assert np.allclose(cell, cell.round(), atol=1e-3)
+    assert (cell.round() >= 0).all()
+    assert (cell.round() < np.array([640, 384]) / stride[:, None]).all()
+    assert (rows[:, 0] > 384).any()  # x does reach beyond the height
+    assert set(rows[:, 5]) <= set(range(len(LABELS)))
+
+
+def test_the_input_is_blue_green_red(deployed: Any, content: bytes) -> None:
+    """Red in BGR must reach the network as red in RGB, scaled to 0..1."""
+    import torch
+
+    seen: list[torch.Tensor] = []
+    hook = deployed.model.model[0].register_forward_pre_hook(lambda _m, args: seen.append(args[0]))
+    image = noise((128, 128))
+    image[62:66, 62:66] = (0, 0, 255)
+    with torch.inference_mode():
+        expected = deployed(torch.from_numpy(image)[None])[0].numpy()
+    hook.remove()
+    (rgb,) = seen
+    assert rgb.shape == (1, 3, 128, 128)
+    assert rgb[0, :, 64, 64].tolist() == [1.0, 0.0, 0.0]
+    session = OnnxRuntime(content, 1)
+    same = session.infer(image[None])
+    swapped = session.infer(image[None, ..., ::-1].copy())
+    assert compare_rows(expected, same)[1] < 0.01
+    assert compare_rows(expected, swapped)[1] > 0.01
+
+
+def test_the_detector_reads_the_file(content: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "model.onnx"
+    file.write_bytes(content)
+    detector = Detector(file, backend="onnxruntime", threads=1)
+    assert detector.labels == LABELS
+    assert detector.thresholds["cone"] == 0.4
+    found = detector.detect(noise((200, 300)), min_score=0.1)
+    assert found
+    assert all(d.box.x2 <= 300 and d.box.y2 <= 200 for d in found)
+
+
+def test_the_file_is_small_enough(content: bytes) -> None:
+    assert len(content) < 12_000_000

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import onnxruntime as ort
+import pytest
+
+from cv.detect.letterbox import letterbox
+from cv.errors import ModelError
+from cv.labels import LABELS
+
+pytestmark = pytest.mark.usefixtures("stack")
+
+
+def as_batch(files: list[Path], side: int) -> Any:
+    import torch
+
+    images = [letterbox(cv2.imread(str(file)), (side, side)).image for file in files]
+    stack = np.stack(images)[..., ::-1].transpose(0, 3, 1, 2)
+    return torch.from_numpy(stack.copy()).float() / 255
+
+
+@pytest.fixture(scope="module")
+def photos(media: Path) -> list[Path]:
+    return sorted((media / "data/junction_cctv/images").glob("*.webp"))[:40:4]
+
+
+@pytest.fixture(scope="module")
+def coco(stack: None, media: Path, photos: list[Path]) -> Any:
+    from cv.train.network import load_coco
+
+    weights = media / "weights/yolo26n-coco-fused.npz"
+    return load_coco(weights, [as_batch(photos[:8], 320)])
+
+
+@pytest.mark.media
+def test_giving_batch_norm_back_keeps_the_function(
+    coco: Any, media: Path, photos: list[Path]
+) -> None:
+    import torch
+
+    session = ort.InferenceSession(
+        media / "weights/yolo26n-coco.onnx", providers=["CPUExecutionProvider"]
+    )
+    compared = 0
+    for photo in photos[8:]:
+        batch = as_batch([photo], 640)
+        with torch.inference_mode():
+            given = coco(batch)[0][0].numpy()
+        (expected,) = session.run(None, {session.get_inputs()[0].name: batch.numpy()})
+        sure = expected[0, :, 4] > 0.1
+        compared += sure.sum()
+        assert np.abs(given - expected[0])[sure].max(initial=0) < 0.01
+    assert compared > 0
+
+
+@pytest.mark.media
+def test_batch_norm_sees_in_training_what_it_was_given(coco: Any, photos: list[Path]) -> None:
+    """In train mode, a batch's own statistics are near the stored ones, so outputs are alike."""
+    import copy
+
+    import torch
+
+    model = copy.deepcopy(coco)
+    batch = as_batch(photos[:8], 320)
+    norm = model.model[0].bn
+    seen: list[torch.Tensor] = []
+    norm.register_forward_hook(lambda _m, args, _o: seen.append(args[0]))
+    with torch.inference_mode():
+        model.eval()(batch)
+    assert torch.allclose(seen[0].mean((0, 2, 3)), norm.running_mean, atol=1e-4)
+    assert torch.allclose(
+        seen[0].var((0, 2, 3), unbiased=False), norm.running_var, rtol=1e-3, atol=1e-6
+    )
+
+
+@pytest.mark.media
+def test_labels_that_coco_has_keep_their_scores(coco: Any, photos: list[Path]) -> None:
+    import copy
+
+    import torch
+
+    from cv.train.network import COCO_IDS, adapt_head
+
+    model = adapt_head(copy.deepcopy(coco))
+    batch = as_batch(photos[:1], 320)
+    with torch.inference_mode():
+        before = coco(batch)[1]["one2one"]["scores"][0]
+        after = model(batch)[1]["one2one"]["scores"][0]
+    assert after.shape[0] == len(LABELS)
+    for label, row in COCO_IDS.items():
+        assert torch.equal(after[LABELS.index(label)], before[row])
+    assert torch.sigmoid(after[LABELS.index("cone")]).max() < 0.05
+
+
+def test_a_missing_weights_file_is_named(tmp_path: Path) -> None:
+    from cv.train.network import load_coco
+
+    with pytest.raises(ModelError, match="no such weights file"):
+        load_coco(tmp_path / "none.npz", [])
+
+
+def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
+    from cv.train.network import load_coco
+
+    file = tmp_path / "other.npz"
+    np.savez(file, **{"model.0.conv.weight": np.zeros((99, 3, 3, 3), dtype=np.float32)})
+    with pytest.raises(ModelError, match=r"model\.0\.conv\.weight does not fit"):
+        load_coco(file, [])
+
+
+def test_a_file_that_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
+    from cv.train.network import load_checkpoint
+
+    file = tmp_path / "photo.pt"
+    file.write_bytes(b"not a checkpoint")
+    with pytest.raises(ModelError, match="not a checkpoint"):
+        load_checkpoint(file)
