@@ -62,6 +62,7 @@ class Receiver:
             "key": key,
             "type": event.get_type(),
             "subject": event.get_subject(),
+            "source": event.get_source(),
             "repeat": key in self._taken,
             "case": data,
         }
