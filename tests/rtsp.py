@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import subprocess
 from pathlib import Path
@@ -36,12 +37,19 @@ class RtspServer:
     Args:
         loop: go round at the clip's end; otherwise the stream ends there.
         user: ask for this user and `password`.
+        port: where to listen; a free one by default.
     """
 
     def __init__(
-        self, clip: Path, *, loop: bool = False, user: str | None = None, password: str = ""
+        self,
+        clip: Path,
+        *,
+        loop: bool = False,
+        user: str | None = None,
+        password: str = "",
+        port: int | None = None,
     ) -> None:
-        self.port = free_port()
+        self.port = port or free_port()
         self.url = f"rtsp://127.0.0.1:{self.port}/cam"
         self._command = [_PYTHON, str(_SCRIPT), "--port", str(self.port), "--file", str(clip)]
         if loop:
@@ -67,6 +75,11 @@ class RtspServer:
         assert self._process.stdout is not None
         self._process.stdout.close()
         self._process = None
+
+    def freeze(self) -> None:
+        """Keep the connections and say nothing any more, as a hung camera does."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
 
     def __enter__(self) -> RtspServer:
         self.start()

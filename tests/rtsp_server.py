@@ -25,12 +25,12 @@ gi.require_version("GstRtspServer", "1.0")
 from gi.repository import GLib, Gst, GstApp, GstRtspServer  # noqa: E402  needs the versions above
 
 _READ = (
-    "filesrc name=file ! parsebin ! h264parse config-interval=-1 "
+    "filesrc name=file ! parsebin ! h264parse "
     "! video/x-h264,stream-format=byte-stream,alignment=au ! appsink name=out sync=false"
 )
 _SERVE = (
     "( appsrc name=clip format=time max-bytes=2000000 "
-    "! h264parse ! rtph264pay name=pay0 pt=96 config-interval=-1 )"
+    "! h264parse ! rtph264pay name=pay0 pt=96 config-interval=0 )"
 )
 
 

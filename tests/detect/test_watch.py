@@ -21,8 +21,8 @@ from cv.detect.masking import MaskCounts
 from cv.detect.watch import CameraWatch, Filing
 from cv.geometry import Box, Image
 from cv.labels import Matter, ZoneKind
-from cv.site.rules import RuleChange
 from cv.site import Camera, Privacy, Reporting, Rule, Site, Zone
+from cv.site.rules import RuleChange
 
 WHOLE = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
 START = datetime(2026, 3, 14, 8, tzinfo=UTC)

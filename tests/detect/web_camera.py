@@ -1,0 +1,81 @@
+"""Web servers on the loopback: one for files, one camera that sends Motion JPEG."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import cv2
+
+from tests.detect.clips import numbered
+
+
+class _Files(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+class _MotionJpeg(BaseHTTPRequestHandler):
+    """Ten pictures a second; hangs up after `pictures`."""
+
+    def __init__(self, pictures: int, *arguments: object) -> None:
+        self._pictures = pictures
+        super().__init__(*arguments)  # type: ignore[arg-type]  # what the server hands over
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
+        self.end_headers()
+        try:
+            for number in range(self._pictures):
+                jpeg = cv2.imencode(".jpg", numbered(number))[1].tobytes()
+                head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
+                self.wfile.write(head.encode() + jpeg + b"\r\n")
+                time.sleep(0.1)
+        except OSError:  # the viewer left
+            pass
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+class _Refusal(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_error(401)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@contextmanager
+def _serving(handler: object) -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)  # type: ignore[arg-type]  # a partial
+    server.daemon_threads = True
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def serving_files(folder: Path) -> AbstractContextManager[str]:
+    """A web server for a folder; `with` gives its address."""
+    return _serving(partial(_Files, directory=str(folder)))
+
+
+def motion_jpeg_camera(*, pictures: int) -> AbstractContextManager[str]:
+    """A camera that hangs up after some `numbered` pictures; `with` gives its address."""
+    return _serving(partial(_MotionJpeg, pictures))
+
+
+def refusing_camera() -> AbstractContextManager[str]:
+    """A camera that takes no password; `with` gives its address."""
+    return _serving(_Refusal)
