@@ -1,0 +1,161 @@
+"""`kerbwatch cases ...`, as a person runs it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from cv.cases.case import case_schema
+from cv.cases.commands import app
+from cv.cases.store import CaseStore
+from cv.errors import UserError
+from tests.cases.filings import case_of, incident, picture, site_in
+
+Run = Callable[..., Result]
+
+SITE = """\
+[site]
+name = "沙市 Test"
+division = "421002"
+timezone = "Asia/Shanghai"
+[reporting]
+data = "data"
+targets = {targets}
+[[cameras]]
+id = "gate"
+name = "Gate"
+"""
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "160")
+    (tmp_path / "site.toml").write_text(SITE.replace("{targets}", '["spool"]'), encoding="utf-8")
+    return lambda *arguments: CliRunner().invoke(app, arguments)
+
+
+@pytest.fixture
+def filed(tmp_path: Path, run: Run) -> CaseStore:
+    """Two cases in the folder of ./site.toml, one of them cleared."""
+    site = site_in(tmp_path / "data")
+    site.reporting.data.mkdir(exist_ok=True)
+    with CaseStore(site.reporting.data / "cases.sqlite") as store:
+        store.commit_look(
+            camera="gate",
+            stream="live",
+            filings=[
+                case_of(site, 1, evidence=(picture(site, 1),)),
+                case_of(site, 2),
+                case_of(site, 2, "cleared"),
+            ],
+            state=None,
+            targets=["spool"],
+            now=datetime.now(UTC),
+        )
+    return store
+
+
+def test_before_the_first_case_it_says_so_and_makes_nothing(run: Run, tmp_path: Path) -> None:
+    for words in (["list"], ["deliver"], ["retry", "--dead"]):
+        result = run(*words)
+        assert result.exit_code == 0
+        assert "No cases yet" in result.output
+    assert run("list", "--json").output == ""
+    missing = run("show", "kw-1").exception
+    assert isinstance(missing, UserError)
+    assert "no such case" in str(missing)
+    assert not (tmp_path / "data").exists()
+
+
+def test_the_list_shows_where_things_stand(run: Run, filed: CaseStore) -> None:
+    output = run("list").output
+    assert incident(1).id[:11] in output
+    assert "blocked_lane" in output
+    assert "gate/kerb" in output
+    assert "spool: new pending" in output
+    rows = [
+        json.loads(line) for line in run("list", "--json", "--state", "cleared").output.splitlines()
+    ]
+    assert [(row["id"], row["state"]) for row in rows] == [(incident(2).id, "cleared")]
+    assert [d["event"] for d in rows[0]["deliveries"]] == ["new", "cleared"]
+    assert "No such cases" in run("list", "--dead").output
+
+
+@pytest.mark.parametrize("since", ["2026-03-14", "2026-03-14T15:36", "99999h"])
+def test_since_takes_a_date_a_time_on_the_sites_clock_or_a_span(
+    run: Run, filed: CaseStore, since: str
+) -> None:
+    assert incident(2).id[:11] in run("list", "--since", since).output
+    assert "No such cases" in run("list", "--since", "2026-03-14T15:48").output
+
+
+def test_since_that_is_none_is_one_line(run: Run, filed: CaseStore) -> None:
+    result = run("list", "--since", "yesterday")
+    assert isinstance(result.exception, UserError)
+    assert str(result.exception) == (
+        "--since 'yesterday': write 24h, 30m, 2026-03-14 or 2026-03-14T15:30"
+    )
+
+
+def test_show_says_what_where_and_by_which_rule(run: Run, filed: CaseStore) -> None:
+    output = run("show", incident(1).id[:12]).output
+    for part in ("GB/T 47678.5-2026", "seen in 60% of the looks", "scene", "masked: 2 heads"):
+        assert part in output
+    document = json.loads(run("show", incident(1).id, "--json").output)
+    assert document["evidence"][0]["role"] == "scene"
+    assert document["filed_at"].endswith("+08:00")
+
+
+def test_deliver_puts_cases_where_the_site_says_and_a_second_time_has_nothing_to_do(
+    run: Run, filed: CaseStore, tmp_path: Path
+) -> None:
+    result = run("deliver")
+    assert result.exit_code == 0
+    assert result.output.strip() == "3 messages delivered"
+    folder = tmp_path / "data/spool" / incident(2).id
+    assert sorted(path.name for path in folder.iterdir()) == ["cleared.json", "new.json"]
+    assert run("deliver").output.strip() == "0 messages delivered"
+    assert "spool: cleared delivered" in run("list").output
+
+
+def test_what_fails_is_exit_1_and_waits_and_retry_makes_it_due(
+    run: Run, filed: CaseStore, tmp_path: Path
+) -> None:
+    (tmp_path / "data/spool").write_text("in the way")
+    result = run("deliver")
+    assert result.exit_code == 1
+    assert "0 messages delivered, 2 failed, 3 waiting, next at" in result.output
+    assert "Not a directory" in run("show", incident(1).id).output
+    (tmp_path / "data/spool").unlink()
+    again = run("retry", incident(1).id[:12])
+    assert "1 message due now; deliver with: kerbwatch cases deliver" in again.output
+    assert run("deliver").output.startswith("1 message delivered")
+
+
+def test_retry_wants_cases_or_dead_letters(run: Run, filed: CaseStore) -> None:
+    for words in ([], [incident(1).id, "--dead"]):
+        result = run("retry", *words)
+        assert isinstance(result.exception, UserError)
+        assert "give ids of cases, or --dead" in str(result.exception)
+
+
+def test_a_webhook_without_its_secret_is_one_line(
+    run: Run, filed: CaseStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("KERBWATCH_WEBHOOK_SECRET", raising=False)
+    text = SITE.replace("{targets}", '["webhook"]')
+    text += '[reporting.webhook]\nurl = "https://city.example/cases"\n'
+    (tmp_path / "site.toml").write_text(text, encoding="utf-8")
+    result = run("deliver")
+    assert "KERBWATCH_WEBHOOK_SECRET is not set" in str(result.exception)
+
+
+def test_the_schema_is_printed_as_json(run: Run) -> None:
+    assert json.loads(run("schema").output) == case_schema()

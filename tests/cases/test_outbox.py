@@ -1,0 +1,264 @@
+"""The outbox: retries, order, leases, lanes; nothing twice, nothing lost."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from cv.cases.outbox import LEASE_S, RETRY_DELAYS_S, Outbox
+from cv.cases.outgoing import Outgoing
+from cv.cases.store import CaseStore
+from cv.cases.targets import Message, Receipt, Target, UnreachableError
+from cv.cases.targets.webhook import WebhookTarget
+from cv.errors import DeliveryError
+from cv.site import Site
+from tests.cases.conftest import Clock, File
+from tests.cases.filings import case_of, incident
+from tests.webhook_receiver import WebhookReceiver
+
+Outcome = Callable[[], None]
+
+
+@dataclass
+class Desk:
+    """A target that does as told, and remembers what it took."""
+
+    name: str = "webhook"
+    outcomes: list[Exception | None] = field(default_factory=list)
+    always: Exception | None = None
+    asked: list[str] = field(default_factory=list)
+    taken: list[str] = field(default_factory=list)
+
+    def deliver(self, message: Message) -> Receipt:
+        self.asked.append(message.key)
+        error = self.outcomes.pop(0) if self.outcomes else self.always
+        if error is not None:
+            raise error
+        self.taken.append(message.key)
+        return Receipt("JZ-1")
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+def outbox(store: CaseStore, clock: Clock, *targets: Target) -> Outbox:
+    return Outbox(store, targets, clock=clock, rng=Random(1))
+
+
+def states(store: CaseStore, number: int = 0) -> list[tuple[str, str]]:
+    return [(d.event, d.state) for d in store.deliveries(incident(number).id)]
+
+
+def key(number: int, event: str = "new") -> str:
+    return f"{incident(number).id}.{event}"
+
+
+def test_whatever_the_receiver_does_it_ends_with_one_copy_of_each_case(
+    store: CaseStore, site: Site, file: File, clock: Clock, tmp_path: Path
+) -> None:
+    """The real webhook and a real receiver that verifies with the standards' own packages."""
+    file(*(case_of(site, number) for number in range(6)))
+    failures = ("500", "drop", "late", "lost", "429", "302", "503", "cut")
+    with WebhookReceiver(tmp_path, *failures) as receiver:
+        hook = WebhookTarget(
+            receiver.url, receiver.SECRET, Outgoing(site.reporting.data, site.privacy),
+            timeout_s=0.7,
+        )  # fmt: skip
+        with outbox(store, clock, hook) as box:
+            for _ in range(60):
+                report = box.deliver_due()
+                if not report.pending:
+                    break
+                clock.move(600)
+        taken = Counter(row["key"] for row in receiver.received if not row["repeat"])
+        repeats = [row["key"] for row in receiver.received if row["repeat"]]
+    assert taken == {key(number): 1 for number in range(6)}
+    assert len(repeats) == 2, "taken without an answer: `late` and `lost` came again, same key"
+    assert states(store, 0) == [("new", "delivered")]
+    assert store.case(incident(0).id).number == f"JZ-{incident(0).id[-6:]}"
+
+
+def test_a_refused_message_is_tried_ten_times_over_days_and_then_kept(
+    store: CaseStore, site: Site, file: File, clock: Clock
+) -> None:
+    file(case_of(site))
+    desk = Desk(always=DeliveryError("answered 500"))
+    box = outbox(store, clock, desk)
+    waits = []
+    for attempt in range(1, 11):
+        report = box.deliver_due()
+        assert len(desk.asked) == attempt
+        if report.next_at is None:
+            break
+        waits.append((report.next_at - clock.now).total_seconds())
+        clock.now = report.next_at - timedelta(seconds=0.01)
+        box.deliver_due()
+        assert len(desk.asked) == attempt, "not before its time"
+        clock.now = report.next_at
+    for wait, scheduled in zip(waits, RETRY_DELAYS_S[1:], strict=True):
+        assert scheduled <= wait <= 1.1 * scheduled + 1e-3
+    (letter,) = store.deliveries(incident().id)
+    assert (letter.state, letter.attempts, letter.last_error) == ("dead", 10, "answered 500")
+    clock.move(1e7)
+    assert box.deliver_due().pending == 0
+    assert len(desk.asked) == 10
+    desk.always = None
+    assert store.retry(None, clock.now) == 1
+    assert box.deliver_due().delivered == 1
+
+
+def test_a_receiver_that_asks_to_wait_is_left_alone(
+    store: CaseStore, site: Site, file: File, clock: Clock
+) -> None:
+    file(case_of(site, 0), case_of(site, 1))
+    desk = Desk(outcomes=[DeliveryError("answered 429", retry_after_s=900)])
+    box = outbox(store, clock, desk)
+    box.deliver_due()
+    clock.move(899)
+    box.deliver_due()
+    assert len(desk.asked) == 1, "the other message waits too"
+    clock.move(2)
+    assert box.deliver_due().delivered == 2
+
+
+def test_while_nobody_answers_one_message_asks_for_all(
+    store: CaseStore, site: Site, file: File, clock: Clock
+) -> None:
+    file(*(case_of(site, number) for number in range(5)), targets=("webhook", "spool"))
+    down = Desk(always=UnreachableError("no answer"))
+    other = Desk(name="spool")
+    box = outbox(store, clock, down, other)
+    box.deliver_due()
+    assert len(down.asked) == 1
+    assert len(other.taken) == 5, "targets do not wait for one another"
+    for _ in range(200):
+        clock.move(10)
+        box.deliver_due()
+    assert len(down.asked) < 20
+    down.always = None
+    clock.move(300)
+    box.deliver_due()
+    clock.move(3 * 3600)
+    box.deliver_due()
+    assert sorted(down.taken) == sorted(key(number) for number in range(5))
+
+
+def test_a_receiver_that_is_gone_is_turned_off_until_someone_retries(
+    store: CaseStore, site: Site, file: File, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    file(case_of(site, 0), case_of(site, 1))
+    desk = Desk(outcomes=[DeliveryError("answered 410 Gone", gone=True)])
+    box = outbox(store, clock, desk)
+    box.deliver_due()
+    clock.move(1e6)
+    box.deliver_due()
+    assert len(desk.asked) == 1
+    assert box.turned_off() == {"webhook": "answered 410 Gone"}
+    assert "ALARM" in caplog.text
+    store.retry(None, clock.now)
+    box.deliver_due()
+    assert box.turned_off() == {}
+    assert Counter(desk.taken) == {key(0): 1, key(1): 1}
+
+
+def test_a_case_is_told_in_order_and_late_updates_are_left_out(
+    store: CaseStore, site: Site, file: File, clock: Clock
+) -> None:
+    desk = Desk(outcomes=[DeliveryError("answered 500")])
+    box = outbox(store, clock, desk)
+    file(case_of(site))
+    box.deliver_due()
+    file(case_of(site, event="updated", seen_s=900))
+    file(case_of(site, event="cleared", seen_s=1800))
+    box.deliver_due()
+    assert desk.asked == [key(0)], "what cleared waits for what was reported"
+    clock.move(600)
+    box.deliver_due()
+    assert desk.taken == [key(0), key(0, "cleared")]
+    assert states(store)[1][1] == "superseded"
+
+
+def test_a_message_of_a_dead_process_is_taken_over_when_its_lease_ends(
+    store: CaseStore, site: Site, file: File, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    file(case_of(site))
+    claim = store.outbox.claim("webhook", clock.now, LEASE_S)
+    assert claim is not None
+    desk = Desk()
+    box = outbox(store, clock, desk)
+    report = box.deliver_due()
+    assert (report.delivered, report.pending) == (0, 1)
+    assert report.next_at == clock.now + timedelta(seconds=LEASE_S)
+    clock.move(LEASE_S)
+    assert box.deliver_due().delivered == 1
+    assert not store.outbox.failed(claim, clock.now, "late news", None), "fenced off"
+    assert not store.outbox.delivered(claim, clock.now, "JZ-9")
+    assert states(store) == [("new", "delivered")]
+    assert store.case(incident().id).number == "JZ-1"
+
+
+def test_several_deliverers_share_the_work(
+    store_path: Path, site: Site, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING)
+    desks = [Desk() for _ in range(4)]
+    stores = [CaseStore(store_path) for _ in desks]
+    stores[0].commit_look(
+        camera="gate", stream="live", filings=[case_of(site, n) for n in range(30)],
+        state=None, targets=["webhook"], now=clock.now,
+    )  # fmt: skip
+    boxes = [outbox(s, clock, d) for s, d in zip(stores, desks, strict=True)]
+    threads = [threading.Thread(target=box.deliver_due) for box in boxes]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for opened in stores:
+        opened.close()
+    taken = Counter(k for desk in desks for k in desk.asked)
+    assert taken == {key(number): 1 for number in range(30)}
+
+
+def test_a_bug_in_a_target_ends_nothing_else(
+    store: CaseStore, site: Site, file: File, clock: Clock
+) -> None:
+    file(case_of(site, 0), case_of(site, 1))
+    desk = Desk(outcomes=[ZeroDivisionError()])
+    report = outbox(store, clock, desk).deliver_due()
+    assert (report.delivered, report.failed) == (1, 1)
+    (waiting,) = [
+        d for n in (0, 1) for d in store.deliveries(incident(n).id) if d.state == "pending"
+    ]
+    assert waiting.last_error == "internal error: ZeroDivisionError"
+
+
+def test_running_in_the_background_it_ends_what_it_began(store: CaseStore, site: Site) -> None:
+    """With the real clock, as `detect` runs it."""
+    desk = Desk()
+    stop = threading.Event()
+    with Outbox(store, [desk]) as box:
+        thread = threading.Thread(target=box.run, args=(stop,))
+        thread.start()
+        clock = Clock()
+        store.commit_look(
+            camera="gate", stream="live", filings=[case_of(site)], state=None,
+            targets=["webhook"], now=clock.now,
+        )  # fmt: skip
+        waited = threading.Event()
+        for _ in range(100):
+            if desk.taken:
+                break
+            waited.wait(0.1)
+        stop.set()
+        thread.join(timeout=10)
+    assert not thread.is_alive()
+    assert desk.taken == [key(0)]
+    assert states(store) == [("new", "delivered")]
