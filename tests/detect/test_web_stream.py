@@ -1,0 +1,86 @@
+"""Video behind http(s) addresses: files, HLS, motion JPEG."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from cv.detect.frames import (
+    StreamState,
+    find_sources,
+    open_stream,
+)
+from tests.detect.clips import make_clip, number_of
+from tests.detect.streams import (
+    SECRET,
+    Pauses,
+    reading,
+    take,
+    warnings_in,
+)
+from tests.detect.web_camera import motion_jpeg_camera, serving_files
+
+
+def test_a_recording_behind_a_web_address_is_seen_by_media_time_and_ends(stop, tmp_path):
+    made = {"creation_time": "2026-03-14T07:30:00Z"}
+    faststart = {"movflags": "faststart"}
+    make_clip(tmp_path / "clip.mp4", options=faststart, metadata=made)
+    with serving_files(tmp_path) as web:
+        (source,) = find_sources([f"{web}/clip.mp4?token={SECRET}"])
+        with open_stream(source, every_s=1.0, stop=stop) as stream:
+            frames = list(stream)
+    assert [number_of(frame.image) for frame in frames] == [0, 25, 50, 75]
+    start = datetime(2026, 3, 14, 7, 30, tzinfo=UTC)
+    assert [frame.time for frame in frames] == [start + timedelta(seconds=n) for n in range(4)]
+    assert stream.duration_s == source.duration_s == pytest.approx(4.0)
+    assert (source.stats.looks, source.stats.decoded, source.stats.reconnects) == (4, 100, 0)
+    assert stream.state is StreamState.STOPPED
+
+
+def make_hls(folder: Path, *, ended: bool) -> None:
+    options = {"hls_time": "1", "hls_list_size": "0"}
+    if not ended:
+        options["hls_flags"] = "omit_endlist"
+    make_clip(folder / "live.m3u8", frames=150, container="hls", options=options)
+
+
+def test_an_ended_hls_playlist_is_a_recording(stop, tmp_path):
+    make_hls(tmp_path, ended=True)
+    with serving_files(tmp_path) as web, reading(f"{web}/live.m3u8", stop, every_s=1.0) as stream:
+        assert [number_of(frame.image) for frame in stream] == [0, 25, 50, 75, 100, 125]
+
+
+def test_live_hls_goes_on_at_the_pace_of_life(stop, tmp_path):
+    make_hls(tmp_path, ended=False)
+    with serving_files(tmp_path) as web, reading(f"{web}/live.m3u8", stop, every_s=0.5) as stream:
+        frames = take(stream, 4)
+        assert stream.state is StreamState.PLAYING
+        assert stream.duration_s is None
+    seen = [number_of(frame.image) for frame in frames]
+    passed = (frames[-1].time - frames[0].time).total_seconds()
+    assert seen == sorted(set(seen))
+    assert (seen[-1] - seen[0]) / 25 == pytest.approx(passed, abs=0.7)
+
+
+def test_motion_jpeg_goes_on_after_the_camera_hangs_up(stop):
+    with (
+        motion_jpeg_camera(pictures=5) as url,
+        reading(url, stop, pause=lambda _: None) as stream,
+    ):
+        frames = take(stream, 9)
+    assert {number_of(frame.image) for frame in frames} <= set(range(5))
+    assert stream.stats.reconnects >= 1
+
+
+def test_what_is_no_video_is_said_once_and_tried_again(stop, tmp_path, caplog):
+    (tmp_path / "page.html").write_text("<html>log in first</html>" * 100)
+    with (
+        serving_files(tmp_path) as web,
+        reading(f"{web}/page.html", stop, pause=Pauses(stop, 3)) as stream,
+    ):
+        assert list(stream) == []
+    assert warnings_in(caplog) == [
+        f"{web}/page.html: not a video that can be read; trying again until it answers"
+    ]
