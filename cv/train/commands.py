@@ -120,8 +120,9 @@ def export(
     from cv.train.export import export
     from cv.train.parity import parity_table
 
-    result = export(checkpoint, data or default_data(), out)
     console = Console()
+    with console.status("comparing torch and the exported file on every held-out photo"):
+        result = export(checkpoint, data or default_data(), out)
     console.print(parity_table(result.parity))
     if not result.written:
         console.print(f"[red]not written:[/red] {out} would differ from {checkpoint}")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cv.errors import ModelError
 from cv.labels import LABELS
 from cv.train.data import LabelledBox, Sample
 from cv.train.fill import Filling
@@ -79,12 +80,19 @@ def write_dataset(
 
 
 def read_dataset(folder: Path) -> Dataset | None:
-    """The data set written below `folder`, if there is one."""
+    """The data set written below `folder`, if there is one.
+
+    Raises:
+        ModelError: another version wrote it.
+    """
     file = folder / "data.yaml"
     if not file.exists():
         return None
-    description = json.loads(file.read_text())
-    return Dataset(file, tuple(tuple(labels) for labels in description["ignore_sets"]))
+    try:
+        ignore_sets = json.loads(file.read_text())["ignore_sets"]
+    except (ValueError, KeyError) as error:
+        raise ModelError(f"{file}: not of this version; train anew in another --run") from error
+    return Dataset(file, tuple(tuple(labels) for labels in ignore_sets))
 
 
 def _unknown(sample: Sample) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.table import Table
 
 from cv.cpus import usable_cpus
@@ -19,6 +20,9 @@ from cv.train.scoring import Floats, Predict, Scores, score
 from cv.train.thresholds import Threshold, choose_thresholds
 
 __all__ = ["Evaluation", "evaluate", "held_out", "open_predictor", "predict_with_onnx"]
+
+_BY = {"precision": "P 0.85", "f1": "best F1", "default": "few"}
+"""How a threshold was chosen, short: a table should fit 80 columns."""
 
 MIN_SIDE = 128
 """Smallest input side: below it there are fewer anchors than the 300 boxes that are given out."""
@@ -60,9 +64,14 @@ class Evaluation:
     def as_table(self) -> Table:
         """For people."""
         size = "x".join(map(str, self.shape))
-        table = Table(title=f"{self.model}, {self.images} held-out photos at {size}")
+        table = Table(
+            title=f"{self.model}, {self.images} held-out photos at {size}",
+            box=box.SIMPLE_HEAD,
+            pad_edge=False,
+            padding=(0, 1, 0, 0),
+        )
         table.add_column("label", no_wrap=True)
-        for name in ("photos", "boxes", "AP50", "AP", "score from", "by", "prec.", "recall"):
+        for name in ("photos", "boxes", "AP50", "AP", "from", "by", "prec.", "recall"):
             table.add_column(name, justify="right", no_wrap=True)
         for row in self.scores.labels:
             chosen = self.thresholds[row.label]
@@ -72,7 +81,7 @@ class Evaluation:
                 str(row.boxes),
                 *(_cell(value) for value in (row.ap50, row.ap)),
                 f"{chosen.score:.2f}",
-                chosen.why,
+                _BY[chosen.why],
                 *(_cell(value) for value in (chosen.precision, chosen.recall)),
             )
         table.add_section()

@@ -14,7 +14,7 @@ from cv.errors import ModelError
 from cv.labels import LABELS
 from cv.train.data import Sample
 from cv.train.evaluate import Evaluation, held_out, predict_with_onnx
-from cv.train.graph import Deployed, onnx_bytes, predict_with_torch, set_metadata
+from cv.train.graph import Deployed, onnx_bytes, predict_with_torch, with_metadata
 from cv.train.network import load_checkpoint
 from cv.train.parity import Parity, check_parity
 from cv.train.scoring import Predict
@@ -52,7 +52,7 @@ def export(checkpoint: Path, data: Path, out: Path) -> Export:
     """
     samples = held_out(data)
     deployed = Deployed(load_checkpoint(checkpoint))
-    content = onnx_bytes(deployed, {})
+    content = onnx_bytes(deployed)
     if len(content) > _MAX_BYTES:
         raise ModelError(f"{out}: would be {len(content) / 1e6:.1f} MB, more than 12 MB")
     parity = check_parity(samples, predict_with_torch(deployed), _candidates(content, out))
@@ -71,7 +71,7 @@ def export(checkpoint: Path, data: Path, out: Path) -> Export:
             "licence": "AGPL-3.0-or-later",
             "checkpoint_sha256": digest,
         }
-        _write(out, set_metadata(content, metadata))
+        _write(out, with_metadata(content, metadata))
     return Export(out, passed, stated, parity, evaluation)
 
 

@@ -14,7 +14,7 @@ from torch import nn
 from cv.geometry import Image
 from cv.train.scoring import Floats, Predict
 
-__all__ = ["Deployed", "onnx_bytes", "predict_with_torch", "set_metadata"]
+__all__ = ["Deployed", "onnx_bytes", "predict_with_torch", "with_metadata"]
 
 _OPSET = 17
 
@@ -50,7 +50,7 @@ def predict_with_torch(deployed: Deployed) -> Predict:
     return predict
 
 
-def onnx_bytes(deployed: Deployed, metadata: Mapping[str, str]) -> bytes:
+def onnx_bytes(deployed: Deployed) -> bytes:
     """The ONNX file of a deployed network; H and W stay free (multiples of 32)."""
     import onnx
     import onnxslim  # type: ignore[import-untyped]  # it has no types
@@ -70,14 +70,16 @@ def onnx_bytes(deployed: Deployed, metadata: Mapping[str, str]) -> bytes:
             opset_version=_OPSET,
             dynamo=False,
         )
-    model = onnxslim.slim(onnx.load_from_string(buffer.getvalue()))
-    return set_metadata(model, metadata)
+    content: bytes = onnxslim.slim(onnx.load_from_string(buffer.getvalue())).SerializeToString()
+    return content
 
 
-def set_metadata(model: Any, metadata: Mapping[str, str]) -> bytes:
+def with_metadata(content: bytes, metadata: Mapping[str, str]) -> bytes:
+    """The same ONNX file with this metadata and no other."""
     import onnx
 
+    model = onnx.load_from_string(content)
     del model.metadata_props[:]
     onnx.helper.set_model_props(model, dict(metadata))
-    content: bytes = model.SerializeToString()
-    return content
+    changed: bytes = model.SerializeToString()
+    return changed

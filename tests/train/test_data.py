@@ -12,6 +12,7 @@ from cv.errors import ModelError
 from cv.geometry import Box
 from cv.labels import LABELS
 from cv.train.data import LabelledBox, Sample, read_sources, split
+from cv.train.dataset import read_dataset
 
 MakeSource = Callable[..., Path]
 
@@ -116,3 +117,11 @@ def test_the_shared_data_gives_every_label_something_to_validate(media: Path) ->
     for part in (training, validation):
         boxes = Counter(b.label for s in part for b in s.boxes if b.label in s.complete)
         assert set(boxes) == set(LABELS)
+
+
+def test_a_data_set_of_another_version_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "data.yaml").write_text("path: x\nnames:\n  0: a\n")
+    with pytest.raises(ModelError, match="not of this version"):
+        read_dataset(tmp_path)
+    (tmp_path / "data.yaml").unlink()
+    assert read_dataset(tmp_path) is None

@@ -40,12 +40,11 @@ def deployed(stack: None) -> Any:
 
 @pytest.fixture(scope="module")
 def content(deployed: Any) -> bytes:
-    from cv.train.graph import onnx_bytes
+    from cv.train.graph import onnx_bytes, with_metadata
 
     thresholds = json.dumps(dict.fromkeys(LABELS, 0.4))
-    return onnx_bytes(
-        deployed, {"labels": json.dumps(LABELS), "thresholds": thresholds, "version": "1"}
-    )
+    metadata = {"labels": json.dumps(LABELS), "thresholds": thresholds, "version": "1"}
+    return with_metadata(onnx_bytes(deployed), metadata)
 
 
 def noise(shape: tuple[int, int]) -> np.ndarray:
@@ -85,7 +84,7 @@ def test_boxes_lie_on_the_grid_in_pixels_of_the_input(deployed: Any) -> None:
         for level in plain.model.model[-1].one2one_cv2:
             level[-1].weight.zero_()
             level[-1].bias.fill_(1.0)
-    rows = OnnxRuntime(onnx_bytes(plain, {}), 1).infer(noise((384, 640))[None])
+    rows = OnnxRuntime(onnx_bytes(plain), 1).infer(noise((384, 640))[None])
     size = rows[:, 2:4] - rows[:, :2]
     stride = size[:, 0] / 2
     assert set(stride.round(3)) <= {8, 16, 32}
@@ -128,6 +127,18 @@ def test_the_detector_reads_the_file(content: bytes, tmp_path: Path) -> None:
     found = detector.detect(noise((200, 300)), min_score=0.1)
     assert found
     assert all(d.box.x2 <= 300 and d.box.y2 <= 200 for d in found)
+
+
+def test_new_metadata_replaces_the_old(content: bytes, tmp_path: Path) -> None:
+    from cv.train.graph import with_metadata
+
+    metadata = {"labels": json.dumps(LABELS), "thresholds": "{}", "version": "2"}
+    file = tmp_path / "model.onnx"
+    file.write_bytes(with_metadata(content, metadata))
+    assert Detector(file, backend="onnxruntime", threads=1).info.version == "2"
+    image = noise((128, 128))[None]
+    renamed = OnnxRuntime(file.read_bytes(), 1)
+    assert np.array_equal(renamed.infer(image), OnnxRuntime(content, 1).infer(image))
 
 
 def test_the_file_is_small_enough(content: bytes) -> None:
