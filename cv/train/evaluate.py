@@ -21,7 +21,7 @@ from cv.train.thresholds import Threshold, choose_thresholds
 
 __all__ = ["Evaluation", "evaluate", "held_out", "open_predictor", "predict_with_onnx"]
 
-_BY = {"precision": "P 0.85", "f1": "best F1", "default": "few"}
+_BY = {"precision": "P 0.85", "f0.5": "F0.5", "default": "few"}
 """How a threshold was chosen, short: a table should fit 80 columns."""
 
 MIN_SIDE = 128

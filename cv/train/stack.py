@@ -12,6 +12,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from PIL import Image
+
 from cv.errors import ModelError
 
 __all__ = ["load_stack"]
@@ -36,7 +38,11 @@ def load_stack(settings: Path | None = None) -> None:
         from cv.train.torchvision_cure import cure_torchvision
 
         cure_torchvision()
+        # Ultralytics puts an Image.open in place that wants to install a HEIF reader.
+        pillow_open = Image.open
         import ultralytics
+
+        Image.open = pillow_open
     except ModuleNotFoundError as error:
         raise ModelError(f"{error.name} is not installed; it comes with the extra train") from error
     ultralytics.settings.update({"sync": False})

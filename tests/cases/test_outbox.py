@@ -187,11 +187,10 @@ def test_a_case_is_told_in_order_and_late_updates_are_left_out(
 
 
 def test_a_message_of_a_dead_process_is_taken_over_when_its_lease_ends(
-    store: CaseStore, site: Site, file: File, clock: Clock, caplog: pytest.LogCaptureFixture
+    store: CaseStore, site: Site, file: File, clock: Clock
 ) -> None:
     file(case_of(site))
-    claim = store.outbox.claim("webhook", clock.now, LEASE_S)
-    assert claim is not None
+    assert store.outbox.claim("webhook", clock.now, LEASE_S) is not None
     desk = Desk()
     box = outbox(store, clock, desk)
     report = box.deliver_due()
@@ -199,10 +198,24 @@ def test_a_message_of_a_dead_process_is_taken_over_when_its_lease_ends(
     assert report.next_at == clock.now + timedelta(seconds=LEASE_S)
     clock.move(LEASE_S)
     assert box.deliver_due().delivered == 1
-    assert not store.outbox.failed(claim, clock.now, "late news", None), "fenced off"
-    assert not store.outbox.delivered(claim, clock.now, "JZ-9")
     assert states(store) == [("new", "delivered")]
     assert store.case(incident().id).number == "JZ-1"
+
+
+def test_who_was_presumed_dead_cannot_write_what_became_of_a_message(
+    store: CaseStore, site: Site, file: File, clock: Clock
+) -> None:
+    file(case_of(site))
+    slow = store.outbox.claim("webhook", clock.now, LEASE_S)
+    clock.move(LEASE_S)
+    taken_over = store.outbox.claim("webhook", clock.now, LEASE_S)
+    assert slow is not None
+    assert taken_over is not None
+    assert not store.outbox.failed(slow, clock.now, "late news", None)
+    assert not store.outbox.delivered(slow, clock.now, "JZ-9")
+    assert states(store) == [("new", "pending")]
+    assert store.outbox.delivered(taken_over, clock.now, "JZ-2")
+    assert store.case(incident().id).number == "JZ-2"
 
 
 def test_several_deliverers_share_the_work(

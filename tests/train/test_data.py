@@ -12,7 +12,6 @@ from cv.errors import ModelError
 from cv.geometry import Box
 from cv.labels import LABELS
 from cv.train.data import LabelledBox, Sample, read_sources, split
-from cv.train.dataset import read_dataset
 
 MakeSource = Callable[..., Path]
 
@@ -119,7 +118,10 @@ def test_the_shared_data_gives_every_label_something_to_validate(media: Path) ->
         assert set(boxes) == set(LABELS)
 
 
+@pytest.mark.usefixtures("stack")
 def test_a_data_set_of_another_version_is_one_line(tmp_path: Path) -> None:
+    from cv.train.dataset import read_dataset
+
     (tmp_path / "data.yaml").write_text("path: x\nnames:\n  0: a\n")
     with pytest.raises(ModelError, match="not of this version"):
         read_dataset(tmp_path)

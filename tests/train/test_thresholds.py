@@ -24,10 +24,10 @@ def test_the_lowest_score_with_the_stated_precision_is_chosen() -> None:
     assert chosen.recall == pytest.approx(19 / 20)
 
 
-def test_where_precision_would_cost_most_of_the_recall_the_best_f1_is_chosen() -> None:
+def test_where_precision_would_cost_most_of_the_recall_the_best_f05_is_chosen() -> None:
     pairs = [(0.65, True)] + [(0.6 - 0.01 * n, n % 3 != 0) for n in range(30)]
     chosen = choose_threshold(label_score(pairs, 22))
-    assert chosen.why == "f1"
+    assert chosen.why == "f0.5"
     assert chosen.precision < 0.85
     assert chosen.recall > 0.8
 
