@@ -15,6 +15,7 @@ from cv.cases.outbox import DeliveryReport
 from cv.cases.store import StoredCase
 from cv.detect.evidence import span
 from cv.site import Site
+from cv.tables import plain_table
 
 __all__ = [
     "case_document",
@@ -56,9 +57,8 @@ def case_document(stored: StoredCase, site: Site) -> dict[str, Any]:
 
 def case_table(found: Sequence[StoredCase], site: Site) -> Table:
     """One row a case."""
-    table = Table()
-    for column in ("id", "matter", "camera/zone", "first seen", "for", "state", "delivery"):
-        table.add_column(column, no_wrap=column in ("id", "first seen"))
+    columns = ("id", "matter", "camera/zone", "first seen", "state", "delivery")
+    table = plain_table(*columns, whole=("id", "matter", "first seen", "state"))
     for stored in found:
         case = stored.case
         first, last = case.time.first_seen, case.time.last_seen
@@ -66,9 +66,9 @@ def case_table(found: Sequence[StoredCase], site: Site) -> Table:
             case.id[:11],
             f"{case.matter.matter}\n{case.matter.code5} {case.matter.name_zh}",
             escape(f"{case.source.channel_id}/{case.detections[0].roi.id}"),
-            f"{first.astimezone(site.tz):%y-%m-%d %H:%M:%S}",
-            span((last - first).total_seconds()),
-            "cleared" if case.state == "cleared" else "open",
+            f"{first.astimezone(site.tz):%Y-%m-%d}\n{first.astimezone(site.tz):%H:%M:%S}",
+            ("cleared" if case.state == "cleared" else "open")
+            + f"\n{span((last - first).total_seconds())}",
             "\n".join(_standing(stored.deliveries)) or "-",
         )
     return table
@@ -121,7 +121,8 @@ def case_facts(stored: StoredCase, site: Site) -> Table:
 
 def delivery_table(deliveries: Sequence[DeliveryRecord], site: Site) -> Table:
     """One row a message."""
-    table = Table("message", "target", "state", "tries", "delivered or next", "last error")
+    columns = ("message", "target", "state", "tries", "delivered or next", "last error")
+    table = plain_table(*columns, whole=columns[:4])
     for d in deliveries:
         moment = d.delivered_at or (d.next_at if d.state == "pending" else None)
         row = (

@@ -25,6 +25,7 @@ from cv.errors import KerbwatchError
 from cv.labels import LABEL_NAMES_ZH
 from cv.site import Site
 from cv.suggest import suggest
+from cv.tables import plain_table
 
 __all__ = ["Report", "change_document"]
 
@@ -192,15 +193,14 @@ class Report:
         return f"{code.code5} {code.name_zh}"
 
     def _incident_table(self) -> Table:
-        table = Table(title="Incidents", title_justify="left")
-        for column in ("id", "matter", "label", "zone", "first seen", "for", "state"):
-            table.add_column(column, no_wrap=column in ("id", "first seen"))
+        columns = ("id", "matter", "camera/zone", "first seen", "for", "state")
+        whole = ("id", "matter", "first seen", "state")
+        table = plain_table(*columns, title="Incidents", whole=whole)
         for incident in self._incidents.values():
             first = incident.first_seen.astimezone(self._site.tz)
             table.add_row(
                 incident.id[:11],
-                f"{incident.matter}\n{self._name(incident)}",
-                incident.label,
+                f"{incident.matter}: {incident.label}\n{self._name(incident)}",
                 f"{incident.camera}/{incident.zone}",
                 f"{first:%m-%d %H:%M:%S}",
                 span(incident.dwell_s),
@@ -227,7 +227,7 @@ def _counts(progress: Progress) -> str:
 
 
 def _label_table(labels: dict[str, int]) -> Table:
-    table = Table("label", "", "seen in looks", title="Objects", title_justify="left")
+    table = plain_table("label", "", "seen in looks", title="Objects")
     for label, count in sorted(labels.items(), key=lambda item: -item[1]):
         table.add_row(label, LABEL_NAMES_ZH.get(label, ""), str(count))
     return table

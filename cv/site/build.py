@@ -50,7 +50,7 @@ def build_site(file: SiteFile, folder: Path, places: Places | None) -> Site:
 def _reporting(table: ReportingTable, folder: Path) -> Reporting:
     hook = table.webhook
     return Reporting(
-        data=(folder / table.data).absolute(),
+        data=(folder / table.data).resolve(),
         targets=tuple(table.targets),
         spool=Spool(Path(table.spool.folder)),
         webhook=Webhook(hook.url, hook.secret_env, hook.timeout) if hook else None,

@@ -19,6 +19,7 @@ from cv.errors import SiteError
 from cv.labels import ZONE_MATTERS
 from cv.site import Camera, Site, Zone, check_site
 from cv.site.rules import Rule, default_rule
+from cv.tables import plain_table
 
 __all__ = ["app"]
 
@@ -68,7 +69,8 @@ def init(
 
 
 def _cameras(site: Site) -> Table:
-    table = Table("camera", "name", "source", "place", "zones", title=escape(site.name))
+    columns = ("camera", "name", "source", "place", "zones")
+    table = plain_table(*columns, title=escape(site.name), whole=("camera",))
     for camera in site.cameras:
         zones = ", ".join(f"{zone.id} ({zone.kind})" for zone in camera.zones)
         source = str(camera.url) if camera.url else "recordings"
@@ -86,7 +88,7 @@ def _place(camera: Camera) -> str:
 
 def _rules(site: Site) -> Table:
     headings = ("labels", "stays", "inside", "seen", "clear", "applies", "from")
-    table = Table("zone", *headings, title="effective rules")
+    table = plain_table("zone", *headings, title="\nEffective rules", whole=("zone", *headings[:5]))
     for camera in site.cameras:
         for zone in camera.zones:
             for rule, labels in _grouped(site, zone).items():
@@ -94,7 +96,7 @@ def _rules(site: Site) -> Table:
                 times = (format_duration(rule.dwell_s), format_duration(rule.clear_s))
                 table.add_row(
                     escape(f"{camera.id}/{zone.id}"),
-                    ", ".join(labels),
+                    "\n".join(labels),
                     times[0],
                     *numbers,
                     times[1],

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich import box
 from rich.table import Table
 
 from cv.cpus import usable_cpus
 from cv.detect.backends import open_backend
 from cv.errors import ModelError
 from cv.geometry import Image
+from cv.tables import plain_table
 from cv.train.data import Sample, read_sources, split
 from cv.train.scoring import Floats, Predict, Scores, score
 from cv.train.thresholds import Threshold, choose_thresholds
@@ -64,15 +64,9 @@ class Evaluation:
     def as_table(self) -> Table:
         """For people."""
         size = "x".join(map(str, self.shape))
-        table = Table(
-            title=f"{self.model}, {self.images} held-out photos at {size}",
-            box=box.SIMPLE_HEAD,
-            pad_edge=False,
-            padding=(0, 1, 0, 0),
-        )
-        table.add_column("label", no_wrap=True)
-        for name in ("photos", "boxes", "AP50", "AP", "from", "by", "prec.", "recall"):
-            table.add_column(name, justify="right", no_wrap=True)
+        columns = ("label", "photos", "boxes", "AP50", "AP", "from", "by", "prec.", "recall")
+        title = f"{self.model}, {self.images} held-out photos at {size}"
+        table = plain_table(*columns, title=title, whole=columns, right=True)
         for row in self.scores.labels:
             chosen = self.thresholds[row.label]
             table.add_row(

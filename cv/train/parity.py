@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from rich import box
 from rich.table import Table
 
+from cv.tables import plain_table
 from cv.train.data import Sample
 from cv.train.scoring import Floats, Predict, Scorer, Scores, load_photo
 
@@ -158,14 +158,9 @@ def _gap(a: float, b: float) -> float:
 
 def parity_table(rows: Sequence[Parity]) -> Table:
     """For people."""
-    table = Table(
-        title="torch against the exported file",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        padding=(0, 1, 0, 0),
-    )
-    for name in ("backend", "input", "boxes", "apart", "px", "score", "AP50", "AP", ""):
-        table.add_column(name, justify="left" if name == "backend" else "right", no_wrap=True)
+    columns = ("backend", "input", "boxes", "apart", "px", "score", "AP50", "AP", "")
+    title = "torch against the exported file"
+    table = plain_table(*columns, title=title, whole=columns, right=True)
     for row in rows:
         table.add_row(
             row.backend,

@@ -6,9 +6,9 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
-from click.testing import Result
 from typer.testing import CliRunner
 
 from cv.cases.case import case_schema
@@ -17,7 +17,7 @@ from cv.cases.store import CaseStore
 from cv.errors import UserError
 from tests.cases.filings import case_of, incident, picture, site_in
 
-Run = Callable[..., Result]
+Run = Callable[..., Any]
 
 SITE = """\
 [site]
