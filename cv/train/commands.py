@@ -127,6 +127,8 @@ def export(
     if not result.written:
         console.print(f"[red]not written:[/red] {out} would differ from {checkpoint}")
         raise typer.Exit(1)
+    if not all(row.passed for row in result.parity):
+        console.print("[yellow]OpenVINO's bfloat16 differs; watch with --backend onnxruntime[/]")
     console.print(result.evaluation.as_table())
     console.print(f"{out}: version {result.version}", soft_wrap=True)
 

@@ -30,7 +30,7 @@ class Export:
     """What an export did.
 
     Attributes:
-        parity: per backend and shape; the file was written only if all passed.
+        parity: per backend and shape; the file was written only if all exact ones passed.
         evaluation: of the ONNX file at 640x640; its thresholds are in the file.
         version: as the file states it.
     """
@@ -45,7 +45,7 @@ class Export:
 def export(checkpoint: Path, data: Path, out: Path) -> Export:
     """Write `out` from a checkpoint if the graph equals the network on held-out photos.
 
-    The graph runs in onnxruntime on both shapes; where OpenVINO is installed, in it too (float32).
+    The graph runs in onnxruntime on both shapes; where OpenVINO is installed, in it too.
 
     Raises:
         ModelError: the checkpoint or the data cannot be used, or the file would be too large.
@@ -60,7 +60,8 @@ def export(checkpoint: Path, data: Path, out: Path) -> Export:
     digest = hashlib.sha256(checkpoint.read_bytes()).hexdigest()
     # The file's version follows from what it was made of, so equal versions are equal models.
     stated = f"{version('kerbwatch')}+{digest[:8]}"
-    passed = all(row.passed for row in parity)
+    # bfloat16 is how a processor computes, not what the file says: it is shown, and blocks nothing.
+    passed = all(row.passed for row in parity if row.exact)
     if passed:
         metadata = {
             "name": out.stem,

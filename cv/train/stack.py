@@ -33,7 +33,9 @@ def load_stack(settings: Path | None = None) -> None:
     os.environ["YOLO_VERBOSE"] = os.environ.get("YOLO_VERBOSE", "false")
     if "YOLO_CONFIG_DIR" not in os.environ:
         os.environ["YOLO_CONFIG_DIR"] = str(settings or _temporary_folder())
-    Path(os.environ["YOLO_CONFIG_DIR"]).mkdir(parents=True, exist_ok=True)
+    own = Path(os.environ["YOLO_CONFIG_DIR"])
+    own.mkdir(parents=True, exist_ok=True)
+    os.environ.setdefault("MPLCONFIGDIR", str(own))  # its fonts' index
     try:
         from cv.train.torchvision_cure import cure_torchvision
 
