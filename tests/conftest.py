@@ -1,4 +1,4 @@
-"""Fixtures for every test: where the shared street media is."""
+"""Fixtures for every test: where the shared street media is, and labelled photos."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 
 import pytest
+
+pytest_plugins = ["tests.labelled"]
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -34,6 +34,10 @@ def fit(
             show_default="../weights/yolo26n-coco-fused.npz beside the data",
         ),
     ] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option(help="Checkpoint of an earlier run to go on from.", show_default="COCO"),
+    ] = None,
     run: Annotated[Path, typer.Option(help="Folder for checkpoints and logs.")] = Path("runs/n"),
     imgsz: Annotated[
         int | None, typer.Option(help="Training image size.", show_default="config")
@@ -55,7 +59,7 @@ def fit(
 ) -> None:
     """Fine-tune YOLO26n for kerbwatch's labels (训练)."""
     _need_extra()
-    from cv.train.data import default_data
+    from cv.data.samples import default_data
     from cv.train.stack import load_stack
 
     load_stack(run / "ultralytics")
@@ -67,6 +71,7 @@ def fit(
             data=data,
             weights=weights or data.parent / "weights" / "yolo26n-coco-fused.npz",
             run=run,
+            start=start,
             imgsz=imgsz,
             epochs=epochs,
             batch=batch,
@@ -92,8 +97,8 @@ def evaluate(
 ) -> None:
     """Print AP per label on held-out places (评估)."""
     _need_extra()
+    from cv.data.samples import default_data
     from cv.detect.detector import model_path
-    from cv.train.data import default_data
     from cv.train.evaluate import evaluate
 
     result = evaluate(model or model_path(), data or default_data(), imgsz=imgsz)
@@ -113,7 +118,7 @@ def export(
 ) -> None:
     """Write the ONNX file, if it proves equal to the checkpoint (导出)."""
     _need_extra()
-    from cv.train.data import default_data
+    from cv.data.samples import default_data
     from cv.train.stack import load_stack
 
     load_stack()

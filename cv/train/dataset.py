@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cv.data.samples import LabelledBox, Sample
+from cv.data.scenes import COMPOSED
 from cv.errors import ModelError
 from cv.labels import LABELS
-from cv.train.data import LabelledBox, Sample
 from cv.train.fill import Filling
 from cv.train.network import COCO_IDS
 
@@ -101,6 +102,8 @@ def _unknown(sample: Sample) -> tuple[str, ...]:
 
 
 def _repeats(sample: Sample) -> int:
+    if sample.source == COMPOSED:
+        return 1  # there are as many as the settings say
     return max((_REPEATS.get(box.label, 1) for box in sample.boxes), default=1)
 
 

@@ -11,11 +11,11 @@ from typing import Any
 from rich.table import Table
 
 from cv.cpus import usable_cpus
+from cv.data.samples import Sample, read_sources, split
 from cv.detect.backends import open_backend
 from cv.errors import ModelError
 from cv.geometry import Image
 from cv.tables import plain_table
-from cv.train.data import Sample, read_sources, split
 from cv.train.scoring import Floats, Predict, Scores, score
 from cv.train.thresholds import Threshold, choose_thresholds
 

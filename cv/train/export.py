@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from cv.data.samples import Sample
 from cv.errors import ModelError
 from cv.labels import LABELS
-from cv.train.data import Sample
 from cv.train.evaluate import Evaluation, held_out, predict_with_onnx
 from cv.train.graph import Deployed, onnx_bytes, predict_with_torch, with_metadata
 from cv.train.network import load_checkpoint

@@ -16,13 +16,14 @@ from typing import Any
 import numpy as np
 import torch
 
+from cv.data.samples import LabelledBox, Sample, read_image
+from cv.data.scenes import is_hidden
 from cv.detect.letterbox import letterbox
 from cv.geometry import Box, intersection, iou
 from cv.labels import TWO_WHEELERS, VEHICLES
-from cv.train.data import LabelledBox, Sample, read_image
 from cv.train.network import COCO_IDS
 
-__all__ = ["SURE", "UNSURE", "Filling", "fill", "sort_found"]
+__all__ = ["SURE", "UNSURE", "Filling", "fill", "sort_found", "without_hidden"]
 
 SURE = 0.4
 """From this score on, a box of the COCO model is taken as true."""
@@ -117,6 +118,15 @@ def sort_found(sample: Sample, found: Sequence[Row]) -> Filling:
             continue
         (sure if score >= SURE else unsure).append(item)
     return Filling(tuple(sure), tuple(unsure))
+
+
+def without_hidden(filling: Filling, covers: Sequence[Box]) -> Filling:
+    """What of a filling is still to be seen behind what was set in front of it."""
+    sure, unsure = (
+        tuple(item for item in items if not is_hidden(item.box, covers))
+        for items in (filling.sure, filling.unsure)
+    )
+    return Filling(sure, unsure)
 
 
 def _same_thing(found: LabelledBox, known: LabelledBox) -> bool:

@@ -12,12 +12,13 @@ import numpy as np
 import torch
 
 from cv.cpus import cpu_features
+from cv.data.samples import Sample, read_image, read_sources, split
+from cv.data.scenes import compose_scenes
 from cv.detect.letterbox import letterbox
 from cv.errors import ModelError
-from cv.train.data import Sample, read_image, read_sources, split
 from cv.train.dataset import Dataset, read_dataset, write_dataset
-from cv.train.fill import fill
-from cv.train.network import adapt_head, load_coco
+from cv.train.fill import Filling, fill, without_hidden
+from cv.train.network import adapt_head, load_checkpoint, load_coco
 from cv.train.trainer import StreetTrainer
 
 __all__ = ["FitOptions", "fit"]
@@ -32,6 +33,7 @@ class FitOptions:
 
     Attributes:
         hours: train about this long instead of a number of epochs; the schedule adapts.
+        start: checkpoint of an earlier run to go on from, instead of COCO weights.
         run: folder for the data set, checkpoints (`weights/last.pt`, `best.pt`) and `results.csv`.
         config: a file like default.toml; None is that one.
     """
@@ -39,6 +41,7 @@ class FitOptions:
     data: Path
     weights: Path
     run: Path
+    start: Path | None = None
     imgsz: int | None = None
     epochs: int | None = None
     batch: int | None = None
@@ -67,8 +70,18 @@ def fit(options: FitOptions) -> Path:
     if not resumed:
         calibration = _batches(_spread(training, int(own["calibration_images"])))
         coco = load_coco(options.weights, calibration)
-        dataset = _prepare(training, validation, coco, options.run, half=half, device=device)
-        start = adapt_head(coco.cpu())
+        fillings = _fillings(training, coco, options.run, half=half, device=device)
+        scenes = compose_scenes(
+            training, config["compose"], options.run / "composed", seed=options.seed
+        )
+        seen = [without_hidden(fillings[scene.background], scene.covers) for scene in scenes]
+        dataset = write_dataset(
+            [*training, *(scene.sample for scene in scenes)],
+            [*fillings, *seen],
+            validation,
+            options.run / "dataset",
+        )
+        start = load_checkpoint(options.start) if options.start else adapt_head(coco.cpu())
     if dataset is None:
         raise ModelError(f"{options.run}/dataset/data.yaml is gone; train anew in another --run")
     trainer = StreetTrainer(
@@ -78,6 +91,7 @@ def fit(options: FitOptions) -> Path:
         validation=validation,
         workers=int(own["workers"]),
         half=half,
+        corrupted=float(own["corrupted"]),
     )
     trainer.train()
     return Path(trainer.best)
@@ -90,15 +104,18 @@ def _read_config(file: Path) -> dict[str, dict[str, Any]]:
         raise ModelError(f"{file}: {error.strerror}") from error
     except tomllib.TOMLDecodeError as error:
         raise ModelError(f"{file}: {error}") from error
-    unknown = sorted(set(config) - {"fit", "ultralytics"})
+    known = tomllib.loads(_DEFAULTS.read_text(encoding="utf-8"))
+    unknown = sorted(set(config) - set(known))
     if unknown:
-        raise ModelError(f"{file}: {unknown[0]} is unknown; allowed: fit, ultralytics")
-    known = tomllib.loads(_DEFAULTS.read_text(encoding="utf-8"))["fit"]
-    strange = sorted(set(config.get("fit", {})) - set(known))
-    if strange:
-        raise ModelError(f"{file}: fit.{strange[0]} is unknown; allowed: {', '.join(known)}")
+        raise ModelError(f"{file}: {unknown[0]} is unknown; allowed: {', '.join(known)}")
+    for table in ("fit", "compose"):
+        strange = sorted(set(config.get(table, {})) - set(known[table]))
+        if strange:
+            allowed = ", ".join(known[table])
+            raise ModelError(f"{file}: {table}.{strange[0]} is unknown; allowed: {allowed}")
     return {
-        "fit": {**known, **config.get("fit", {})},
+        "fit": {**known["fit"], **config.get("fit", {})},
+        "compose": {**known["compose"], **config.get("compose", {})},
         "ultralytics": config.get("ultralytics", {}),
     }
 
@@ -134,18 +151,11 @@ def _has_bfloat16(device: str) -> bool:
     return bool({"avx512_bf16", "amx_bf16"} & set(cpu_features()))
 
 
-def _prepare(
-    training: Sequence[Sample],
-    validation: Sequence[Sample],
-    coco: Any,
-    run: Path,
-    *,
-    half: bool,
-    device: str,
-) -> Dataset:
+def _fillings(
+    training: Sequence[Sample], coco: Any, run: Path, *, half: bool, device: str
+) -> list[Filling]:
     run.mkdir(parents=True, exist_ok=True)
-    fillings = fill(training, coco, run / "coco-boxes.json", half=half, device=device)
-    return write_dataset(training, fillings, validation, run / "dataset")
+    return fill(training, coco, run / "coco-boxes.json", half=half, device=device)
 
 
 def _spread(samples: Sequence[Sample], count: int) -> list[Sample]:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from rich.table import Table
 
+from cv.data.samples import Sample
 from cv.tables import plain_table
-from cv.train.data import Sample
 from cv.train.scoring import Floats, Predict, Scorer, Scores, load_photo
 
 __all__ = ["SHAPES", "Parity", "check_parity", "compare_rows", "parity_table"]

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from cv.data.samples import Sample, read_image
 from cv.detect.letterbox import Letterbox, letterbox
 from cv.geometry import Image
 from cv.labels import LABELS
 from cv.train.average_precision import IOUS, average_precision, match
-from cv.train.data import Sample, read_image
 
 __all__ = ["Floats", "LabelScore", "Photo", "Predict", "Scorer", "Scores", "load_photo", "score"]
 

@@ -13,18 +13,32 @@ from typing import Any
 
 import torch
 from rich.console import Console
+from ultralytics.data.dataset import YOLODataset
 from ultralytics.models.yolo.detect import DetectionTrainer
 from ultralytics.utils.torch_utils import strip_optimizer
 
 from cv.cpus import usable_cpus
+from cv.data.samples import Sample
 from cv.labels import LABELS
-from cv.train.data import Sample
+from cv.train.corruption import Corrupt
 from cv.train.graph import Deployed, predict_with_torch
 from cv.train.ignoring import StreetModel
 from cv.train.progress import Progress
 from cv.train.scoring import score
 
 __all__ = ["StreetTrainer"]
+
+
+class StreetDataset(YOLODataset):  # type: ignore[misc]  # ultralytics has no types
+    """Ultralytics' data set, its pictures corrupted last."""
+
+    corrupted = 0.0
+    """Share of pictures."""
+
+    def build_transforms(self, hyp: Any = None) -> Any:
+        transforms = super().build_transforms(hyp)
+        transforms.insert(len(transforms.transforms) - 1, Corrupt(self.corrupted))
+        return transforms
 
 
 class StreetTrainer(DetectionTrainer):  # type: ignore[misc]  # ultralytics has no types
@@ -38,6 +52,7 @@ class StreetTrainer(DetectionTrainer):  # type: ignore[misc]  # ultralytics has 
         workers: processes that load images; ultralytics sets 0 on a CPU, which leaves the second
             core idle while it loads.
         half: bfloat16 forward passes.
+        corrupted: share of training pictures that are corrupted as cameras do.
     """
 
     last: Path
@@ -53,6 +68,7 @@ class StreetTrainer(DetectionTrainer):  # type: ignore[misc]  # ultralytics has 
         validation: Sequence[Sample],
         workers: int,
         half: bool,
+        corrupted: float,
     ) -> None:
         super().__init__(overrides=overrides)
         torch.set_num_threads(usable_cpus())  # ultralytics leaves one core to others
@@ -61,6 +77,7 @@ class StreetTrainer(DetectionTrainer):  # type: ignore[misc]  # ultralytics has 
         self._ignore_sets = ignore_sets
         self._validation = validation
         self._half = half
+        self._corrupted = corrupted
         self._console = Console()
         self._progress = Progress(self._console)
         self.add_callback("on_train_epoch_start", self._progress.begin)
@@ -71,6 +88,15 @@ class StreetTrainer(DetectionTrainer):  # type: ignore[misc]  # ultralytics has 
         model.set_ignore_sets(self._ignore_sets, LABELS)
         model.half_forward = self._half
         return model
+
+    def build_dataset(self, img_path: str, mode: str = "train", batch: int | None = None) -> Any:
+        dataset = super().build_dataset(img_path, mode, batch)
+        if mode == "train":
+            # Ultralytics names the class of its data set itself, deep inside.
+            dataset.__class__ = StreetDataset
+            dataset.corrupted = self._corrupted
+            dataset.transforms = dataset.build_transforms(self.args)
+        return dataset
 
     def set_model_attributes(self) -> None:
         # The data set's extra names are ignore boxes, no labels of the model.

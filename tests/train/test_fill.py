@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from cv.data.samples import LabelledBox, Sample
 from cv.geometry import Box
-from cv.train.data import LabelledBox, Sample
 
 pytestmark = pytest.mark.usefixtures("stack")
 

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from cv.data.samples import read_image, read_sources, split
 from cv.detect.detector import Detector
 from cv.labels import LABELS
-from cv.train.data import read_image, read_sources, split
 
 pytestmark = [pytest.mark.slow, pytest.mark.media, pytest.mark.timeout(600)]
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cv.data.samples import read_sources
 from cv.geometry import Image
-from cv.train.data import read_sources
 from cv.train.parity import check_parity, compare_rows
 from cv.train.scoring import Floats
 

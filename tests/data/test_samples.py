@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from cv.data.samples import LabelledBox, Sample, read_sources, split
 from cv.errors import ModelError
 from cv.geometry import Box
 from cv.labels import LABELS
-from cv.train.data import LabelledBox, Sample, read_sources, split
 
 MakeSource = Callable[..., Path]
 

@@ -1,4 +1,4 @@
-"""Small labelled sources, and the training stack loaded once."""
+"""Fixtures: small labelled sources, and the training stack loaded once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from cv.train.data import read_sources
+from cv.data.samples import read_sources
 
 Row = tuple[str, str, Sequence[str], Sequence[str]]
 """file stem, group, complete labels, lines of the label file."""
