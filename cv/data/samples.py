@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,6 +45,8 @@ class Sample:
     Attributes:
         group: `source/group`; all of it trains or all of it validates.
         complete: labels of which every instance in the photo is boxed.
+        absent: labels hardly ever there though nobody checked: taught as absent, not scored.
+        split: "train" or "held_out" if `kerbwatch data build` has decided it.
     """
 
     image: Path
@@ -52,6 +54,8 @@ class Sample:
     group: str
     complete: frozenset[str]
     boxes: tuple[LabelledBox, ...]
+    absent: frozenset[str] = frozenset()
+    split: str | None = None
 
 
 def default_data() -> Path:
@@ -71,13 +75,18 @@ def read_image(path: Path) -> Image:
     return image  # type: ignore[return-value]  # opencv's stubs name no element type
 
 
-def read_sources(root: Path) -> list[Sample]:
+def read_sources(root: Path, *, only: Collection[str] | None = None) -> list[Sample]:
     """All photos of all sources below a folder, in a fixed order.
+
+    Args:
+        only: names of the sources to read; None is all.
 
     Raises:
         ModelError: names the file and line that cannot be used.
     """
-    listings = sorted(root.glob("*/images.jsonl"))
+    listings = sorted(
+        file for file in root.glob("*/images.jsonl") if only is None or file.parent.name in only
+    )
     if not listings:
         raise ModelError(f"{root}: no source there; expected <source>/images.jsonl")
     samples = [sample for listing in listings for sample in _read_source(listing)]
@@ -91,18 +100,20 @@ def _read_source(listing: Path) -> Iterator[Sample]:
         try:
             row = json.loads(line)
             name, group, complete = str(row["image"]), str(row["group"]), frozenset(row["complete"])
+            absent, part = frozenset(row.get("absent", ())), row.get("split")
         except (ValueError, KeyError, TypeError) as error:
             raise ModelError(
                 f'{where}: expected {{"image": ..., "group": ..., "complete": [...]}}'
             ) from error
-        unknown = sorted(complete - set(LABELS))
+        unknown = sorted((complete | absent) - set(LABELS))
         if unknown:
             raise ModelError(f"{where}: complete: {unknown[0]!r} is none of {', '.join(LABELS)}")
         image = folder / "images" / name
         if not image.is_file():
             raise ModelError(f"{where}: {image} does not exist")
         boxes = tuple(_read_boxes(folder / "labels" / f"{image.stem}.txt"))
-        yield Sample(image, folder.name, f"{folder.name}/{group}", complete, boxes)
+        group = f"{folder.name}/{group}"
+        yield Sample(image, folder.name, group, complete, boxes, absent, part)
 
 
 def _read_boxes(file: Path) -> Iterator[LabelledBox]:
@@ -146,8 +157,11 @@ def split(samples: Sequence[Sample]) -> tuple[list[Sample], list[Sample]]:
     Groups are drawn in the order of a hash of their name, so the split depends on nothing else:
     first until each label has its share of boxes held out (rarest label first, boxes where the
     label is complete), then until each source has its share of photos. A group that is all there
-    is of a source, or of a label, trains.
+    is of a source, or of a label, trains. What a build has decided stays so.
     """
+    if samples and all(sample.split for sample in samples):
+        training = [s for s in samples if s.split == "train"]
+        return training, [s for s in samples if s.split != "train"]
     held: set[str] = set()
     by_label = {
         label: Counter(s.group for s in samples for b in s.boxes if _counts(s, b, label))

@@ -126,8 +126,14 @@ def _compose(
     kept = tuple(item for item in below.boxes if not is_hidden(item.box, covers))
     new = tuple(LabelledBox(label, box) for box in covers)
     cv2.imwrite(str(image), photo, [cv2.IMWRITE_WEBP_QUALITY, int(rng.integers(60, 95))])
-    group = f"composed/{below.group}"
-    return replace(below, image=image, source=COMPOSED, group=group, boxes=(*kept, *new)), covers
+    sample = replace(
+        below,
+        image=image,
+        source=COMPOSED,
+        group=f"composed/{below.group}",
+        boxes=(*kept, *new),
+    )
+    return sample, covers
 
 
 def is_hidden(box: Box, covers: Sequence[Box]) -> bool:

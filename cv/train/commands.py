@@ -31,7 +31,7 @@ def fit(
         Path | None,
         typer.Option(
             help="COCO weights to start from: yolo26n.pt, or an .npz of fused weights.",
-            show_default="../weights/yolo26n-coco-fused.npz beside the data",
+            show_default="$KERBWATCH_MEDIA/weights/yolo26n-coco-fused.npz",
         ),
     ] = None,
     start: Annotated[
@@ -65,11 +65,11 @@ def fit(
     load_stack(run / "ultralytics")
     from cv.train.fit import FitOptions, fit
 
-    data = data or default_data()
+    media = default_data().parent
     best = fit(
         FitOptions(
-            data=data,
-            weights=weights or data.parent / "weights" / "yolo26n-coco-fused.npz",
+            data=data or default_data(),
+            weights=weights or media / "weights" / "yolo26n-coco-fused.npz",
             run=run,
             start=start,
             imgsz=imgsz,

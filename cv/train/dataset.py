@@ -97,8 +97,9 @@ def read_dataset(folder: Path) -> Dataset | None:
 
 
 def _unknown(sample: Sample) -> tuple[str, ...]:
-    """Labels that are neither complete in a photo nor filled in."""
-    return tuple(x for x in LABELS if x not in sample.complete and x not in COCO_IDS)
+    """Labels that are neither complete in a photo, nor filled in, nor as good as absent."""
+    known = sample.complete | sample.absent | COCO_IDS.keys()
+    return tuple(x for x in LABELS if x not in known)
 
 
 def _repeats(sample: Sample) -> int:
