@@ -138,6 +138,29 @@ def export(
     console.print(f"{out}: version {result.version}", soft_wrap=True)
 
 
+@app.command()
+def card(
+    data: Data = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(help="ONNX file of `kerbwatch train export`.", show_default="what ships"),
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Markdown file to write.")] = Path("weights/README.md"),
+) -> None:
+    """Write the model card, with numbers measured now (模型卡)."""
+    _need_extra()
+    from cv.data.samples import default_data
+    from cv.detect.detector import model_path
+    from cv.train.card import model_card
+    from cv.train.evaluate import evaluate
+
+    console = Console()
+    with console.status("evaluating"):
+        text = model_card(evaluate(model or model_path(), data or default_data()))
+    out.write_text(text, encoding="utf-8")
+    console.print(f"{out}: written", soft_wrap=True)
+
+
 def _need_extra() -> None:
     if not (find_spec("torch") and find_spec("ultralytics")):
         typer.echo(f"training needs more packages: {_INSTALL}", err=True)

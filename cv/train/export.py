@@ -15,7 +15,7 @@ from cv.errors import ModelError
 from cv.labels import LABELS
 from cv.train.evaluate import Evaluation, held_out, predict_with_onnx
 from cv.train.graph import Deployed, onnx_bytes, predict_with_torch, with_metadata
-from cv.train.network import load_checkpoint
+from cv.train.network import load_checkpoint, runs_of
 from cv.train.parity import Parity, check_parity
 from cv.train.scoring import Predict
 from cv.train.thresholds import choose_thresholds
@@ -51,7 +51,8 @@ def export(checkpoint: Path, data: Path, out: Path) -> Export:
         ModelError: the checkpoint or the data cannot be used, or the file would be too large.
     """
     samples = held_out(data)
-    deployed = Deployed(load_checkpoint(checkpoint))
+    network = load_checkpoint(checkpoint)
+    deployed = Deployed(network)
     content = onnx_bytes(deployed)
     if len(content) > _MAX_BYTES:
         raise ModelError(f"{out}: would be {len(content) / 1e6:.1f} MB, more than 12 MB")
@@ -70,6 +71,7 @@ def export(checkpoint: Path, data: Path, out: Path) -> Export:
             "thresholds": json.dumps({k: t.score for k, t in evaluation.thresholds.items()}),
             "input": "640x640",
             "licence": "AGPL-3.0-or-later",
+            "trained": json.dumps(runs_of(network)),
             "checkpoint_sha256": digest,
         }
         _write(out, with_metadata(content, metadata))

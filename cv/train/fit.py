@@ -18,7 +18,7 @@ from cv.detect.letterbox import letterbox
 from cv.errors import ModelError
 from cv.train.dataset import Dataset, read_dataset, write_dataset
 from cv.train.fill import Filling, fill, without_hidden
-from cv.train.network import adapt_head, load_checkpoint, load_coco
+from cv.train.network import adapt_head, load_checkpoint, load_coco, runs_of
 from cv.train.trainer import StreetTrainer
 
 __all__ = ["FitOptions", "fit"]
@@ -81,7 +81,7 @@ def fit(options: FitOptions) -> Path:
             validation,
             options.run / "dataset",
         )
-        start = load_checkpoint(options.start) if options.start else adapt_head(coco.cpu())
+        start = _earlier(options.start) if options.start else adapt_head(coco.cpu())
     if dataset is None:
         raise ModelError(f"{options.run}/dataset/data.yaml is gone; train anew in another --run")
     trainer = StreetTrainer(
@@ -95,6 +95,13 @@ def fit(options: FitOptions) -> Path:
     )
     trainer.train()
     return Path(trainer.best)
+
+
+def _earlier(checkpoint: Path) -> Any:
+    """The network of an earlier run, ready to go on."""
+    model = load_checkpoint(checkpoint)
+    model.history = runs_of(model)
+    return model.requires_grad_(True)
 
 
 def _read_config(file: Path) -> dict[str, dict[str, Any]]:

@@ -81,6 +81,8 @@ class StreetModel(DetectionModel):  # type: ignore[misc]  # ultralytics has no t
     """YOLO26 with that loss. Checkpoints store the class by its name."""
 
     ignore_sets = torch.zeros(0, 13, dtype=torch.bool)
+    history: tuple[str, ...] = ()
+    """The runs before the present one, each described in a few words."""
     half_forward = False
     """Run training's forward pass in bfloat16 (the loss stays in float32)."""
 

@@ -18,7 +18,7 @@ from cv.errors import ModelError
 from cv.labels import LABELS
 from cv.train.ignoring import StreetModel
 
-__all__ = ["COCO_IDS", "adapt_head", "load_checkpoint", "load_coco", "unfuse_batch_norm"]
+__all__ = ["COCO_IDS", "adapt_head", "load_checkpoint", "load_coco", "runs_of", "unfuse_batch_norm"]
 
 COCO_IDS: dict[str, int] = {
     "person": 0,
@@ -81,6 +81,13 @@ def load_checkpoint(path: Path) -> Any:
         raise ModelError(f"{path}: trained for other labels; expected {', '.join(LABELS)}")
     model.end2end = True
     return model.float().eval()
+
+
+def runs_of(model: Any) -> tuple[str, ...]:
+    """The runs that made a checkpoint's network, the first one first, each in a few words."""
+    settings = dict(model.args)
+    named = ", ".join(f"{key} {settings[key]}" for key in ("imgsz", "epochs", "batch", "seed"))
+    return (*model.history, named)
 
 
 def _copy_official(model: Any, weights: Path) -> None:

@@ -37,6 +37,11 @@ def fingerprint(folder: Path) -> str:
 
 
 @pytest.fixture(scope="module")
+def coco_weights(media: Path) -> Path:
+    return media / "weights/yolo26n-coco-fused.npz"
+
+
+@pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     home = tmp_path_factory.mktemp("home")
     kept = {k: v for k, v in os.environ.items() if not k.startswith("YOLO_")}
@@ -46,15 +51,14 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def run(
     few_photos: Path,
-    media: Path,
+    coco_weights: Path,
     tmp_path_factory: pytest.TempPathFactory,
     environment: dict[str, str],
 ) -> Iterator[Path]:
     """A run of three epochs that is killed after the first and resumed."""
     folder = tmp_path_factory.mktemp("runs") / "tiny"
-    weights = media / "weights/yolo26n-coco-fused.npz"
     command = train(
-        "fit", "--data", few_photos, "--weights", weights, "--run", folder,
+        "fit", "--data", few_photos, "--weights", coco_weights, "--run", folder,
         "--imgsz", SIDE, "--epochs", "3", "--batch", "4",
     )  # fmt: skip
     before = fingerprint(few_photos)
@@ -125,6 +129,29 @@ def test_the_checkpoint_is_exported_and_runs(
     command[command.index(str(out))] = str(checkpoint)
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout)["AP50"] == pytest.approx(report["AP50"], abs=0.002)
+
+
+def test_a_run_goes_on_from_an_earlier_one_and_remembers_it(
+    run: Path, few_photos: Path, coco_weights: Path, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    command = train(
+        "fit", "--data", few_photos, "--weights", coco_weights, "--start", run / "weights/best.pt",
+        "--run", tmp_path / "on", "--imgsz", SIDE, "--epochs", "1", "--batch", "8",
+    )  # fmt: skip
+    subprocess.run(command, env=environment, check=True, capture_output=True)
+    code = (
+        "import sys; from pathlib import Path; from cv.train.stack import load_stack; load_stack();"
+        "from cv.train.network import load_checkpoint, runs_of;"
+        "print(*runs_of(load_checkpoint(Path(sys.argv[1]))), sep='\\n')"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code, tmp_path / "on/weights/best.pt"],
+        env=environment, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert told.splitlines()[-2:] == [
+        "imgsz 96, epochs 3, batch 4, seed 0",
+        "imgsz 96, epochs 1, batch 8, seed 0",
+    ]
 
 
 def test_a_file_that_would_differ_is_not_written(
