@@ -38,7 +38,9 @@ class Finding(NamedTuple):
 def doctor() -> None:
     """Print versions, CPU features, the chosen backend, and what is wrong."""
     findings = list(examine())
-    table = Table("", "", show_header=False, box=None)
+    table = Table(show_header=False, box=None)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
     for finding in findings:
         mark = "[red]✗[/red]" if finding.trouble else "[green]✓[/green]"
         table.add_row(f"{mark} {finding.what}", escape(finding.value))
