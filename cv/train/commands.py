@@ -139,6 +139,23 @@ def export(
 
 
 @app.command()
+def average(
+    earlier: Annotated[Path, typer.Argument(help="Checkpoint that training went on from.")],
+    later: Annotated[Path, typer.Argument(help="Checkpoint that it went on to.")],
+    out: Annotated[Path, typer.Option(help="Checkpoint to write.")],
+) -> None:
+    """Average a checkpoint with the one it went on from (权重平均)."""
+    _need_extra()
+    from cv.train.stack import load_stack
+
+    load_stack()
+    from cv.train.average import average
+
+    average(earlier, later, out)
+    Console().print(f"{out}: written; evaluate it, then export it", soft_wrap=True)
+
+
+@app.command()
 def card(
     data: Data = None,
     model: Annotated[

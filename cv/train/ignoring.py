@@ -83,6 +83,8 @@ class StreetModel(DetectionModel):  # type: ignore[misc]  # ultralytics has no t
     ignore_sets = torch.zeros(0, 13, dtype=torch.bool)
     history: tuple[str, ...] = ()
     """The runs before the present one, each described in a few words."""
+    averaged_with: str = ""
+    """What the last run's network was averaged with, if it was."""
     half_forward = False
     """Run training's forward pass in bfloat16 (the loss stays in float32)."""
 

@@ -87,7 +87,7 @@ def runs_of(model: Any) -> tuple[str, ...]:
     """The runs that made a checkpoint's network, the first one first, each in a few words."""
     settings = dict(model.args)
     named = ", ".join(f"{key} {settings[key]}" for key in ("imgsz", "epochs", "batch", "seed"))
-    return (*model.history, named)
+    return (*model.history, named + model.averaged_with)
 
 
 def _copy_official(model: Any, weights: Path) -> None:

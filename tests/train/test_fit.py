@@ -131,7 +131,7 @@ def test_the_checkpoint_is_exported_and_runs(
     assert json.loads(done.stdout)["AP50"] == pytest.approx(report["AP50"], abs=0.002)
 
 
-def test_a_run_goes_on_from_an_earlier_one_and_remembers_it(
+def test_a_run_goes_on_from_an_earlier_one_and_can_be_averaged_with_it(
     run: Path, few_photos: Path, coco_weights: Path, tmp_path: Path, environment: dict[str, str]
 ) -> None:
     command = train(
@@ -144,14 +144,18 @@ def test_a_run_goes_on_from_an_earlier_one_and_remembers_it(
         "from cv.train.network import load_checkpoint, runs_of;"
         "print(*runs_of(load_checkpoint(Path(sys.argv[1]))), sep='\\n')"
     )
+    mean = tmp_path / "mean.pt"
+    both = (run / "weights/best.pt", tmp_path / "on/weights/best.pt")
+    command = train("average", *both, "--out", mean)
+    subprocess.run(command, env=environment, check=True, capture_output=True)
+    again = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert "exists; name a new file" in again.stderr
     told = subprocess.run(
-        [sys.executable, "-c", code, tmp_path / "on/weights/best.pt"],
+        [sys.executable, "-c", code, mean],
         env=environment, capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
-    assert told.splitlines()[-2:] == [
-        "imgsz 96, epochs 3, batch 4, seed 0",
-        "imgsz 96, epochs 1, batch 8, seed 0",
-    ]
+    first, second = "imgsz 96, epochs 3, batch 4, seed 0", "imgsz 96, epochs 1, batch 8, seed 0"
+    assert told.splitlines()[-2:] == [first, f"{second}, averaged with the network of {first}"]
 
 
 def test_a_file_that_would_differ_is_not_written(
