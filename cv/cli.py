@@ -31,7 +31,7 @@ app.command()(detect)
 app.command()(doctor)
 app.add_typer(site_app, name="site", help="Write and check site files (站点文件).")
 app.add_typer(cases_app, name="cases", help="List, show and deliver cases (案件).")
-app.add_typer(data_app, name="data", help="Build data sets of labelled photos (数据集).")
+app.add_typer(data_app, name="data", help="Import, check and build labelled photos (数据集).")
 app.add_typer(train_app, name="train", help="Train, evaluate and export the model (训练).")
 for command in entry_points(group="kerbwatch.commands"):
     # `serve` registers itself this way, so that the library never imports the service.

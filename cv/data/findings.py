@@ -1,0 +1,162 @@
+"""Reads source folders as they are: everything that is wrong is found, not only the first."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from pathlib import Path
+
+from cv.data.samples import LabelledBox, Sample
+from cv.errors import ModelError
+from cv.geometry import Box
+from cv.labels import LABELS
+
+__all__ = ["Finding", "Kind", "read_folders"]
+
+
+class Kind(StrEnum):
+    """What can be wrong with a file."""
+
+    BAD_LINE = "bad line"
+    MISSING = "missing photo"
+    UNREADABLE = "unreadable photo"
+    SHARED = "shared label file"
+    LEAK = "leak"
+    NOT_LISTED = "photo not listed"
+    STRAY = "label file without a photo"
+    SAME = "same photo twice"
+
+    @property
+    def breaks(self) -> bool:
+        """Whether training fails on it, or its numbers are not to be trusted."""
+        return self not in (Kind.NOT_LISTED, Kind.STRAY, Kind.SAME)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong; `where` is a file below the data, with its line if it has one."""
+
+    kind: Kind
+    where: str
+    message: str
+
+
+def read_folders(root: Path) -> tuple[list[Sample], list[Finding]]:
+    """All listed photos that exist, in a fixed order, and what is wrong with the folders.
+
+    Boxes are as written: not clipped to the photo.
+
+    Raises:
+        ModelError: there is no source.
+    """
+    listings = sorted(root.glob("*/images.jsonl"))
+    if not listings:
+        raise ModelError(f"{root}: no source there; expected <source>/images.jsonl")
+    reader = _Reader(root)
+    samples = [sample for listing in listings for sample in reader.read(listing)]
+    return sorted(samples, key=lambda sample: (sample.source, sample.image.name)), reader.findings
+
+
+class _Reader:
+    """Reads sources one by one and collects what is wrong with them."""
+
+    def __init__(self, root: Path) -> None:
+        self.findings: list[Finding] = []
+        self._root = root
+
+    def read(self, listing: Path) -> list[Sample]:
+        folder = listing.parent
+        samples: list[Sample] = []
+        named: dict[str, str] = {}
+        for number, line in self._lines(listing):
+            try:
+                sample = _parse_row(line, folder)
+            except ValueError as error:
+                self._add(Kind.BAD_LINE, listing, str(error), number)
+                continue
+            image = sample.image
+            if image.stem in named:
+                message = f"{named[image.stem]} is listed before; one label file serves both"
+                self._add(Kind.SHARED, listing, message, number)
+                continue
+            named[image.stem] = image.name
+            if _is_file(image):
+                samples.append(self._with_boxes(sample, folder / "labels" / f"{image.stem}.txt"))
+            else:
+                self._add(Kind.MISSING, listing, f"images/{image.name} does not exist", number)
+        self._look_for_strays(folder, named)
+        return samples
+
+    def _with_boxes(self, sample: Sample, file: Path) -> Sample:
+        boxes: list[LabelledBox] = []
+        for number, line in self._lines(file) if _is_file(file) else ():
+            try:
+                if line.strip():
+                    boxes.append(_parse_box(line))
+            except ValueError as error:
+                self._add(Kind.BAD_LINE, file, str(error), number)
+        return replace(sample, boxes=tuple(boxes))
+
+    def _look_for_strays(self, folder: Path, named: dict[str, str]) -> None:
+        listed = set(named.values())
+        for image in sorted((folder / "images").glob("*")):
+            if image.name not in listed and not image.name.startswith("."):
+                self._add(Kind.NOT_LISTED, image, "images.jsonl does not name it")
+        for file in sorted((folder / "labels").glob("*.txt")):
+            if file.stem not in named:
+                self._add(Kind.STRAY, file, "images.jsonl names no such photo")
+
+    def _lines(self, file: Path) -> Iterator[tuple[int, str]]:
+        try:
+            lines = file.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            self._add(Kind.BAD_LINE, file, f"cannot be read: {error}")
+            return
+        yield from enumerate(lines, start=1)
+
+    def _add(self, kind: Kind, file: Path, message: str, line: int | None = None) -> None:
+        where = str(file.relative_to(self._root)) + (f":{line}" if line else "")
+        self.findings.append(Finding(kind, where, message))
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that no file can have
+        return False
+
+
+def _parse_row(line: str, folder: Path) -> Sample:
+    """A photo without its boxes; ValueError says what is wrong."""
+    try:
+        row = json.loads(line)
+        name, group = str(row["image"]), str(row["group"])
+        complete, absent = frozenset(row["complete"]), frozenset(row.get("absent", ()))
+        part = row.get("split")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError('expected {"image": ..., "group": ..., "complete": [...]}') from error
+    unknown = sorted(str(label) for label in (complete | absent) - set(LABELS))
+    if unknown:
+        raise ValueError(f"complete: {unknown[0]!r} is none of {', '.join(LABELS)}")
+    source = folder.name
+    image = folder / "images" / name
+    return Sample(image, source, f"{source}/{group}", complete, (), absent, part)
+
+
+def _parse_box(line: str) -> LabelledBox:
+    """A box as it stands in the file; ValueError says what training would not take."""
+    try:
+        number, *values = line.split()
+        label = int(number)
+        x, y, width, height = (float(value) for value in values)
+    except ValueError as error:
+        raise ValueError(f"expected `label x y width height`, not {line[:60]!r}") from error
+    if not 0 <= label < len(LABELS):
+        raise ValueError(f"label {label} is not in 0..{len(LABELS) - 1}")
+    if not (0 <= x <= 1 and 0 <= y <= 1 and 0 < width <= 1 and 0 < height <= 1):
+        raise ValueError("x, y, width, height must be in 0..1, sizes above 0")
+    return LabelledBox(
+        LABELS[label], Box(x - width / 2, y - height / 2, x + width / 2, y + height / 2)
+    )

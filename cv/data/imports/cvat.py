@@ -1,0 +1,68 @@
+"""CVAT for images 1.1: one XML file, `<image>` with `<box>` and `<polygon>`, in pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from cv.data.imports.imported import (
+    Imported,
+    NamedBox,
+    enclosing,
+    files_of,
+    stated_size,
+    turned,
+)
+from cv.data.imports.photos import Photos
+from cv.data.imports.xml_tree import Element, read_xml
+from cv.errors import ModelError
+from cv.geometry import Box, Point
+
+__all__ = ["read"]
+
+_OTHERS = frozenset({"polyline", "points", "mask", "ellipse", "cuboid", "skeleton"})
+
+
+def read(export: Path, images: Path) -> Iterator[Imported]:
+    """The photos of a CVAT file, or of all CVAT files below a folder.
+
+    CVAT lists a photo that nobody has looked at like one without objects: both are taken.
+
+    Raises:
+        ModelError: names the file and line that cannot be used.
+    """
+    photos = Photos(images)
+    for file in files_of(export, ".xml"):
+        root = read_xml(file)
+        if root.tag != "annotations":
+            raise ModelError(f"{root.where}: expected <annotations>, not <{root.tag[:40]}>")
+        if root.first("track") is not None:
+            raise root.fail("is CVAT for video; export it as CVAT for images 1.1")
+        for image in root.all("image"):
+            yield _read_image(image, photos)
+
+
+def _read_image(image: Element, photos: Photos) -> Imported:
+    photo = photos.find(image.attribute("name"), image.where)
+    size = stated_size(image.attribute_number("width"), image.attribute_number("height"))
+    boxes = [NamedBox(shape.attribute("label"), _box(shape)) for shape in image.all("box")]
+    boxes += [
+        NamedBox(shape.attribute("label"), enclosing(_points(shape)))
+        for shape in image.all("polygon")
+    ]
+    others = sum(shape.tag in _OTHERS for shape in image.children)
+    return Imported(photo, photos.name(photo), image.where, size, tuple(boxes), others)
+
+
+def _box(shape: Element) -> Box:
+    box = Box(*(shape.attribute_number(edge) for edge in ("xtl", "ytl", "xbr", "ybr")))
+    # CVAT turns a box clockwise about its middle.
+    return turned(box, shape.attribute_number("rotation", 0.0), box.centre)
+
+
+def _points(shape: Element) -> list[Point]:
+    points = []
+    for pair in shape.attribute("points").split(";"):
+        x, _, y = pair.partition(",")
+        points.append((shape.parsed(x, "points"), shape.parsed(y, "points")))
+    return points

@@ -1,0 +1,85 @@
+"""What a reader finds in an export: photos with boxes that carry the export's own class names."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cv.errors import ModelError
+from cv.geometry import Box, Point
+
+__all__ = ["RELATIVE", "Imported", "NamedBox", "enclosing", "files_of", "stated_size", "turned"]
+
+Size = tuple[float, float]
+"""Width, height."""
+
+RELATIVE: Size = (1.0, 1.0)
+"""Boxes are in 0..1 of the photo, whatever its size."""
+
+
+@dataclass(frozen=True, slots=True)
+class NamedBox:
+    """A box with the export's class name; in the unit of its photo's `size`, not yet clipped."""
+
+    name: str
+    box: Box
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """One photo of an export.
+
+    Attributes:
+        photo: its file.
+        name: path below the folder of photos, with slashes.
+        where: the export's file and line or key, for messages.
+        size: width, height that the boxes refer to, upright; `RELATIVE` if they are in 0..1; None
+            if the export does not state it: then the photo's own.
+        others: shapes that are no boxes (points, lines, masks, crowds), which are left out.
+        labelled: False if the export says nothing about the photo. That is not "no boxes".
+    """
+
+    photo: Path
+    name: str
+    where: str
+    size: Size | None = None
+    boxes: tuple[NamedBox, ...] = ()
+    others: int = 0
+    labelled: bool = True
+
+
+def stated_size(width: float, height: float) -> Size | None:
+    """A size as stated; None for the zeros that some tools write."""
+    return (width, height) if width > 0 and height > 0 else None
+
+
+def enclosing(points: Sequence[Point]) -> Box:
+    """The smallest upright box around at least one point."""
+    xs, ys = [x for x, _ in points], [y for _, y in points]
+    return Box(min(xs), min(ys), max(xs), max(ys))
+
+
+def turned(box: Box, degrees: float, pivot: Point) -> Box:
+    """The upright box around a box turned clockwise about a point, all in pixels."""
+    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    corners = ((box.x1, box.y1), (box.x2, box.y1), (box.x2, box.y2), (box.x1, box.y2))
+    offsets = [(x - pivot[0], y - pivot[1]) for x, y in corners]
+    return enclosing(
+        [(pivot[0] + x * cos - y * sin, pivot[1] + x * sin + y * cos) for x, y in offsets]
+    )
+
+
+def files_of(export: Path, suffix: str) -> list[Path]:
+    """The export itself if it is a file, else all files with this suffix below it.
+
+    Raises:
+        ModelError: there is none.
+    """
+    if export.is_file():
+        return [export]
+    files = sorted(file for file in export.rglob(f"*{suffix}") if file.is_file())
+    if not files:
+        raise ModelError(f"{export}: no {suffix} file there")
+    return files

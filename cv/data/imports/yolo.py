@@ -1,0 +1,120 @@
+"""YOLO: a text file per photo, `class x y width height` in 0..1, or a polygon's corners."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+from cv.data.imports.imported import RELATIVE, Imported, NamedBox, enclosing
+from cv.data.imports.photos import Photos
+from cv.data.imports.yolo_names import NAME_FILES, read_names
+from cv.errors import ModelError
+from cv.geometry import Box
+
+__all__ = ["names_file", "read"]
+
+_FOLDERS = frozenset({"images", "labels", "obj_train_data"})
+"""Folders that only tell photos from labels: `train/images/a.jpg` has `train/labels/a.txt`."""
+_LISTS = frozenset(
+    {"train", "val", "valid", "validation", "test", "classes", "labels", "predefined_classes"}
+)
+"""Text files of these names are lists, no labels."""
+_FARTHEST = 2.0
+"""Coordinates beyond this are pixels by mistake."""
+
+Key = tuple[str, ...]
+
+
+def read(export: Path, images: Path) -> Iterator[Imported]:
+    """The photos of a YOLO folder.
+
+    A photo without a label file is yielded as not labelled: an empty label file, not a missing
+    one, says that there is nothing in it.
+
+    Raises:
+        ModelError: names the file and line that cannot be used.
+    """
+    folder = export.parent if export.is_file() else export
+    names = read_names(export if export.is_file() else names_file(folder))
+    photos = Photos(images)
+    labels = _label_files(folder, photos)
+    for photo in photos.files:
+        file = labels.get(photo)
+        if file is None:
+            yield Imported(photo, photos.name(photo), str(photo), labelled=False)
+        else:
+            boxes = tuple(_read_boxes(file, names))
+            yield Imported(photo, photos.name(photo), str(file), RELATIVE, boxes)
+
+
+def names_file(folder: Path) -> Path:
+    """The file with the class names, the one nearest to the folder.
+
+    Raises:
+        ModelError: there is none.
+    """
+    for name in NAME_FILES:
+        found = sorted(folder.rglob(name), key=lambda file: (len(file.parts), file))
+        if found:
+            return found[0]
+    raise ModelError(f"{folder}: no class names; expected one of {', '.join(NAME_FILES)}")
+
+
+def _label_files(folder: Path, photos: Photos) -> dict[Path, Path]:
+    """Photo → label file: by path below the two folders, else by a name that only one photo has."""
+    by_key = {_key(photo.relative_to(photos.folder)): photo for photo in photos.files}
+    by_stem: defaultdict[str, list[Path]] = defaultdict(list)
+    for photo in photos.files:
+        by_stem[photo.stem].append(photo)
+    labels: dict[Path, Path] = {}
+    for file in sorted(folder.rglob("*.txt")):
+        if file.stem.lower() in _LISTS or file.stem.lower().startswith("readme"):
+            continue
+        named = by_key.get(_key(file.relative_to(folder))) or _only(by_stem[file.stem])
+        if named is None:
+            raise ModelError(f"{file}: no photo of that name below {photos.folder}")
+        if named in labels:
+            raise ModelError(f"{file}: {named} has labels in {labels[named]} too")
+        labels[named] = file
+    return labels
+
+
+def _key(path: Path) -> Key:
+    return (*(part for part in path.parent.parts if part not in _FOLDERS), path.stem)
+
+
+def _only(photos: list[Path]) -> Path | None:
+    return photos[0] if len(photos) == 1 else None
+
+
+def _read_boxes(file: Path, names: dict[int, str]) -> Iterator[NamedBox]:
+    try:
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
+    except OSError as error:
+        raise ModelError(f"{file}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ModelError(f"{file}: not UTF-8 text") from error
+    for number, line in enumerate(lines, start=1):
+        if line.strip():
+            yield _parse(line, f"{file}:{number}", names)
+
+
+def _parse(line: str, where: str, names: dict[int, str]) -> NamedBox:
+    try:
+        first, *rest = line.split()
+        label, values = int(first), [float(value) for value in rest]
+    except ValueError:
+        raise ModelError(f"{where}: expected `class x y width height`, not {line[:60]!r}") from None
+    is_polygon = len(values) >= 6 and len(values) % 2 == 0
+    if len(values) != 4 and not is_polygon:
+        raise ModelError(f"{where}: expected `class x y width height`, not {line[:60]!r}")
+    if label not in names:
+        raise ModelError(f"{where}: class {first[:20]} has no name; there are {len(names)}")
+    if not all(abs(value) <= _FARTHEST for value in values):
+        raise ModelError(f"{where}: coordinates must be in 0..1 of the photo, not pixels")
+    if is_polygon:
+        points = list(zip(values[::2], values[1::2], strict=True))
+        return NamedBox(names[label], enclosing(points))
+    x, y, width, height = values
+    return NamedBox(names[label], Box(x - width / 2, y - height / 2, x + width / 2, y + height / 2))

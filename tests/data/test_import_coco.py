@@ -1,0 +1,88 @@
+"""COCO JSON."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cv.errors import ModelError
+from tests.data.exports import HEIGHT, WIDTH, coco, photo, pixels, take
+
+ROW: dict[str, Any] = {"image_id": 7, "category_id": 3, "bbox": [20, 10, 40, 50]}
+
+
+def test_boxes_are_taken_and_crowds_counted(tmp_path: Path) -> None:
+    export = coco(tmp_path, annotations=[ROW, ROW | {"iscrowd": 1, "segmentation": {}}])
+    taken, (only,) = take(export, "cart=street_stall")
+    assert pixels(only) == [("street_stall", [20, 10, 60, 60])]
+    assert taken.others == 1
+
+
+def test_a_listed_photo_without_annotations_has_no_boxes(tmp_path: Path) -> None:
+    taken, (only,) = take(coco(tmp_path, annotations=[]))
+    assert only.boxes == ()
+    assert taken.empty == 1
+
+
+def test_boxes_of_a_larger_version_of_the_photo_are_scaled(tmp_path: Path) -> None:
+    large = {"id": 7, "file_name": "a.png", "width": 2 * WIDTH, "height": 2 * HEIGHT}
+    _, (only,) = take(coco(tmp_path, images=[large]), "cart=street_stall")
+    assert pixels(only) == [("street_stall", [10, 5, 30, 30])]
+
+
+def test_a_size_of_another_shape_is_refused(tmp_path: Path) -> None:
+    turned = {"id": 7, "file_name": "a.png", "width": HEIGHT, "height": WIDTH}
+    with pytest.raises(ModelError, match=r"images\[0\]: says 100x200, but .*a\.png is 200x100"):
+        take(coco(tmp_path, images=[turned]), "cart=street_stall")
+
+
+def test_without_a_size_the_photos_own_counts(tmp_path: Path) -> None:
+    row = {"id": 7, "file_name": "a.png", "width": 0}
+    _, (only,) = take(coco(tmp_path, images=[row]), "cart=street_stall")
+    assert pixels(only) == [("street_stall", [20, 10, 60, 60])]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"images": None}, "export.json: 'images' is missing"),
+        ({"images": [{"id": 7}]}, "export.json: images[0]: 'file_name' is missing"),
+        ({"annotations": [ROW | {"image_id": 8}]}, "annotations[0]: image_id 8 is not among"),
+        ({"annotations": [ROW, ROW | {"category_id": 4}]}, "annotations[1]: category_id 4 is"),
+        ({"annotations": [ROW | {"bbox": [1, 2, 3]}]}, "annotations[0].bbox: must be x, y, width"),
+        ({"annotations": [ROW | {"bbox": [1, 2, 3, "4"]}]}, "annotations[0].bbox[3]: must be a"),
+        ({"annotations": [ROW | {"bbox": [1, 2, 3, float("nan")]}]}, "of ordinary size"),
+        ({"annotations": [ROW | {"bbox": [1, 2, 3, 10**400]}]}, "of ordinary size"),
+        ({"annotations": {"a": 1}}, "annotations: must be a list"),
+        ({"categories": [3]}, "categories[0]: must be an object"),
+        ({"images": [{"id": 7, "file_name": "../../etc/passwd"}]}, "is not below"),
+        ({"images": [{"id": 7, "file_name": "a.png"}] * 2}, "images[1]: id 7 is also that of"),
+    ],
+)
+def test_what_is_wrong_is_named_by_its_key(
+    tmp_path: Path, changes: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(ModelError) as error:
+        take(coco(tmp_path, **changes), "cart=street_stall")
+    assert said in str(error.value)
+
+
+def test_one_photo_labelled_in_two_files_is_refused(tmp_path: Path) -> None:
+    first = coco(tmp_path)
+    (first.parent / "second.json").write_text(first.read_text())
+    with pytest.raises(ModelError, match=r"second\.json: images\[0\]: .*has labels in .*export"):
+        take(first.parent, "cart=street_stall")
+
+
+def test_a_folder_tells_photos_of_one_name_apart(tmp_path: Path) -> None:
+    rows = [{"id": i, "file_name": f"C:\\x\\{f}\\a.png"} for i, f in enumerate("pq")]
+    notes = [{"image_id": 1, "category_id": 3, "bbox": [0, 0, 100, 100]}]
+    export = coco(tmp_path, images=rows, annotations=notes)
+    (export.parent / "a.png").unlink()
+    for folder in "pq":
+        photo(export.parent / folder / "a.png")
+    _, samples = take(export, "cart=street_stall")
+    assert [(s.image.name, len(s.boxes)) for s in samples] == [("a.png", 0), ("q__a.png", 1)]
+    assert [s.group for s in samples] == ["mine/p", "mine/q"]

@@ -1,0 +1,43 @@
+"""CVAT for images 1.1."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cv.errors import ModelError
+from tests.data.exports import cvat, pixels, take
+
+BOX = '<box label="cart" occluded="0" xtl="20.0" ytl="10.0" xbr="60.0" ybr="60.0"{}></box>'
+
+
+def test_boxes_and_polygons_are_taken_and_other_shapes_counted(tmp_path: Path) -> None:
+    polygon = '<polygon label="car" points="10.0,20.0;30.5,25.0;15.0,60.0"/>'
+    others = '<points label="car" points="1,1"/><polyline label="car" points="1,1;2,2"/>'
+    export = cvat(tmp_path, BOX.format("") + polygon + others + '<tag label="night"/>')
+    taken, (only,) = take(export, "cart=street_stall")
+    assert pixels(only) == [("street_stall", [20, 10, 60, 60]), ("car", [10, 20, 30, 60])]
+    assert taken.others == 2
+
+
+def test_a_turned_box_is_the_upright_one_around_it(tmp_path: Path) -> None:
+    export = cvat(tmp_path, BOX.format(' rotation="90.0"'))
+    _, (only,) = take(export, "cart=street_stall")
+    assert pixels(only) == [("street_stall", [15, 15, 65, 55])]
+
+
+@pytest.mark.parametrize(
+    ("shapes", "said"),
+    [
+        ('<box label="car" xtl="1" ytl="1" xbr="9"/>', "annotations.xml:5: <box>: ybr is missing"),
+        ('<box xtl="1" ytl="1" xbr="9" ybr="9"/>', "<box>: label is missing"),
+        ('<polygon label="car" points="1,2;x,3"/>', "<polygon>: points must be a number, not 'x'"),
+        ('<polygon label="car" points=""/>', "<polygon>: points must be a number, not ''"),
+        ("</image><track id='0'/><image>", "is CVAT for video"),
+    ],
+)
+def test_what_is_wrong_is_named_by_file_and_line(tmp_path: Path, shapes: str, said: str) -> None:
+    with pytest.raises(ModelError) as error:
+        take(cvat(tmp_path, shapes))
+    assert said in str(error.value)

@@ -1,0 +1,102 @@
+"""YOLO folders, as Ultralytics, Roboflow, CVAT and Label Studio write them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cv.data.imports.yolo_names import read_names
+from cv.errors import ModelError
+from tests.data.exports import photo, pixels, take, yolo
+
+
+def test_boxes_and_polygons_are_taken(tmp_path: Path) -> None:
+    lines = "0 0.5 0.5 0.2 0.4\n\n1 0.1 0.2 0.3 0.2 0.3 0.6\n"
+    taken, (only,) = take(yolo(tmp_path, {"a": lines}), "cart=street_stall")
+    assert pixels(only) == [("street_stall", [80, 30, 120, 70]), ("car", [20, 20, 60, 60])]
+    assert taken.boxes == {("cart", "street_stall"): 1, ("car", "car"): 1}
+
+
+def test_an_empty_label_file_is_a_photo_without_boxes_and_none_is_no_label(tmp_path: Path) -> None:
+    export = yolo(tmp_path, {"a": "", "b": "1 0.5 0.5 0.2 0.2"})
+    photo(export / "images" / "c.png")
+    taken, samples = take(export)
+    assert [len(sample.boxes) for sample in samples] == [0, 1]
+    assert (taken.photos, taken.empty, taken.unlabelled) == (2, 1, 1)
+
+
+def test_train_and_valid_folders_may_share_names(tmp_path: Path) -> None:
+    export = tmp_path / "roboflow"
+    for part, label in (("train", 0), ("valid", 1)):
+        photo(export / part / "images" / "a.jpg", seed=label)
+        (export / part / "labels").mkdir()
+        (export / part / "labels" / "a.txt").write_text(f"{label} 0.5 0.5 0.2 0.4")
+    (export / "data.yaml").write_text("nc: 2\nnames: ['car', 'bus']\n")
+    (export / "README.roboflow.txt").write_text("hello")
+    _, samples = take(export)
+    assert [(s.image.stem, s.boxes[0].label) for s in samples] == [
+        ("a", "car"),
+        ("valid__images__a", "bus"),
+    ]
+
+
+def test_photos_may_lie_elsewhere(tmp_path: Path) -> None:
+    export = yolo(tmp_path, {"a": "1 0.5 0.5 0.2 0.4"})
+    (export / "images").rename(tmp_path / "photos")
+    _, (only,) = take(export, images=tmp_path / "photos")
+    assert only.boxes[0].label == "car"
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("car 0.5 0.5 0.1 0.1", "expected `class x y width height`"),
+        ("1 0.5 0.5 0.1", "expected `class x y width height`"),
+        ("1 0.5 0.5 0.1 0.1 0.9", "expected `class x y width height`"),
+        ("9 0.5 0.5 0.1 0.1", "class 9 has no name"),
+        ("1 80 40 20 20", "not pixels"),
+        ("1 nan 0.5 0.1 0.1", "not pixels"),
+    ],
+)
+def test_a_bad_line_is_named_and_nothing_is_written(tmp_path: Path, line: str, said: str) -> None:
+    export = yolo(tmp_path, {"a": "1 0.5 0.5 0.1 0.1", "b": f"1 0.5 0.5 0.1 0.1\n{line}"})
+    with pytest.raises(ModelError) as error:
+        take(export)
+    assert f"{export}/labels/b.txt:2: " in str(error.value)
+    assert said in str(error.value)
+    assert not (tmp_path / "taken").exists()
+
+
+def test_a_label_file_without_a_photo_is_named(tmp_path: Path) -> None:
+    export = yolo(tmp_path, {"a": ""})
+    (export / "labels" / "b.txt").write_text("")
+    with pytest.raises(ModelError, match=r"b\.txt: no photo of that name"):
+        take(export)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("classes.txt", "cart\nshop, open\n"),
+        ("obj.names", "cart\r\nshop, open\r\n"),
+        ("data.yaml", "path: x\nnames: [cart, 'shop, open']  # two\nnc: 2\n"),
+        ("data.yaml", "names:\n  - cart\n  - 'shop, open'\nnc: 2\n"),
+        ("data.yaml", 'names:\n- cart # a\n- "shop, open"\n'),
+        ("data.yaml", "# c\nnames:\n  0: cart\n\n  # c\n  1: shop, open\ntrain: x\n"),
+        ("data.yaml", "names: {0: cart, 1: 'shop, open'}\n"),
+        ("data.yaml", "names: [\n  'cart',\n  'shop, open',\n]\nnc: 2\n"),
+        ("data.yaml", '{"names": {"0": "cart", "1": "shop, open"}}'),
+        ("data.yaml", '{"names": ["cart", "shop, open"]}'),
+    ],
+)
+def test_names_are_understood_in_every_usual_form(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    assert read_names(tmp_path / name) == {0: "cart", 1: "shop, open"}
+
+
+@pytest.mark.parametrize("text", ["", "nc: 2\n", "names: 3\n", "names: [a, b\n", "names:\nnc: 2\n"])
+def test_a_yaml_file_without_names_is_one_line(tmp_path: Path, text: str) -> None:
+    (tmp_path / "data.yaml").write_text(text)
+    with pytest.raises(ModelError, match=r"data\.yaml: names: expected"):
+        read_names(tmp_path / "data.yaml")
