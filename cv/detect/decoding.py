@@ -1,20 +1,15 @@
-"""One opened video: its sound frames, and upright pixels of those that are looked at."""
+"""One opened video: its sound frames."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import cast
 
 import av
-import cv2
-import numpy as np
-from av import Packet, VideoFrame
-from av.buffer import Buffer
+from av import Packet
 from av.error import FFmpegError
-from av.sidedata.sidedata import Type as SideDataType
 from av.video.stream import VideoStream
 
 from cv.detect.damage import DamageFilter, Decoded
@@ -23,9 +18,8 @@ from cv.detect.opening import open_container, problem_of
 from cv.detect.source_url import SourceUrl
 from cv.detect.sources import SourceStats
 from cv.errors import SourceError
-from cv.geometry import Image
 
-__all__ = ["Decoded", "Video", "upright_bgr"]
+__all__ = ["Decoded", "Video"]
 
 _MOST_READ_FAILURES = 100
 
@@ -179,26 +173,3 @@ class Video:
                 else:
                     continue
             raise problem
-
-
-def upright_bgr(frame: VideoFrame) -> Image:
-    """A decoded frame's pixels as BGR, turned and mirrored as its display matrix says."""
-    # swscale's own threads cost twice the processor time here, and their number is the host's
-    image = frame.to_ndarray(format="bgr24", threads=1)
-    side_data = cast(Mapping[object, Buffer], frame.side_data)  # PyAV's stub knows one kind only
-    matrix = side_data.get(SideDataType.DISPLAYMATRIX)
-    if matrix is not None:
-        image = _turned(np.asarray(image, np.uint8), np.frombuffer(bytes(matrix), np.int32))
-    return np.ascontiguousarray(image, np.uint8)
-
-
-def _turned(image: Image, matrix: np.ndarray[tuple[int], np.dtype[np.int32]]) -> Image:
-    """Apply FFmpeg's 3x3 display matrix [a b u; c d v; x y w]: x' = ax + cy, y' = bx + dy.
-
-    Only quarter turns and mirroring; anything between is rounded to the nearest.
-    """
-    a, b, _, c, d = (int(value) for value in matrix[:5])
-    if abs(a) + abs(d) >= abs(b) + abs(c):
-        return image[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1]
-    turned: Image = cv2.transpose(image)  # type: ignore[assignment]  # stubs: any Mat
-    return turned[:: -1 if b < 0 else 1, :: -1 if c < 0 else 1]

@@ -13,11 +13,12 @@ from zoneinfo import ZoneInfo
 from av.error import FFmpegError
 
 from cv.cpus import usable_cpus
-from cv.detect.decoding import Video, upright_bgr
+from cv.detect.decoding import Video
 from cv.detect.media_time import Cadence, MediaClock
 from cv.detect.source_url import SourceUrl
 from cv.detect.sources import Frame, Source, SourceStats
 from cv.detect.start_time import find_start
+from cv.detect.upright import Upright
 from cv.errors import SourceError
 
 __all__ = ["CHINA_TIME", "Recording", "check_every", "open_recording"]
@@ -81,6 +82,7 @@ class Recording:
         stats: SourceStats | None = None,
     ) -> None:
         self._video = video
+        self._upright = Upright()
         self._cadence = Cadence(every_s, early_s=_ROUNDING_S)
         self.name = source.name
         self.duration_s = source.duration_s = video.duration_s
@@ -126,7 +128,7 @@ class Recording:
                 if not self._cadence.is_due(media_s):
                     continue
                 try:
-                    image = upright_bgr(decoded.picture)
+                    image = self._upright.bgr(decoded.picture)
                 except (FFmpegError, ValueError):
                     self.stats.corrupt += 1
                     continue

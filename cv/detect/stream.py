@@ -12,7 +12,7 @@ from types import TracebackType
 from av.error import FFmpegError
 
 from cv.detect.backoff import Backoff
-from cv.detect.decoding import Video, upright_bgr
+from cv.detect.decoding import Video
 from cv.detect.latest import Arrival, LatestFrame
 from cv.detect.line_state import LineLog, StreamState
 from cv.detect.media_time import Cadence
@@ -20,6 +20,7 @@ from cv.detect.opening import RefusedError
 from cv.detect.recording import CHINA_TIME, Recording, check_every
 from cv.detect.source_url import SourceUrl
 from cv.detect.sources import Frame, Source, SourceKind
+from cv.detect.upright import Upright
 from cv.errors import SourceError
 
 __all__ = ["Stream", "StreamState", "open_stream"]
@@ -118,6 +119,7 @@ class Stream:
         self._backoff = backoff
         self._tz = tz
         self._slot = LatestFrame(Cadence(every_s, early_s=_JITTER * (every_s or 0.0)))
+        self._upright = Upright()
         self._line = LineLog(self.name, timer)
         self._recording: Recording | None = None
         self._first_s: float | None = None
@@ -174,7 +176,7 @@ class Stream:
 
     def _look(self, arrival: Arrival) -> Frame | None:
         try:
-            image = upright_bgr(arrival.decoded.picture)
+            image = self._upright.bgr(arrival.decoded.picture)
         except (FFmpegError, ValueError):
             self.stats.corrupt += 1
             return None
