@@ -15,6 +15,8 @@ __all__ = ["IOUS", "average_precision", "iou_matrix", "match"]
 IOUS: npt.NDArray[np.float64] = np.linspace(0.5, 0.95, 10)
 """0.50, 0.55, ..., 0.95."""
 
+_ROUNDING = 1e-10
+"""pycocotools' own tolerance, so that an IoU of exactly 0.5 counts."""
 _RECALLS = np.linspace(0, 1, 101)
 
 Boxes = npt.NDArray[np.floating]
@@ -34,28 +36,29 @@ def iou_matrix(a: Boxes, b: Boxes) -> npt.NDArray[np.float64]:
     return result
 
 
-def match(found: Boxes, true: Boxes) -> npt.NDArray[np.bool_]:
-    """Which detections of one image are right, at each of `IOUS`.
+def match(overlaps: npt.NDArray[np.floating]) -> npt.NDArray[np.int64]:
+    """Which true box each detection of one image finds, at each of `IOUS`.
 
     Args:
-        found: xyxy [N, 4], best score first.
-        true: xyxy [M, 4].
+        overlaps: IoU [N, M] of detections, best score first, with true boxes; negative where they
+            must not be matched.
 
     Returns:
-        bool [N, 10].
+        int [N, 10], the number of the true box, or -1.
     """
-    overlaps = iou_matrix(found, true)
-    right = np.zeros((len(found), len(IOUS)), dtype=np.bool_)
+    partners = np.full((len(overlaps), len(IOUS)), -1, dtype=np.int64)
+    if not overlaps.size:
+        return partners
+    near = np.flatnonzero(overlaps.max(axis=1) >= IOUS[0] - _ROUNDING)
     for column, threshold in enumerate(IOUS):
-        free = np.ones(len(true), dtype=np.bool_)
-        for row in range(len(found)):
+        free = np.ones(overlaps.shape[1], dtype=np.bool_)
+        for row in near:
             candidates = np.where(free, overlaps[row], -1.0)
-            best = int(candidates.argmax()) if len(true) else -1
-            # 1e-10: pycocotools' own tolerance, so that an IoU of exactly 0.5 counts.
-            if best >= 0 and candidates[best] >= threshold - 1e-10:
+            best = int(candidates.argmax())
+            if candidates[best] >= threshold - _ROUNDING:
                 free[best] = False
-                right[row, column] = True
-    return right
+                partners[row, column] = best
+    return partners
 
 
 def average_precision(

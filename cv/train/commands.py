@@ -93,6 +93,13 @@ def evaluate(
         typer.Option(help="ONNX file or checkpoint.", show_default="the model that ships"),
     ] = None,
     imgsz: Annotated[int, typer.Option(help="Side of the square input.")] = 640,
+    precision: Annotated[
+        float, typer.Option(help="Share of right detections to choose thresholds for.")
+    ] = 0.85,
+    report: Annotated[
+        Path | None,
+        typer.Option(help="Folder for an HTML report, plots and JSON.", show_default=False),
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
 ) -> None:
     """Print AP per label on held-out places (评估)."""
@@ -100,12 +107,18 @@ def evaluate(
     from cv.data.samples import default_data
     from cv.detect.detector import model_path
     from cv.train.evaluate import evaluate
+    from cv.train.evaluation_tables import evaluation_json, evaluation_table
 
-    result = evaluate(model or model_path(), data or default_data(), imgsz=imgsz)
+    model, data = model or model_path(), data or default_data()
+    result = evaluate(model, data, imgsz=imgsz, precision=precision)
     if json:
-        typer.echo(jsonlib.dumps(result.as_json()))
+        typer.echo(jsonlib.dumps(evaluation_json(result)))
     else:
-        Console().print(result.as_table())
+        Console().print(evaluation_table(result))
+    if report:
+        from cv.train.evaluation_report import write_evaluation
+
+        typer.echo(f"{write_evaluation(result, report)}: written", err=True)
 
 
 @app.command()
@@ -122,6 +135,7 @@ def export(
     from cv.train.stack import load_stack
 
     load_stack()
+    from cv.train.evaluation_tables import evaluation_table
     from cv.train.export import export
     from cv.train.parity import parity_table
 
@@ -134,7 +148,7 @@ def export(
         raise typer.Exit(1)
     if not all(row.passed for row in result.parity):
         console.print("[yellow]OpenVINO's bfloat16 differs; watch with --backend onnxruntime[/]")
-    console.print(result.evaluation.as_table())
+    console.print(evaluation_table(result.evaluation))
     console.print(f"{out}: version {result.version}", soft_wrap=True)
 
 

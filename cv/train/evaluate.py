@@ -2,101 +2,81 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from rich.table import Table
 
 from cv.cpus import usable_cpus
 from cv.data.samples import Sample, read_sources, split
 from cv.detect.backends import open_backend
+from cv.detect.detector import read_model_info
 from cv.errors import ModelError
 from cv.geometry import Image
-from cv.tables import plain_table
-from cv.train.scoring import Floats, Predict, Scores, score
-from cv.train.thresholds import Threshold, choose_thresholds
+from cv.labels import LABELS
+from cv.train.detections import Floats, Found, Predict, find
+from cv.train.scoring import Scores, score
+from cv.train.thresholds import PRECISION, Threshold, choose_thresholds
 
 __all__ = ["Evaluation", "evaluate", "held_out", "open_predictor", "predict_with_onnx"]
-
-_BY = {"precision": "P 0.85", "f0.5": "F0.5", "default": "few"}
-"""How a threshold was chosen, short: a table should fit 80 columns."""
 
 MIN_SIDE = 128
 """Smallest input side: below it there are fewer anchors than the 300 boxes that are given out."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Evaluation:
-    """Scores of a model on held-out photos, and the thresholds that follow from them."""
+    """Scores of a model on held-out photos, and the thresholds that follow from them.
+
+    Attributes:
+        images: number of photos.
+        shape: (height, width) of the input.
+        found: what was found in each photo.
+        precision: what the thresholds were chosen for.
+        thresholds: chosen on these photos.
+        used: what mistakes are counted at: the thresholds in the model file, else the chosen ones.
+    """
 
     model: Path
     images: int
     shape: tuple[int, int]
+    found: Sequence[Found]
     scores: Scores
+    precision: float
     thresholds: dict[str, Threshold]
+    used: dict[str, float]
 
-    def as_json(self) -> dict[str, Any]:
-        """Plain values; what could not be measured is null."""
-        return {
-            "model": str(self.model),
-            "images": self.images,
-            "input": "x".join(map(str, self.shape)),
-            "AP50": _number(self.scores.ap50),
-            "AP50-95": _number(self.scores.ap),
-            "labels": {
-                row.label: {
-                    "images": row.images,
-                    "boxes": row.boxes,
-                    "AP50": _number(row.ap50),
-                    "AP50-95": _number(row.ap),
-                    "threshold": self.thresholds[row.label].score,
-                    "threshold_by": self.thresholds[row.label].why,
-                    "precision": _number(self.thresholds[row.label].precision),
-                    "recall": _number(self.thresholds[row.label].recall),
-                }
-                for row in self.scores.labels
-            },
-        }
-
-    def as_table(self) -> Table:
-        """For people."""
-        size = "x".join(map(str, self.shape))
-        columns = ("label", "photos", "boxes", "AP50", "AP", "from", "by", "prec.", "recall")
-        title = f"{self.model}, {self.images} held-out photos at {size}"
-        table = plain_table(*columns, title=title, whole=columns, right=True)
-        for row in self.scores.labels:
-            chosen = self.thresholds[row.label]
-            table.add_row(
-                row.label,
-                str(row.images),
-                str(row.boxes),
-                *(_cell(value) for value in (row.ap50, row.ap)),
-                f"{chosen.score:.2f}",
-                _BY[chosen.why],
-                *(_cell(value) for value in (chosen.precision, chosen.recall)),
-            )
-        table.add_section()
-        boxes = sum(row.boxes for row in self.scores.labels)
-        means = (_cell(self.scores.ap50), _cell(self.scores.ap))
-        table.add_row("mean", str(self.images), str(boxes), *means)
-        return table
+    @classmethod
+    def of(
+        cls,
+        model: Path,
+        shape: tuple[int, int],
+        found: Sequence[Found],
+        precision: float = PRECISION,
+        own: dict[str, float] | None = None,
+    ) -> Evaluation:
+        """Score what was found; `own` are the thresholds in the model file."""
+        scores = score(found)
+        chosen = choose_thresholds(scores, precision)
+        used = {label: chosen[label].score for label in LABELS} | (own or {})
+        return cls(model, len(found), shape, found, scores, precision, chosen, used)
 
 
-def evaluate(model: Path, data: Path, *, imgsz: int = 640) -> Evaluation:
+def evaluate(
+    model: Path, data: Path, *, imgsz: int = 640, precision: float = PRECISION
+) -> Evaluation:
     """Score an ONNX file or a checkpoint (.pt) on the held-out groups of `data`.
 
     Raises:
-        ModelError: the model or the data cannot be used, or the size is not allowed.
+        ModelError: the model or the data cannot be used, or the size or precision is not allowed.
     """
     if imgsz % 32 or imgsz < MIN_SIDE:
         raise ModelError(f"imgsz {imgsz}: must be a multiple of 32, at least {MIN_SIDE}")
+    if not 0 < precision < 1:
+        raise ModelError(f"precision {precision:g}: must be between 0 and 1")
     samples = held_out(data)
     shape = (imgsz, imgsz)
-    scores = score(samples, open_predictor(model), shape)
-    return Evaluation(model, len(samples), shape, scores, choose_thresholds(scores))
+    found = list(find(samples, open_predictor(model), shape))
+    return Evaluation.of(model, shape, found, precision, _own_thresholds(model))
 
 
 def held_out(data: Path) -> Sequence[Sample]:
@@ -142,9 +122,7 @@ def predict_with_onnx(content: bytes, path: Path, backend: str = "onnxruntime") 
     return predict
 
 
-def _number(value: float) -> float | None:
-    return None if math.isnan(value) else round(value, 4)
-
-
-def _cell(value: float) -> str:
-    return "-" if math.isnan(value) else f"{value:.3f}"
+def _own_thresholds(model: Path) -> dict[str, float] | None:
+    if model.suffix == ".pt":
+        return None
+    return read_model_info(model, model.read_bytes()).thresholds

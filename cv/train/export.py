@@ -10,15 +10,13 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from cv.data.samples import Sample
 from cv.errors import ModelError
 from cv.labels import LABELS
+from cv.train.detections import Predict
 from cv.train.evaluate import Evaluation, held_out, predict_with_onnx
 from cv.train.graph import Deployed, onnx_bytes, predict_with_torch, with_metadata
 from cv.train.network import load_checkpoint, runs_of
 from cv.train.parity import Parity, check_parity
-from cv.train.scoring import Predict
-from cv.train.thresholds import choose_thresholds
 
 __all__ = ["Export", "export"]
 
@@ -57,7 +55,8 @@ def export(checkpoint: Path, data: Path, out: Path) -> Export:
     if len(content) > _MAX_BYTES:
         raise ModelError(f"{out}: would be {len(content) / 1e6:.1f} MB, more than 12 MB")
     parity = check_parity(samples, predict_with_torch(deployed), _candidates(content, out))
-    evaluation = _evaluation(out, samples, parity)
+    first = parity[0]  # onnxruntime at 640x640
+    evaluation = Evaluation.of(out, first.shape, first.found)
     digest = hashlib.sha256(checkpoint.read_bytes()).hexdigest()
     # The file's version follows from what it was made of, so equal versions are equal models.
     stated = f"{version('kerbwatch')}+{digest[:8]}"
@@ -83,11 +82,6 @@ def _candidates(content: bytes, out: Path) -> dict[str, Predict]:
     if importlib.util.find_spec("openvino"):
         names.append("openvino")
     return {name: predict_with_onnx(content, out, name) for name in names}
-
-
-def _evaluation(out: Path, samples: Sequence[Sample], parity: Sequence[Parity]) -> Evaluation:
-    first = parity[0]  # onnxruntime at 640x640
-    return Evaluation(out, len(samples), first.shape, first.scores, choose_thresholds(first.scores))
 
 
 def _write(out: Path, content: bytes) -> None:

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from cv.geometry import Image
-from cv.train.scoring import Floats, Predict
+from cv.train.detections import Floats, Predict
 
 __all__ = ["Deployed", "onnx_bytes", "predict_with_torch", "with_metadata"]
 

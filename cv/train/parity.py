@@ -15,7 +15,8 @@ from rich.table import Table
 
 from cv.data.samples import Sample
 from cv.tables import plain_table
-from cv.train.scoring import Floats, Predict, Scorer, Scores, load_photo
+from cv.train.detections import Floats, Found, Predict, found_in, load_photo
+from cv.train.scoring import Scores, score
 
 __all__ = ["SHAPES", "Parity", "check_parity", "compare_rows", "parity_table"]
 
@@ -39,7 +40,7 @@ class Parity:
         box_px, score: largest differences to the nearest partner of the same label.
         ap50, ap: torch's minus ONNX's.
         exact: computed in float32, so every detection must agree; else (bfloat16) only AP counts.
-        scores: of the ONNX file on this shape.
+        found: by the ONNX file on this shape.
     """
 
     backend: str
@@ -51,7 +52,7 @@ class Parity:
     ap50: float
     ap: float
     exact: bool
-    scores: Scores
+    found: Sequence[Found]
 
     @property
     def passed(self) -> bool:
@@ -108,24 +109,25 @@ def _check_shape(
     candidates: dict[str, Predict],
     shape: tuple[int, int],
 ) -> list[Parity]:
-    expected = Scorer()
+    expected: list[Found] = []
     tallies = {name: _Tally() for name in candidates}
     for sample in samples:
         photo = load_photo(sample, shape)
         true = reference(photo.fitted.image)
-        expected.add(sample, photo, true)
+        expected.append(found_in(sample, photo, true))
         for name, candidate in candidates.items():
             given = candidate(photo.fitted.image)
-            tallies[name].scorer.add(sample, photo, given)
+            tallies[name].found.append(found_in(sample, photo, given))
             tallies[name].add(true, given)
-    return [tally.result(name, shape, expected.result()) for name, tally in tallies.items()]
+    scores = score(expected)
+    return [tally.result(name, shape, scores) for name, tally in tallies.items()]
 
 
 class _Tally:
     """What one candidate did on one shape."""
 
     def __init__(self) -> None:
-        self.scorer = Scorer()
+        self.found: list[Found] = []
         self._box: list[Floats] = []
         self._score: list[Floats] = []
 
@@ -137,7 +139,7 @@ class _Tally:
 
     def result(self, name: str, shape: tuple[int, int], expected: Scores) -> Parity:
         box, difference = np.concatenate(self._box), np.concatenate(self._score)
-        scores = self.scorer.result()
+        scores = score(self.found)
         return Parity(
             backend=name,
             shape=shape,
@@ -148,7 +150,7 @@ class _Tally:
             ap50=_gap(expected.ap50, scores.ap50),
             ap=_gap(expected.ap, scores.ap),
             exact=name == "onnxruntime",
-            scores=scores,
+            found=self.found,
         )
 
 

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from cv.data.samples import Sample, read_image
-from cv.detect.letterbox import Letterbox, letterbox
-from cv.geometry import Image
 from cv.labels import LABELS
-from cv.train.average_precision import IOUS, average_precision, match
+from cv.train.average_precision import IOUS, average_precision
+from cv.train.detections import Floats, Found
 
-__all__ = ["Floats", "LabelScore", "Photo", "Predict", "Scorer", "Scores", "load_photo", "score"]
-
-Floats = npt.NDArray[np.float32]
-
-Predict = Callable[[Image], Floats]
-"""uint8 [H, W, 3] BGR -> float32 [N, 6]: x1, y1, x2, y2 in input pixels, score, label id."""
-
-_LOWEST = 0.001
-"""Detections below do not enter the precision-recall curve (ultralytics' and COCO's habit)."""
+__all__ = ["LabelScore", "Scores", "score"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,80 +44,28 @@ class Scores:
     ap: float
 
 
-@dataclass(frozen=True, slots=True)
-class Photo:
-    """A photo letterboxed into a network's input; `size` is its own (width, height)."""
-
-    fitted: Letterbox
-    size: tuple[int, int]
-
-
-def load_photo(sample: Sample, shape: tuple[int, int]) -> Photo:
-    """Read a sample's photo and fit it into (height, width)."""
-    image = read_image(sample.image)
-    return Photo(letterbox(image, shape), (image.shape[1], image.shape[0]))
-
-
-class Scorer:
-    """Collects detections photo by photo."""
-
-    def __init__(self) -> None:
-        self._found: list[list[Floats]] = [[] for _ in LABELS]
-        self._right: list[list[npt.NDArray[np.bool_]]] = [[] for _ in LABELS]
-        self._boxes = [0] * len(LABELS)
-
-    def add(self, sample: Sample, photo: Photo, rows: Floats) -> None:
-        """Count one photo's detections against its true boxes.
-
-        Args:
-            photo: the same photo as the network saw it.
-            rows: [N, 6] as a `Predict` gives them.
-        """
-        rows = rows[rows[:, 4] >= _LOWEST]
-        rows = rows[np.argsort(-rows[:, 4], kind="stable")]
-        boxes = photo.fitted.to_source(rows[:, :4], *photo.size)
-        for number, label in enumerate(LABELS):
-            if label not in sample.complete:
-                continue
-            mine = rows[:, 5] == number
-            true = np.array([b.box for b in sample.boxes if b.label == label]).reshape(-1, 4)
-            self._found[number].append(rows[mine, 4])
-            self._right[number].append(match(boxes[mine], true * np.tile(photo.size, 2)))
-            self._boxes[number] += len(true)
-
-    def result(self) -> Scores:
-        """The scores of all photos added so far."""
-        labels = tuple(
-            _label_score(label, self._boxes[n], self._found[n], self._right[n])
-            for n, label in enumerate(LABELS)
-        )
-        seen = [row for row in labels if row.boxes]
-        if not seen:
-            return Scores(labels, float("nan"), float("nan"))
-        return Scores(
-            labels,
-            float(np.mean([row.ap50 for row in seen])),
-            float(np.mean([row.ap for row in seen])),
-        )
+def score(found: Sequence[Found]) -> Scores:
+    """Score what a detector found; the photos may be all of them or any slice."""
+    labels = tuple(_label_score(number, found) for number in range(len(LABELS)))
+    seen = [row for row in labels if row.boxes]
+    if not seen:
+        return Scores(labels, float("nan"), float("nan"))
+    return Scores(
+        labels,
+        float(np.mean([row.ap50 for row in seen])),
+        float(np.mean([row.ap for row in seen])),
+    )
 
 
-def score(samples: Sequence[Sample], predict: Predict, shape: tuple[int, int]) -> Scores:
-    """Run a detector on photos and score it.
-
-    Args:
-        shape: (height, width) of the input that photos are letterboxed into.
-    """
-    scorer = Scorer()
-    for sample in samples:
-        photo = load_photo(sample, shape)
-        scorer.add(sample, photo, predict(photo.fitted.image))
-    return scorer.result()
-
-
-def _label_score(
-    label: str, boxes: int, found: Sequence[Floats], right: Sequence[npt.NDArray[np.bool_]]
-) -> LabelScore:
-    scores = np.concatenate(found) if found else np.zeros(0, dtype=np.float32)
-    hits = np.concatenate(right) if right else np.zeros((0, len(IOUS)), dtype=np.bool_)
-    aps = [average_precision(scores, hits[:, n], boxes) for n in range(len(IOUS))]
-    return LabelScore(label, len(found), boxes, aps[0], float(np.mean(aps)), scores, hits[:, 0])
+def _label_score(number: int, found: Sequence[Found]) -> LabelScore:
+    label = LABELS[number]
+    scored = [photo for photo in found if label in photo.sample.complete]
+    boxes = sum(int((photo.true_labels == number).sum()) for photo in scored)
+    mine = [photo.labels == number for photo in scored]
+    empty = np.zeros(0, dtype=np.float32), np.zeros((0, len(IOUS)), dtype=np.bool_)
+    scores = np.concatenate([empty[0], *(p.scores[m] for p, m in zip(scored, mine, strict=True))])
+    right = np.concatenate(
+        [empty[1], *(p.partners[m] >= 0 for p, m in zip(scored, mine, strict=True))]
+    )
+    aps = [average_precision(scores, right[:, n], boxes) for n in range(len(IOUS))]
+    return LabelScore(label, len(scored), boxes, aps[0], float(np.mean(aps)), scores, right[:, 0])

@@ -8,12 +8,20 @@ import numpy as np
 
 from cv.train.scoring import LabelScore, Scores
 
-__all__ = ["DEFAULT", "FEWEST_BOXES", "Threshold", "choose_threshold", "choose_thresholds"]
+__all__ = [
+    "DEFAULT",
+    "FEWEST_BOXES",
+    "PRECISION",
+    "Threshold",
+    "choose_threshold",
+    "choose_thresholds",
+]
 
 DEFAULT = 0.35
 """For labels with too few held-out boxes to choose by."""
 FEWEST_BOXES = 10
-_PRECISION = 0.85
+PRECISION = 0.85
+"""Share of right detections that thresholds are chosen for."""
 _LOWEST, _HIGHEST = 0.2, 0.7
 _RECALL_KEPT = 0.4
 """Share of the recall at the best F0.5 that the stated precision must leave."""
@@ -24,7 +32,8 @@ class Threshold:
     """A threshold, and what it gave on the held-out photos.
 
     Attributes:
-        why: "precision" (0.85 is reached), "f0.5" (it would cost too much recall), or "default".
+        why: "precision" (the stated one is reached), "f0.5" (it would cost too much recall), or
+            "default".
         precision, recall: at `score`; nan where there was nothing to measure.
     """
 
@@ -34,8 +43,8 @@ class Threshold:
     recall: float
 
 
-def choose_threshold(row: LabelScore) -> Threshold:
-    """The lowest score with precision 0.85 if recall stays useful, else that of the best F0.5.
+def choose_threshold(row: LabelScore, precision: float = PRECISION) -> Threshold:
+    """The lowest score with that precision if recall stays useful, else that of the best F0.5.
 
     F0.5 counts precision twice as much as recall (C. J. van Rijsbergen, Information Retrieval,
     1979, ch. 7): a wrong alarm costs an officer's way, a miss is seen at the next look.
@@ -51,15 +60,15 @@ def choose_threshold(row: LabelScore) -> Threshold:
         return _measured(row, DEFAULT, "default")
     found = np.arange(1, len(hits) + 1)
     best = int((1.25 * hits / (found + 0.25 * row.boxes)).argmax())
-    precise = np.flatnonzero(hits >= _PRECISION * found)
+    precise = np.flatnonzero(hits >= precision * found)
     if len(precise) and hits[precise[-1]] >= _RECALL_KEPT * hits[best]:
         return _measured(row, float(scores[precise[-1]]), "precision")
     return _measured(row, float(scores[best]), "f0.5")
 
 
-def choose_thresholds(scores: Scores) -> dict[str, Threshold]:
+def choose_thresholds(scores: Scores, precision: float = PRECISION) -> dict[str, Threshold]:
     """One threshold per label."""
-    return {row.label: choose_threshold(row) for row in scores.labels}
+    return {row.label: choose_threshold(row, precision) for row in scores.labels}
 
 
 def _measured(row: LabelScore, score: float, why: str) -> Threshold:

@@ -21,6 +21,7 @@ from cv.cpus import usable_cpus
 from cv.data.samples import Sample
 from cv.labels import LABELS
 from cv.train.corruption import Corrupt
+from cv.train.detections import find
 from cv.train.graph import Deployed, predict_with_torch
 from cv.train.ignoring import StreetModel
 from cv.train.progress import Progress
@@ -118,7 +119,8 @@ class StreetTrainer(DetectionTrainer):  # type: ignore[misc]  # ultralytics has 
     def validate(self) -> tuple[dict[str, float], float]:
         deployed = Deployed(self.ema.ema).to(self.device)
         side = int(self.args.imgsz)
-        scores = score(self._validation, predict_with_torch(deployed), (side, side))
+        predict = predict_with_torch(deployed)
+        scores = score(list(find(self._validation, predict, (side, side))))
         # The mean of labels whose AP rests on a handful of boxes is noisy; it still picks well.
         fitness = 0.5 * scores.ap50 + 0.5 * scores.ap
         if self.best_fitness is None or self.best_fitness < fitness:

@@ -57,22 +57,22 @@ def test_iou_of_shifted_squares() -> None:
 def test_a_true_box_is_matched_once_by_the_better_score() -> None:
     true = np.array([[0, 0, 10, 10]], dtype=float)
     found = np.array([[0, 0, 10, 10], [0, 0, 10, 10]], dtype=float)
-    assert match(found, true)[:, 0].tolist() == [True, False]
+    assert match(iou_matrix(found, true))[:, 0].tolist() == [0, -1]
 
 
 def test_a_second_detection_takes_the_other_true_box_that_it_overlaps() -> None:
     true = np.array([[0, 0, 10, 10], [2, 0, 12, 10]], dtype=float)
     found = np.array([[0, 0, 10, 10], [1, 0, 11, 10]], dtype=float)
-    assert match(found, true)[:, 0].tolist() == [True, True]
+    assert match(iou_matrix(found, true))[:, 0].tolist() == [0, 1]
 
 
 def test_an_iou_of_exactly_the_threshold_is_a_match() -> None:
     true = np.array([[0, 0, 10, 10]], dtype=float)
     found = np.array([[0, 0, 10, 5]], dtype=float)  # IoU 0.5
-    row = match(found, true)[0]
-    assert row.tolist() == [True] + [False] * (len(IOUS) - 1)
+    row = match(iou_matrix(found, true))[0]
+    assert row.tolist() == [0] + [-1] * (len(IOUS) - 1)
 
 
 def test_no_true_boxes_means_all_wrong() -> None:
     found = np.array([[0, 0, 10, 5]], dtype=float)
-    assert not match(found, np.zeros((0, 4))).any()
+    assert match(iou_matrix(found, np.zeros((0, 4)))).tolist() == [[-1] * len(IOUS)]

@@ -26,7 +26,9 @@ def evaluation(model: Path) -> Evaluation:
         for n, label in enumerate(LABELS)
     )
     thresholds = {label: Threshold(0.4, "precision", 0.85, float("nan")) for label in LABELS}
-    return Evaluation(model, 471, (640, 640), Scores(labels, 0.6234, 0.41), thresholds)
+    return Evaluation(
+        model, 471, (640, 640), [], Scores(labels, 0.6234, 0.41), 0.85, thresholds, used={}
+    )
 
 
 def written(path: Path, **metadata: str) -> Path:

@@ -7,8 +7,8 @@ import pytest
 
 from cv.data.samples import read_sources
 from cv.geometry import Image
+from cv.train.detections import Floats
 from cv.train.parity import check_parity, compare_rows
-from cv.train.scoring import Floats
 
 
 def rows(*values: tuple[float, ...]) -> Floats:
