@@ -1,4 +1,4 @@
-"""`kerbwatch cases`: list, show, deliver, retry, schema."""
+"""`kerbwatch cases`: list, show, review, deliver, retry, schema."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from cv.cases.display import (
     report_sentence,
 )
 from cv.cases.outbox import Outbox
+from cv.cases.review import REASONS_ZH, RejectReason, review_of
 from cv.cases.store import CaseFilter, CaseStore
 from cv.cases.targets import build_targets
 from cv.durations import parse_duration
@@ -111,6 +112,38 @@ def show(
     console = Console()
     console.print(case_facts(stored, place))
     console.print(delivery_table(stored.deliveries, place))
+
+
+@app.command()
+def review(
+    cases: Annotated[list[str], typer.Argument(help="Ids, or their beginnings.")],
+    confirm: Annotated[bool, typer.Option("--confirm", help="It is what the case says.")] = False,
+    reject: Annotated[
+        RejectReason | None,
+        typer.Option(
+            help="It is none: "
+            + ", ".join(f"{reason} {REASONS_ZH[reason]}" for reason in RejectReason),
+            show_default=False,
+        ),
+    ] = None,
+    by: Annotated[
+        str | None, typer.Option(help="Who says so.", envvar="USER", show_default="$USER")
+    ] = None,
+    site: SiteOption = None,
+    data: DataOption = None,
+) -> None:
+    """Confirm or reject cases (复核); kerbwatch data feedback learns from it."""
+    if confirm == (reject is not None):
+        raise UserError("give --confirm, or --reject with a reason")
+    place = open_site(site, data)
+    with _stored(place) as store:
+        if store is None:
+            raise UserError(f"{cases[0][:40]!r}: no such case; {_file(place)} does not exist")
+        ids = [store.case(prefix).case.id for prefix in cases]
+        word = review_of(reject, by, datetime.now(place.tz))
+        for case_id in ids:
+            store.review(case_id, word)
+    typer.echo(f"{plural(len(ids), 'case')} {word.state}")
 
 
 @app.command()

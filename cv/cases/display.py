@@ -12,6 +12,7 @@ from rich.table import Table
 from cv.cases.case import EvidenceItem
 from cv.cases.deliveries import DeliveryRecord
 from cv.cases.outbox import DeliveryReport
+from cv.cases.parts import ReviewPart
 from cv.cases.store import StoredCase
 from cv.detect.evidence import span
 from cv.site import Site
@@ -101,7 +102,7 @@ def case_facts(stored: StoredCase, site: Site) -> Table:
         ("matter", f"{case.matter.code5} {case.matter.name_zh} {case.matter.name_en}"),
         ("by", f"{case.matter.standard_ref} ({case.matter.matter})"),
         ("or", others or "-"),
-        ("state", f"{case.state}; review: {case.review.state}"),
+        ("state", f"{case.state}; {_review(case.review)}"),
         ("camera", f"{case.source.channel_id} {case.source.camera_name}"),
         ("zone", f"{seen.roi.id} {seen.roi.name} ({seen.roi.type})"),
         ("place", " ".join(filter(None, (place.address, point, place.grid15))) or "-"),
@@ -117,6 +118,11 @@ def case_facts(stored: StoredCase, site: Site) -> Table:
     for name, value in rows:
         facts.add_row(name, escape(value))
     return facts
+
+
+def _review(review: ReviewPart) -> str:
+    words = [review.state, review.reason or "", f"by {review.by}" if review.by else ""]
+    return " ".join(filter(None, words))
 
 
 def delivery_table(deliveries: Sequence[DeliveryRecord], site: Site) -> Table:

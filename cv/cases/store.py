@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from cv.cases.case import Case, continued
 from cv.cases.database import Database
 from cv.cases.deliveries import Deliveries, DeliveryRecord, enqueue
+from cv.cases.parts import ReviewPart
 from cv.cases.tables import CaseRow, DeliveryRow, StateRow
 from cv.errors import UserError
 from cv.geometry import Box, iou
@@ -151,6 +152,13 @@ class CaseStore:
             rows = list(session.scalars((wanted or CaseFilter()).apply(query)))
         return self._stored(rows)
 
+    def every_case(self) -> Iterator[Case]:
+        """All cases, the earliest first, read as they are asked for."""
+        query = select(CaseRow).order_by(CaseRow.first_seen, CaseRow.id)
+        with self.database.read() as session:
+            for row in session.scalars(query.execution_options(yield_per=100)):
+                yield Case.model_validate_json(row.document)
+
     def case(self, prefix: str) -> StoredCase:
         """The case whose id begins so.
 
@@ -164,6 +172,16 @@ class CaseStore:
             return self._stored(rows)[0]
         problem = "several cases begin so; give more of the id" if rows else "no such case"
         raise UserError(f"{prefix[:40]!r}: {problem}")
+
+    def review(self, case_id: str, review: ReviewPart) -> None:
+        """Keep a person's word on a case; a later one replaces it.
+
+        Messages that wait are sent as they were filed; what is filed from now on carries it.
+        """
+        with self.database.write() as session:
+            row = session.get_one(CaseRow, case_id, with_for_update=True)
+            case = Case.model_validate_json(row.document)
+            row.document = case.model_copy(update={"review": review}).model_dump_json()
 
     def deliveries(self, case_id: str) -> tuple[DeliveryRecord, ...]:
         """How every message of a case stands, in the order they were filed."""

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from cv.data.duplicates import difference_hash, near_pairs
-from cv.data.samples import LabelledBox, Sample, read_image, read_sources, split
+from cv.data.new_folder import new_folder
+from cv.data.samples import LabelledBox, Sample, read_image, read_sources, split, yolo_row
 from cv.data.sources import SourceFile, read_source_files
 from cv.errors import ModelError, UserError
 from cv.labels import LABELS
@@ -51,22 +52,19 @@ def build_data(sources: Path, data: Path, out: Path) -> Build:
         ModelError: a source file or a source cannot be used.
         UserError: `out` exists.
     """
-    if out.exists():
+    if out.exists():  # said before photos are read
         raise UserError(f"{out} exists; name a new folder")
     files = read_source_files(sources)
     samples = _read(files, data)
     training, held = split(samples)
     training, dropped = _without_leaks(training, held)
-    part = out.with_name(out.name + ".part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    _write_samples(training, "train", part)
-    _write_samples(held, "held_out", part)
-    _write_text(part / "labels.txt", "".join(f"{label}\n" for label in LABELS))
-    _write_text(part / "LICENCES.md", _licences(files))
-    manifest = _manifest(files, [*training, *held], dropped, part)
-    _write_text(part / _MANIFEST, manifest)
-    part.rename(out)
+    with new_folder(out) as part:
+        _write_samples(training, "train", part)
+        _write_samples(held, "held_out", part)
+        _write_text(part / "labels.txt", "".join(f"{label}\n" for label in LABELS))
+        _write_text(part / "LICENCES.md", _licences(files))
+        manifest = _manifest(files, [*training, *held], dropped, part)
+        _write_text(part / _MANIFEST, manifest)
     return Build(
         out,
         _photos(files, training, held),
@@ -97,7 +95,7 @@ def _mapped(sample: Sample, source: SourceFile) -> Sample:
         sample,
         boxes=boxes,
         complete=sample.complete - renamed,
-        absent=source.absent - sample.complete,
+        absent=(sample.absent | source.absent) - sample.complete,
     )
 
 
@@ -123,7 +121,7 @@ def _write_samples(samples: Sequence[Sample], part: str, out: Path) -> None:
         (folder / "images").mkdir(parents=True, exist_ok=True)
         (folder / "labels").mkdir(exist_ok=True)
         shutil.copyfile(sample.image, folder / "images" / sample.image.name)
-        rows = "".join(_row(item) for item in sample.boxes)
+        rows = "".join(map(yolo_row, sample.boxes))
         _write_text(folder / "labels" / f"{sample.image.stem}.txt", rows)
         line = {
             "image": sample.image.name,
@@ -134,11 +132,6 @@ def _write_samples(samples: Sequence[Sample], part: str, out: Path) -> None:
         }
         with (folder / "images.jsonl").open("a", encoding="utf-8") as listing:
             listing.write(json.dumps(line, ensure_ascii=False) + "\n")
-
-
-def _row(item: LabelledBox) -> str:
-    (x, y), width, height = item.box.centre, item.box.width, item.box.height
-    return f"{LABELS.index(item.label)} {x:.6f} {y:.6f} {width:.6f} {height:.6f}\n"
 
 
 def _manifest(

@@ -1,4 +1,4 @@
-"""`kerbwatch data build | import | check`."""
+"""`kerbwatch data build | import | feedback | check`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from rich.console import Console
 
 from cv.data.imports.formats import Format
 from cv.data.imports.grouping import GroupBy
+from cv.errors import UserError
 from cv.tables import plain_table
 
 __all__ = ["app"]
@@ -107,6 +108,43 @@ def import_(
     if not exhaustive:
         typer.echo("no label is --complete: none of them is taught or scored as absent")
     typer.echo(f"{to}: written; look at it with kerbwatch data check --data {to.parent}")
+
+
+@app.command()
+def feedback(
+    to: Annotated[Path, typer.Option(help="Source folder to write; it must not exist.")],
+    site: Annotated[
+        Path | None, typer.Option(help="Site file.", show_default="./site.toml if there is one")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of the cases.", show_default="the site file's")
+    ] = None,
+) -> None:
+    """Make training photos of reviewed cases (反馈).
+
+    Confirmed cases become examples, mistaken ones hard negatives; see kerbwatch cases review.
+    """
+    from cv.cases.store import CaseStore
+    from cv.data.feedback import write_feedback
+    from cv.site.choice import open_site
+
+    place = open_site(site, data)
+    cases = place.reporting.data / "cases.sqlite"
+    if not cases.exists():
+        raise UserError(f"no cases yet: {cases} does not exist")
+    with CaseStore(cases) as store:
+        made = write_feedback(store.every_case(), place.reporting.data, to)
+    typer.echo(
+        f"{to}: {made.examples} examples in {made.frames} photos, {made.negatives} hard negatives"
+    )
+    for count, why in (
+        (made.unreviewed, "not reviewed yet"),
+        (made.other_reasons, "rejected, but not as mistaken"),
+        (made.gone, "without a clean frame: past privacy.keep_originals"),
+    ):
+        if count:
+            typer.echo(f"left out, {why}: {count}")
+    typer.echo("These frames are not masked: keep them as you keep originals.")
 
 
 @app.command()

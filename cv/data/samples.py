@@ -22,7 +22,16 @@ from cv.errors import ModelError
 from cv.geometry import Box, Image
 from cv.labels import LABELS
 
-__all__ = ["LabelledBox", "Sample", "default_data", "read_image", "read_sources", "split"]
+__all__ = [
+    "LabelledBox",
+    "Sample",
+    "default_data",
+    "read_image",
+    "read_sources",
+    "split",
+    "spread",
+    "yolo_row",
+]
 
 _SHARE = 0.12
 """Share of each label's boxes and of each source's photos that is held out."""
@@ -149,6 +158,19 @@ def _parse_box(line: str, where: str) -> LabelledBox:
             min(1.0, centre_y + h / 2),
         ),
     )
+
+
+def spread(samples: Sequence[Sample], count: int) -> list[Sample]:
+    """`count` samples evenly from all sources' order."""
+    places = np.linspace(0, len(samples) - 1, min(count, len(samples))).round().astype(int)
+    return [samples[i] for i in places]
+
+
+def yolo_row(item: LabelledBox, number: int | None = None) -> str:
+    """A line of a label file; `number` stands for a label that is none of `LABELS`."""
+    (x, y), width, height = item.box.centre, item.box.width, item.box.height
+    label = LABELS.index(item.label) if number is None else number
+    return f"{label} {x:.6f} {y:.6f} {width:.6f} {height:.6f}\n"
 
 
 def split(samples: Sequence[Sample]) -> tuple[list[Sample], list[Sample]]:

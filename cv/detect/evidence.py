@@ -14,7 +14,7 @@ import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -28,7 +28,7 @@ from cv.errors import KerbwatchError
 from cv.geometry import Image
 from cv.site import Camera, Site, Zone
 
-__all__ = ["EvidenceFile", "EvidenceFolder", "Role", "span"]
+__all__ = ["EvidenceFile", "EvidenceFolder", "Role", "original_file", "span"]
 
 Role = Literal["scene", "crop", "before", "after"]
 Mask = Callable[[Image], MaskCounts]
@@ -139,8 +139,7 @@ class EvidenceFolder:
         return len(old)
 
     def _keep(self, kind: str, image: Image, time: datetime) -> str:
-        name = f"{time:%Y%m%dT%H%M%S}.{time.microsecond // 1000:03d}Z.jpg"
-        file = f"{kind}/{self._camera.id}/{name}"
+        file = f"{kind}/{self._camera.id}/{_frame_name(time)}"
         if not (self._data / file).exists():
             _save(self._data / file, _jpeg(image))
         return file
@@ -224,6 +223,16 @@ class EvidenceFolder:
 
     def _zone(self, zone: str) -> Zone | None:
         return next((z for z in self._camera.zones if z.id == zone), None)
+
+
+def original_file(camera: str, time: datetime) -> str:
+    """Where the clean frame of a look is, relative to the data folder, until its deadline."""
+    return f"originals/{camera}/{_frame_name(time)}"
+
+
+def _frame_name(time: datetime) -> str:
+    time = time.astimezone(UTC)
+    return f"{time:%Y%m%dT%H%M%S}.{time.microsecond // 1000:03d}Z.jpg"
 
 
 def span(seconds: float) -> str:

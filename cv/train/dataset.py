@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cv.data.samples import LabelledBox, Sample
+from cv.data.samples import Sample, yolo_row
 from cv.data.scenes import COMPOSED
 from cv.errors import ModelError
 from cv.labels import LABELS
@@ -55,16 +55,13 @@ def write_dataset(
     number = {labels: len(LABELS) + k for k, labels in enumerate(ignore_sets)}
     listed: list[Path] = []
     for sample, filling, labels in zip(training, fillings, unknown, strict=True):
-        rows = [_row(LABELS.index(b.label), b) for b in (*sample.boxes, *filling.sure)]
-        rows += [_row(number[b.label,], b) for b in filling.unsure]
+        rows = [yolo_row(b) for b in (*sample.boxes, *filling.sure)]
+        rows += [yolo_row(b, number[b.label,]) for b in filling.unsure]
         if labels:
-            rows.append(f"{number[labels]} 0.5 0.5 1 1")
+            rows.append(f"{number[labels]} 0.5 0.5 1 1\n")
         listed += [_write_sample(sample, rows, folder)] * _repeats(sample)
     _write_list(folder / "train.txt", listed)
-    held = [
-        _write_sample(s, [_row(LABELS.index(b.label), b) for b in s.boxes], folder)
-        for s in validation
-    ]
+    held = [_write_sample(s, [yolo_row(b) for b in s.boxes], folder) for s in validation]
     _write_list(folder / "val.txt", held)
     names = [*LABELS, *("ignore:" + "+".join(labels) for labels in ignore_sets)]
     description = {
@@ -108,11 +105,6 @@ def _repeats(sample: Sample) -> int:
     return max((_REPEATS.get(box.label, 1) for box in sample.boxes), default=1)
 
 
-def _row(number: int, item: LabelledBox) -> str:
-    (x, y), width, height = item.box.centre, item.box.width, item.box.height
-    return f"{number} {x:.6f} {y:.6f} {width:.6f} {height:.6f}"
-
-
 def _write_sample(sample: Sample, rows: Sequence[str], folder: Path) -> Path:
     """Ultralytics finds the labels of `.../images/x` in `.../labels/x`, so photos are linked."""
     link = folder.resolve() / "images" / sample.source / sample.image.name
@@ -121,7 +113,7 @@ def _write_sample(sample: Sample, rows: Sequence[str], folder: Path) -> Path:
     link.symlink_to(sample.image.resolve())
     labels = folder / "labels" / sample.source / f"{sample.image.stem}.txt"
     labels.parent.mkdir(parents=True, exist_ok=True)
-    labels.write_text("".join(f"{row}\n" for row in rows))
+    labels.write_text("".join(rows))
     return link
 
 

@@ -19,6 +19,7 @@ from cv.train.thresholds import PRECISION, Threshold, choose_thresholds
 
 __all__ = ["Evaluation", "evaluate", "held_out", "open_predictor", "predict_with_onnx"]
 
+_TORCH = {".pt", ".npz"}
 MIN_SIDE = 128
 """Smallest input side: below it there are fewer anchors than the 300 boxes that are given out."""
 
@@ -64,7 +65,9 @@ class Evaluation:
 def evaluate(
     model: Path, data: Path, *, imgsz: int = 640, precision: float = PRECISION
 ) -> Evaluation:
-    """Score an ONNX file or a checkpoint (.pt) on the held-out groups of `data`.
+    """Score an ONNX file, a checkpoint (.pt) or COCO weights (.npz) on held-out photos.
+
+    Classes of other checkpoints are known by name: COCO's car is our car.
 
     Raises:
         ModelError: the model or the data cannot be used, or the size or precision is not allowed.
@@ -92,19 +95,20 @@ def held_out(data: Path) -> Sequence[Sample]:
 
 
 def open_predictor(model: Path) -> Predict:
-    """Load an ONNX file or a checkpoint to run on letterboxed images.
+    """Load an ONNX file, a checkpoint or COCO weights to run on letterboxed images.
 
     Raises:
         ModelError: no such file, or not a model.
     """
-    if model.suffix == ".pt":
+    if model.suffix in _TORCH:
         from cv.train.stack import load_stack
 
         load_stack()
         from cv.train.graph import Deployed, predict_with_torch
-        from cv.train.network import load_checkpoint
+        from cv.train.network import load_foreign
 
-        return predict_with_torch(Deployed(load_checkpoint(model)))
+        network, known = load_foreign(model)
+        return predict_with_torch(Deployed(network), known)
     try:
         content = model.read_bytes()
     except OSError as error:
@@ -123,6 +127,6 @@ def predict_with_onnx(content: bytes, path: Path, backend: str = "onnxruntime") 
 
 
 def _own_thresholds(model: Path) -> dict[str, float] | None:
-    if model.suffix == ".pt":
+    if model.suffix in _TORCH:
         return None
     return read_model_info(model, model.read_bytes()).thresholds

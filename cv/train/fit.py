@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from cv.cpus import cpu_features
-from cv.data.samples import Sample, read_image, read_sources, split
+from cv.data.samples import Sample, read_image, read_sources, split, spread
 from cv.data.scenes import compose_scenes
 from cv.detect.letterbox import letterbox
 from cv.errors import ModelError
@@ -68,7 +68,7 @@ def fit(options: FitOptions) -> Path:
     training, validation = split(read_sources(options.data))
     start, dataset = None, read_dataset(options.run / "dataset")
     if not resumed:
-        calibration = _batches(_spread(training, int(own["calibration_images"])))
+        calibration = _batches(spread(training, int(own["calibration_images"])))
         coco = load_coco(options.weights, calibration)
         fillings = _fillings(training, coco, options.run, half=half, device=device)
         scenes = compose_scenes(
@@ -163,12 +163,6 @@ def _fillings(
 ) -> list[Filling]:
     run.mkdir(parents=True, exist_ok=True)
     return fill(training, coco, run / "coco-boxes.json", half=half, device=device)
-
-
-def _spread(samples: Sequence[Sample], count: int) -> list[Sample]:
-    """`count` samples evenly from all sources' order."""
-    places = np.linspace(0, len(samples) - 1, min(count, len(samples))).round().astype(int)
-    return [samples[i] for i in places]
 
 
 def _batches(samples: Sequence[Sample]) -> Iterator[torch.Tensor]:

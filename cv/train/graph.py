@@ -38,13 +38,21 @@ class Deployed(nn.Module):  # type: ignore[misc]  # torch is not type-checked he
         return boxes
 
 
-def predict_with_torch(deployed: Deployed) -> Predict:
-    """Run a deployed network with torch, on the device that it is on."""
+def predict_with_torch(deployed: Deployed, known: Mapping[int, int] | None = None) -> Predict:
+    """Run a deployed network with torch, on the device that it is on.
+
+    Args:
+        known: label id by class id, for a network with other classes; the rest is left out.
+    """
 
     def predict(image: Image) -> Floats:
         device = next(deployed.parameters()).device
         with torch.inference_mode():
             rows: Floats = deployed(torch.from_numpy(image)[None].to(device))[0].cpu().numpy()
+        if known is None:
+            return rows
+        rows = rows[[int(number) in known for number in rows[:, 5]]]
+        rows[:, 5] = [known[int(number)] for number in rows[:, 5]]
         return rows
 
     return predict

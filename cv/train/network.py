@@ -18,7 +18,15 @@ from cv.errors import ModelError
 from cv.labels import LABELS
 from cv.train.ignoring import StreetModel
 
-__all__ = ["COCO_IDS", "adapt_head", "load_checkpoint", "load_coco", "runs_of", "unfuse_batch_norm"]
+__all__ = [
+    "COCO_IDS",
+    "adapt_head",
+    "load_checkpoint",
+    "load_coco",
+    "load_foreign",
+    "runs_of",
+    "unfuse_batch_norm",
+]
 
 COCO_IDS: dict[str, int] = {
     "person": 0,
@@ -69,6 +77,37 @@ def load_checkpoint(path: Path) -> Any:
     Raises:
         ModelError: the file is missing or not such a checkpoint.
     """
+    model = _load(path, "a checkpoint of `kerbwatch train fit`")
+    if tuple(model.names.values()) != LABELS:
+        raise ModelError(f"{path}: trained for other labels; expected {', '.join(LABELS)}")
+    model.end2end = True
+    return model
+
+
+def load_foreign(path: Path) -> tuple[Any, dict[int, int]]:
+    """Any YOLO26 checkpoint, or COCO weights (.npz), and its class ids that are labels of ours.
+
+    Classes are known by their names, so COCO's are found, and those of a plain `yolo train`.
+
+    Raises:
+        ModelError: the file is missing, is no such network, or knows none of our labels.
+    """
+    if path.suffix == ".npz":
+        # The function stays the same whatever the images; only training would care.
+        generator = torch.Generator().manual_seed(0)
+        model = load_coco(path, [torch.rand(1, 3, 64, 64, generator=generator)])
+        return model, {number: LABELS.index(label) for label, number in COCO_IDS.items()}
+    model = _load(path, "a YOLO checkpoint")
+    if not hasattr(model.model[-1], "one2one_cv3"):
+        raise ModelError(f"{path}: has no NMS-free head; YOLO26 has")
+    known = {n: LABELS.index(name) for n, name in model.names.items() if name in LABELS}
+    if not known:
+        raise ModelError(f"{path}: none of its classes is one of {', '.join(LABELS)}")
+    model.end2end = True
+    return model, known
+
+
+def _load(path: Path, what: str) -> Any:
     if not path.is_file():
         raise ModelError(f"{path}: no such checkpoint")
     from ultralytics.nn.tasks import load_checkpoint as load
@@ -76,10 +115,7 @@ def load_checkpoint(path: Path) -> Any:
     try:
         model, _ = load(str(path))
     except Exception as error:  # whatever unpickling of a foreign file brings
-        raise ModelError(f"{path}: not a checkpoint of `kerbwatch train fit`") from error
-    if tuple(model.names.values()) != LABELS:
-        raise ModelError(f"{path}: trained for other labels; expected {', '.join(LABELS)}")
-    model.end2end = True
+        raise ModelError(f"{path}: not {what}") from error
     return model.float().eval()
 
 

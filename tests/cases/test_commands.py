@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from cv.cases.case import case_schema
 from cv.cases.commands import app
+from cv.cases.review import RejectReason, review_of
 from cv.cases.store import CaseStore
 from cv.errors import UserError
 from tests.cases.filings import case_of, incident, picture, site_in
@@ -159,3 +160,38 @@ def test_a_webhook_without_its_secret_is_one_line(
 
 def test_the_schema_is_printed_as_json(run: Run) -> None:
     assert json.loads(run("schema").output) == case_schema()
+
+
+class TestReview:
+    def test_a_word_is_kept_and_shown(self, run: Run, filed: CaseStore) -> None:
+        case = incident(1).id
+        assert "1 case confirmed" in run("review", case[:12], "--confirm", "--by", "li").output
+        assert "confirmed by li" in run("show", case).output
+        assert run("review", case, "--reject", "permitted", "--by", "wu").exit_code == 0
+        review = json.loads(run("show", case, "--json").output)["review"]
+        assert (review["state"], review["reason"], review["by"]) == ("rejected", "permitted", "wu")
+        assert review["at"].endswith("+08:00")
+
+    def test_nothing_is_reviewed_when_one_of_the_cases_is_unknown(
+        self, run: Run, filed: CaseStore
+    ) -> None:
+        result = run("review", incident(1).id, "kw-none", "--confirm")
+        assert "'kw-none': no such case" in str(result.exception)
+        shown = json.loads(run("show", incident(1).id, "--json").output)
+        assert shown["review"]["state"] == "proposed"
+
+    @pytest.mark.parametrize("words", [[], ["--confirm", "--reject", "mistaken"]])
+    def test_it_is_one_or_the_other(self, run: Run, filed: CaseStore, words: list[str]) -> None:
+        result = run("review", incident(1).id, *words)
+        assert str(result.exception) == "give --confirm, or --reject with a reason"
+
+    def test_what_is_filed_later_carries_it(self, filed: CaseStore, tmp_path: Path) -> None:
+        site = site_in(tmp_path / "data")
+        now = datetime.now(UTC)
+        filed.review(incident(1).id, review_of(RejectReason.HANDLED, "li", now))
+        cleared = case_of(site, 1, "cleared")
+        filed.commit_look(
+            camera="gate", stream="live", filings=[cleared], state=None, targets=["spool"], now=now
+        )
+        stored = filed.case(incident(1).id).case
+        assert (stored.state, stored.review.reason) == ("cleared", "handled")

@@ -185,3 +185,33 @@ def test_a_file_that_would_differ_is_not_written(
     assert result.exit_code == 1
     assert "not written" in result.stdout
     assert not out.exists()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("stack")
+@pytest.mark.parametrize("allowed", [1.0, -2.0])
+def test_an_int8_file_that_costs_too_much_is_not_written(
+    allowed: float,
+    run: Path,
+    few_photos: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from typer.testing import CliRunner
+
+    from cv.train.commands import app
+
+    monkeypatch.setattr("cv.train.parity._AP50_LOST", allowed)
+    monkeypatch.setattr("cv.train.parity.SHAPES", ((320, 320), (192, 320)))
+    monkeypatch.setattr("cv.train.export.SHAPES", ((320, 320), (192, 320)))
+    out = tmp_path / "tiny.onnx"
+    arguments = ["export", "--checkpoint", run / "weights/best.pt", "--data", few_photos, "--int8"]
+    result = CliRunner().invoke(app, [*map(str, arguments), "--out", str(out)])
+    small = tmp_path / "tiny-int8.onnx"
+    assert out.exists(), result.output
+    assert small.exists() == (allowed == 1.0)
+    assert result.exit_code == (0 if allowed == 1.0 else 1)
+    if small.exists():
+        assert Detector(small, backend="onnxruntime").info.version.endswith(".int8")
+    else:
+        assert "no INT8 file written" in result.stdout

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import io
 import json
-import shutil
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path, PurePosixPath
@@ -20,9 +18,10 @@ from PIL import Image as Pillow
 from cv.data.imports.grouping import GroupBy, group_of
 from cv.data.imports.imported import RELATIVE, Imported, Size
 from cv.data.imports.mapping import LabelMap
-from cv.data.samples import LabelledBox
+from cv.data.new_folder import new_folder
+from cv.data.samples import LabelledBox, yolo_row
 from cv.detect.photo import decode_photo
-from cv.errors import ImageError, ModelError, UserError
+from cv.errors import ImageError, ModelError
 from cv.geometry import Box, Image
 from cv.labels import LABELS
 
@@ -81,14 +80,14 @@ def write_source(
     _check_once(labelled)
     if not labelled:
         raise ModelError(f"{to}: not written, for no photo has labels")
-    with _whole_or_nothing(to) as part:
+    with new_folder(to) as part:
         (part / "images").mkdir()
         (part / "labels").mkdir()
         names = _file_names([item.name for item in labelled])
         rows = []
         for item, name in zip(labelled, names, strict=True):
             boxes = _write_photo(item, part / "images" / name, labels, taken)
-            text = "".join(_row(box) for box in boxes)
+            text = "".join(map(yolo_row, boxes))
             (part / "labels" / f"{Path(name).stem}.txt").write_text(text, encoding="utf-8")
             rows.append(
                 {
@@ -103,23 +102,6 @@ def write_source(
         listing = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         (part / "images.jsonl").write_text(listing, encoding="utf-8")
     return taken
-
-
-@contextmanager
-def _whole_or_nothing(to: Path) -> Iterator[Path]:
-    """A folder beside `to` that becomes `to` if all goes well, and else disappears."""
-    if to.exists():
-        raise UserError(f"{to} exists; name a new folder")
-    part = to.with_name(f".{to.name}.part")
-    try:
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir(parents=True)
-        yield part
-        part.rename(to)
-    except OSError as error:
-        raise UserError(f"{to}: cannot be written: {error.strerror}") from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
 def _check_once(found: Sequence[Imported]) -> None:
@@ -216,8 +198,3 @@ def _unit(item: Imported, size: Size) -> Size:
             f"{size[0]:g}x{size[1]:g} upright; export again for the photo as it is"
         )
     return item.size
-
-
-def _row(item: LabelledBox) -> str:
-    (x, y), width, height = item.box.centre, item.box.width, item.box.height
-    return f"{LABELS.index(item.label)} {x:.6f} {y:.6f} {width:.6f} {height:.6f}\n"

@@ -1,0 +1,33 @@
+"""A folder that appears whole or not at all."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cv.errors import UserError
+
+__all__ = ["new_folder"]
+
+
+@contextmanager
+def new_folder(to: Path) -> Iterator[Path]:
+    """A folder beside `to` that becomes `to` if all goes well, and else disappears.
+
+    Raises:
+        UserError: `to` exists or cannot be written.
+    """
+    if to.exists():
+        raise UserError(f"{to} exists; name a new folder")
+    part = to.with_name(f".{to.name}.part")
+    try:
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+        yield part
+        part.rename(to)
+    except OSError as error:
+        raise UserError(f"{to}: cannot be written: {error.strerror}") from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)

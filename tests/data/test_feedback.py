@@ -1,0 +1,143 @@
+"""Reviewed cases become training photos."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from cv.cases.case import Case
+from cv.cases.review import RejectReason, review_of
+from cv.cases.store import CaseStore
+from cv.data.commands import app
+from cv.data.feedback import write_feedback
+from cv.data.samples import read_image, read_sources
+from cv.errors import UserError
+from cv.site import Site
+from tests.cases.filings import case_of, incident, site_in
+
+NOW = datetime(2026, 3, 14, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return site_in(tmp_path / "data")
+
+
+def frame(site: Site, time: datetime, size: tuple[int, int] = (1920, 1080)) -> Path:
+    """A clean frame as a watch keeps it, all grey."""
+    name = f"{time.astimezone(UTC):%Y%m%dT%H%M%S.000Z}.jpg"
+    file = site.reporting.data / "originals" / "gate" / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(file), np.full((size[1], size[0], 3), 90, np.uint8))
+    return file
+
+
+def reviewed(site: Site, number: int, reason: RejectReason | None = None) -> Case:
+    case = case_of(site, number)
+    return case.model_copy(update={"review": review_of(reason, "li", NOW)})
+
+
+def confirmed_at(number: int) -> datetime:
+    return incident(number).confirmed_at
+
+
+def test_a_confirmed_case_is_its_frame_with_its_box(site: Site, tmp_path: Path) -> None:
+    original = frame(site, confirmed_at(1))
+    made = write_feedback([reviewed(site, 1)], site.reporting.data, tmp_path / "city")
+    assert (made.examples, made.frames, made.negatives) == (1, 1, 0)
+    (sample,) = read_sources(tmp_path)
+    assert sample.image.read_bytes() == original.read_bytes()
+    assert (sample.source, sample.group, sample.complete) == ("city", "city/gate", frozenset())
+    (item,) = sample.boxes
+    assert item.label == "car"
+    expected = (100 / 1920, 100 / 1080, 180 / 1920, 160 / 1080)
+    assert item.box == pytest.approx(expected, abs=1e-5)
+
+
+def test_a_mistake_is_a_cut_out_without_the_label(site: Site, tmp_path: Path) -> None:
+    frame(site, confirmed_at(2))
+    case = reviewed(site, 2, RejectReason.MISTAKEN)
+    made = write_feedback([case], site.reporting.data, tmp_path / "city")
+    assert (made.examples, made.negatives) == (0, 1)
+    (sample,) = read_sources(tmp_path)
+    assert sample.absent == {"car"}
+    assert sample.boxes == ()
+    # 80 x 60 at (200, 100), with 80 on each side.
+    assert read_image(sample.image).shape[:2] == pytest.approx((220, 240), abs=2)
+
+
+def test_cases_of_one_frame_share_a_photo(site: Site, tmp_path: Path) -> None:
+    frame(site, confirmed_at(0))
+    one = reviewed(site, 1)
+    same_time = one.time.model_copy(
+        update={"last_seen": confirmed_at(0), "confirmed": confirmed_at(0)}
+    )
+    cases = [reviewed(site, 0), one.model_copy(update={"time": same_time})]
+    made = write_feedback(cases, site.reporting.data, tmp_path / "city")
+    assert (made.examples, made.frames) == (2, 1)
+    assert len(read_sources(tmp_path)[0].boxes) == 2
+
+
+def test_what_says_nothing_about_the_model_is_left_out_and_counted(
+    site: Site, tmp_path: Path
+) -> None:
+    frame(site, confirmed_at(1))
+    frame(site, confirmed_at(5), size=(640, 360))  # not the frame that the box is of
+    others = [reason for reason in RejectReason if reason is not RejectReason.MISTAKEN]
+    cases = [
+        reviewed(site, 1),
+        case_of(site, 2),
+        reviewed(site, 3),
+        reviewed(site, 5),
+        *(reviewed(site, 6, reason) for reason in others),
+    ]
+    made = write_feedback(cases, site.reporting.data, tmp_path / "city")
+    assert (made.examples, made.unreviewed, made.gone, made.other_reasons) == (1, 1, 2, 5)
+
+
+def test_with_nothing_to_learn_no_folder_appears(site: Site, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"no reviewed case has a clean frame \(1 unreviewed"):
+        write_feedback([case_of(site)], site.reporting.data, tmp_path / "city")
+    assert not (tmp_path / "city").exists()
+
+
+@pytest.fixture
+def filed(site: Site) -> Iterator[CaseStore]:
+    site.reporting.data.mkdir()
+    with CaseStore(site.reporting.data / "cases.sqlite") as store:
+        store.commit_look(
+            camera="gate",
+            stream="live",
+            filings=[case_of(site, 1), case_of(site, 2)],
+            state=None,
+            targets=[],
+            now=NOW + timedelta(hours=1),
+        )
+        yield store
+
+
+def test_from_review_to_training_photos(filed: CaseStore, site: Site, tmp_path: Path) -> None:
+    frame(site, confirmed_at(1))
+    filed.review(incident(1).id, review_of(None, "li", NOW))
+    arguments = ["feedback", "--data", str(site.reporting.data), "--to", str(tmp_path / "city")]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    assert "1 examples in 1 photos, 0 hard negatives" in result.output
+    assert "not reviewed yet: 1" in result.output
+    assert "not masked" in result.output
+    rows = (tmp_path / "city" / "images.jsonl").read_text().splitlines()
+    assert [json.loads(row)["complete"] for row in rows] == [[]]
+
+
+def test_without_cases_it_says_so(tmp_path: Path) -> None:
+    arguments = ["feedback", "--data", str(tmp_path), "--to", str(tmp_path / "city")]
+    result = CliRunner().invoke(app, arguments)
+    assert "no cases yet" in str(result.exception)
+    assert not (tmp_path / "cases.sqlite").exists()
