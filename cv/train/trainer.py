@@ -25,6 +25,7 @@ from cv.train.detections import find
 from cv.train.graph import Deployed, predict_with_torch
 from cv.train.ignoring import StreetModel
 from cv.train.progress import Progress
+from cv.train.run_plot import plot_run
 from cv.train.scoring import score
 
 __all__ = ["StreetTrainer"]
@@ -83,6 +84,7 @@ class StreetTrainer(DetectionTrainer):  # type: ignore[misc]  # ultralytics has 
         self._progress = Progress(self._console)
         self.add_callback("on_train_epoch_start", self._progress.begin)
         self.add_callback("on_train_batch_end", self._progress.step)
+        self.add_callback("on_fit_epoch_end", lambda trainer: plot_run(trainer.csv))
 
     def get_model(self, cfg: Any = None, weights: Any = None, verbose: bool = True) -> Any:
         model: Any = self._start if weights is None else weights
