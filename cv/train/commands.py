@@ -198,7 +198,9 @@ def card(
 
     console = Console()
     with console.status("evaluating"):
-        text = model_card(evaluate(model or model_path(), data or default_data()))
+        model, data = model or model_path(), data or default_data()
+        small = model.with_stem(f"{model.stem}-int8")
+        text = model_card(evaluate(model, data), evaluate(small, data) if small.exists() else None)
     out.write_text(text, encoding="utf-8")
     console.print(f"{out}: written", soft_wrap=True)
 

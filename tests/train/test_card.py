@@ -45,7 +45,7 @@ def test_the_card_has_every_label_and_the_file_s_hash(tmp_path: Path) -> None:
     file = written(tmp_path / "kerbwatch-n.onnx", name="kerbwatch-n", version="1+ab", trained=runs)
     text = model_card(evaluation(file))
     assert hashlib.sha256(file.read_bytes()).hexdigest() in text
-    assert "| `car` | 50 | 8 | 0.580 | 0.250 | 0.40 | 0.85 | - |" in text
+    assert "| `car` | 50 | 8 | 0.580 | 0.250 | 0.40 | 0.85 | - | - |" in text
     assert "imgsz 416, epochs 8; then imgsz 512, epochs 7" in text
     assert "**0.623**" in text
     assert all(f"`{label}`" in text for label in LABELS)
@@ -60,7 +60,19 @@ def test_a_file_that_was_not_exported_has_no_card(tmp_path: Path) -> None:
         model_card(evaluation(tmp_path / "b.onnx"))
 
 
+def test_the_int8_file_beside_it_is_in_the_card(tmp_path: Path) -> None:
+    runs = json.dumps(["imgsz 640"])
+    file = written(tmp_path / "n.onnx", name="n", version="1", trained=runs)
+    small = written(tmp_path / "n-int8.onnx", name="n-int8", version="1.int8", trained=runs)
+    text = model_card(evaluation(file), evaluation(small))
+    assert hashlib.sha256(small.read_bytes()).hexdigest() in text
+    assert "INT8" in text
+    assert "INT8" not in model_card(evaluation(file))
+
+
 def test_the_card_in_the_repository_is_of_the_model_in_it() -> None:
-    model = (ROOT / "weights/kerbwatch-n.onnx").read_bytes()
     card = (ROOT / "weights/README.md").read_text(encoding="utf-8")
-    assert hashlib.sha256(model).hexdigest() in card
+    models = sorted((ROOT / "weights").glob("*.onnx"))
+    assert models
+    for model in models:
+        assert hashlib.sha256(model.read_bytes()).hexdigest() in card
