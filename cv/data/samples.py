@@ -26,6 +26,8 @@ __all__ = [
     "LabelledBox",
     "Sample",
     "default_data",
+    "leave_out",
+    "only",
     "read_image",
     "read_sources",
     "split",
@@ -158,6 +160,36 @@ def _parse_box(line: str, where: str) -> LabelledBox:
             min(1.0, centre_y + h / 2),
         ),
     )
+
+
+def only(samples: Sequence[Sample], source: str) -> list[Sample]:
+    """Every photo of one source.
+
+    Raises:
+        ModelError: there is no such source.
+    """
+    _check_source(samples, source)
+    return [sample for sample in samples if sample.source == source]
+
+
+def leave_out(samples: Sequence[Sample], sources: Collection[str]) -> list[Sample]:
+    """The photos of all other sources.
+
+    Raises:
+        ModelError: there is no such source, or no other.
+    """
+    for source in sources:
+        _check_source(samples, source)
+    kept = [sample for sample in samples if sample.source not in sources]
+    if not kept:
+        raise ModelError("every source is left out")
+    return kept
+
+
+def _check_source(samples: Sequence[Sample], source: str) -> None:
+    known = {sample.source for sample in samples}
+    if source not in known:
+        raise ModelError(f"{source!r} is no source; there are {', '.join(sorted(known))}")
 
 
 def spread(samples: Sequence[Sample], count: int) -> list[Sample]:

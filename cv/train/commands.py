@@ -53,6 +53,10 @@ def fit(
     config: Annotated[
         Path | None, typer.Option(help="Settings file.", show_default="cv/train/default.toml")
     ] = None,
+    leave_out: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SOURCE", help="A source that does not train; repeatable."),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run in --run from its last epoch.")
     ] = False,
@@ -80,6 +84,7 @@ def fit(
             seed=seed,
             resume=resume,
             config=config,
+            leave_out=tuple(leave_out or ()),
         )
     )
     Console().print(f"best checkpoint: {best}", soft_wrap=True)
@@ -99,6 +104,10 @@ def evaluate(
     precision: Annotated[
         float, typer.Option(help="Share of right detections to choose thresholds for.")
     ] = 0.85,
+    source: Annotated[
+        str | None,
+        typer.Option(help="Score all photos of a source that did not train.", show_default=False),
+    ] = None,
     report: Annotated[
         Path | None,
         typer.Option(help="Folder for an HTML report, plots and JSON.", show_default=False),
@@ -113,7 +122,7 @@ def evaluate(
     from cv.train.evaluation_tables import evaluation_json, evaluation_table
 
     model, data = model or model_path(), data or default_data()
-    result = evaluate(model, data, imgsz=imgsz, precision=precision)
+    result = evaluate(model, data, imgsz=imgsz, precision=precision, source=source)
     if json:
         typer.echo(jsonlib.dumps(evaluation_json(result)))
     else:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cv.cpus import usable_cpus
-from cv.data.samples import Sample, read_sources, split
+from cv.data.samples import Sample, only, read_sources, split
 from cv.detect.backends import open_backend
 from cv.detect.detector import read_model_info
 from cv.errors import ModelError
@@ -63,11 +63,19 @@ class Evaluation:
 
 
 def evaluate(
-    model: Path, data: Path, *, imgsz: int = 640, precision: float = PRECISION
+    model: Path,
+    data: Path,
+    *,
+    imgsz: int = 640,
+    precision: float = PRECISION,
+    source: str | None = None,
 ) -> Evaluation:
     """Score an ONNX file, a checkpoint (.pt) or COCO weights (.npz) on held-out photos.
 
     Classes of other checkpoints are known by name: COCO's car is our car.
+
+    Args:
+        source: score all photos of this source instead; it should not have trained the model.
 
     Raises:
         ModelError: the model or the data cannot be used, or the size or precision is not allowed.
@@ -76,7 +84,7 @@ def evaluate(
         raise ModelError(f"imgsz {imgsz}: must be a multiple of 32, at least {MIN_SIDE}")
     if not 0 < precision < 1:
         raise ModelError(f"precision {precision:g}: must be between 0 and 1")
-    samples = held_out(data)
+    samples = only(read_sources(data), source) if source else held_out(data)
     shape = (imgsz, imgsz)
     found = list(find(samples, open_predictor(model), shape))
     return Evaluation.of(model, shape, found, precision, _own_thresholds(model))

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from cv.cpus import cpu_features
-from cv.data.samples import Sample, read_image, read_sources, split, spread
+from cv.data.samples import Sample, leave_out, read_image, read_sources, split, spread
 from cv.data.scenes import compose_scenes
 from cv.detect.letterbox import letterbox
 from cv.errors import ModelError
@@ -36,6 +36,7 @@ class FitOptions:
         start: checkpoint of an earlier run to go on from, instead of COCO weights.
         run: folder for the data set, checkpoints (`weights/last.pt`, `best.pt`) and `results.csv`.
         config: a file like default.toml; None is that one.
+        leave_out: sources that do not train, to see what the network makes of unknown places.
     """
 
     data: Path
@@ -50,6 +51,7 @@ class FitOptions:
     seed: int = 0
     resume: bool = False
     config: Path | None = None
+    leave_out: tuple[str, ...] = ()
 
 
 def fit(options: FitOptions) -> Path:
@@ -66,6 +68,7 @@ def fit(options: FitOptions) -> Path:
     torch.manual_seed(options.seed)
     half = _has_bfloat16(device)
     training, validation = split(read_sources(options.data))
+    training = leave_out(training, options.leave_out)
     start, dataset = None, read_dataset(options.run / "dataset")
     if not resumed:
         calibration = _batches(spread(training, int(own["calibration_images"])))

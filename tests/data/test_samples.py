@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cv.data.samples import LabelledBox, Sample, read_sources, split
+from cv.data.samples import LabelledBox, Sample, leave_out, only, read_sources, split
 from cv.errors import ModelError
 from cv.geometry import Box
 from cv.labels import LABELS
@@ -24,10 +24,10 @@ def sample(source: str, group: int, number: int, *labels: str) -> Sample:
 
 def test_reads_boxes_as_corners_and_keeps_what_is_complete(make_source: MakeSource) -> None:
     root = make_source("yard", [("a", "g", ["cone", "car"], ["11 0.5 0.5 0.2 0.4"])])
-    (only,) = read_sources(root)
-    assert only.group == "yard/g"
-    assert only.complete == {"cone", "car"}
-    (box,) = only.boxes
+    (read,) = read_sources(root)
+    assert read.group == "yard/g"
+    assert read.complete == {"cone", "car"}
+    (box,) = read.boxes
     assert box.label == "cone"
     assert box.box == pytest.approx((0.4, 0.3, 0.6, 0.7))
 
@@ -100,6 +100,18 @@ def test_split_holds_out_some_boxes_of_every_label_that_has_two_groups() -> None
     rare = [sample("b", g, 0, "cone") for g in range(4)]
     _, validation = split(common + rare)
     assert any(s.source == "b" for s in validation)
+
+
+def test_sources_are_taken_alone_or_left_out() -> None:
+    photos = [sample(source, 0, n, "car") for source in "abc" for n in range(2)]
+    assert {s.source for s in only(photos, "b")} == {"b"}
+    assert {s.source for s in leave_out(photos, ["b", "c"])} == {"a"}
+    assert leave_out(photos, []) == photos
+    for wrong in (lambda: only(photos, "d"), lambda: leave_out(photos, ["d"])):
+        with pytest.raises(ModelError, match="'d' is no source; there are a, b, c"):
+            wrong()
+    with pytest.raises(ModelError, match="every source is left out"):
+        leave_out(photos, "abc")
 
 
 def test_a_label_or_source_of_one_group_only_trains() -> None:

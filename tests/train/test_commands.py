@@ -40,6 +40,9 @@ def test_without_the_extra_one_line_says_what_to_install(
     [
         (["evaluate", "--imgsz", "100"], "imgsz 100: must be a multiple of 32"),
         (["evaluate", "--model", "none.onnx"], "none.onnx"),
+        (["evaluate", "--precision", "1.5"], "precision 1.5: must be between 0 and 1"),
+        (["evaluate", "--source", "here"], "'here' is no source; there are cones_roadwork, j"),
+        (["fit", "--leave-out", "here"], "'here' is no source; there are cones_roadwork, j"),
         (["fit", "--device", "tpu"], "choose cpu or cuda"),
         (["fit", "--config", "none.toml"], "none.toml"),
         (["export", "--checkpoint", "none.pt"], "none.pt: no such checkpoint"),
@@ -88,3 +91,16 @@ def test_the_table_shows_every_label(few_photos: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "tricycle" in result.stdout
     assert "mean" in result.stdout
+
+
+@pytest.mark.media
+def test_a_source_is_scored_whole(few_photos: Path) -> None:
+    arguments = ["evaluate", "--data", str(few_photos), "--imgsz", "320", "--json"]
+    held, whole = (
+        json.loads(runner.invoke(app, [*arguments, *more]).stdout)
+        for more in ([], ["--source", "cones_roadwork"])
+    )
+    assert whole["images"] == len(list((few_photos / "cones_roadwork/images").iterdir()))
+    assert list(whole["sources"]) == ["cones_roadwork"]
+    assert held["sources"].keys() > whole["sources"].keys()
+    assert held["labels"]["cone"]["boxes"] < whole["labels"]["cone"]["boxes"]
