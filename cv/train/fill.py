@@ -8,13 +8,14 @@ its unsure ones as places about which the loss is silent. Evaluation never sees 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from rich.console import Console
 
 from cv.data.samples import LabelledBox, Sample, read_image
 from cv.data.scenes import is_hidden
@@ -22,13 +23,12 @@ from cv.detect.letterbox import letterbox
 from cv.geometry import Box, intersection, iou
 from cv.labels import TWO_WHEELERS, VEHICLES
 from cv.train.network import COCO_IDS
+from cv.train.sureness import choose_sure, described
 
-__all__ = ["SURE", "UNSURE", "Filling", "fill", "sort_found", "without_hidden"]
+__all__ = ["UNSURE", "Filling", "fill", "sort_found", "without_hidden"]
 
-SURE = 0.4
-"""From this score on, a box of the COCO model is taken as true."""
 UNSURE = 0.12
-"""From this score on, it is a place where the label may be: neither true nor background."""
+"""From this score on, a box of the COCO model is a place where the label may be."""
 _SIDE = 640
 _BATCH = 8
 _RIDDEN = VEHICLES | TWO_WHEELERS
@@ -64,7 +64,10 @@ def fill(
         part = cache.with_suffix(".part")
         part.write_text(json.dumps(found))
         part.replace(cache)
-    return [sort_found(sample, found[_key(sample)]) for sample in samples]
+    rows = [found[_key(sample)] for sample in samples]
+    sure = choose_sure(samples, rows, tuple(COCO_IDS))
+    Console().print(f"boxes of the COCO model count as true from: {described(sure)}")
+    return [sort_found(sample, mine, sure) for sample, mine in zip(samples, rows, strict=True)]
 
 
 def _key(sample: Sample) -> str:
@@ -101,11 +104,12 @@ def _find(
             )
 
 
-def sort_found(sample: Sample, found: Sequence[Row]) -> Filling:
+def sort_found(sample: Sample, found: Sequence[Row], surely: Mapping[str, float]) -> Filling:
     """What of the COCO model's boxes is new in this photo, by how sure it is.
 
     Args:
         found: rows of (index of the label in COCO_IDS, score, x1, y1, x2, y2 in 0..1).
+        surely: from which score a box counts as true, per label.
     """
     labels = tuple(COCO_IDS)
     sure: list[LabelledBox] = []
@@ -116,7 +120,7 @@ def sort_found(sample: Sample, found: Sequence[Row]) -> Filling:
             continue
         if any(_same_thing(item, other) for other in (*sample.boxes, *sure)):
             continue
-        (sure if score >= SURE else unsure).append(item)
+        (sure if score >= surely[item.label] else unsure).append(item)
     return Filling(tuple(sure), tuple(unsure))
 
 

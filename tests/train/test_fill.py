@@ -11,6 +11,7 @@ pytestmark = pytest.mark.usefixtures("stack")
 
 PERSON, BICYCLE, CAR, MOTORCYCLE = 0.0, 1.0, 2.0, 3.0
 """Index of the label in COCO_IDS."""
+SURE = dict.fromkeys(("person", "bicycle", "car", "motorcycle"), 0.4)
 
 
 def sample(complete: tuple[str, ...] = (), *boxes: LabelledBox) -> Sample:
@@ -21,7 +22,7 @@ def test_sure_boxes_are_taken_and_unsure_ones_become_unknown() -> None:
     from cv.train.fill import sort_found
 
     found = [[PERSON, 0.8, 0.1, 0.1, 0.2, 0.4], [CAR, 0.2, 0.5, 0.5, 0.9, 0.9]]
-    filling = sort_found(sample(), found)
+    filling = sort_found(sample(), found, SURE)
     assert [b.label for b in filling.sure] == ["person"]
     assert [b.label for b in filling.unsure] == ["car"]
     assert filling.sure[0].box == Box(0.1, 0.1, 0.2, 0.4)
@@ -31,7 +32,7 @@ def test_complete_labels_are_not_filled() -> None:
     from cv.train.fill import sort_found
 
     found = [[CAR, 0.9, 0.5, 0.5, 0.9, 0.9], [PERSON, 0.9, 0.1, 0.1, 0.2, 0.4]]
-    filling = sort_found(sample(("car",)), found)
+    filling = sort_found(sample(("car",)), found, SURE)
     assert [b.label for b in filling.sure] == ["person"]
 
 
@@ -43,7 +44,7 @@ def test_a_labelled_rickshaw_is_not_doubled_as_car_or_motorcycle() -> None:
         [CAR, 0.9, 0.22, 0.2, 0.6, 0.8],  # the same box
         [MOTORCYCLE, 0.8, 0.3, 0.5, 0.5, 0.8],  # its front wheel
     ]
-    filling = sort_found(sample((), rickshaw), found)
+    filling = sort_found(sample((), rickshaw), found, SURE)
     assert filling.sure == ()
     assert filling.unsure == ()
 
@@ -52,7 +53,7 @@ def test_a_rider_is_kept_beside_the_labelled_motorcycle() -> None:
     from cv.train.fill import sort_found
 
     ridden = LabelledBox("motorcycle", Box(0.2, 0.2, 0.4, 0.8))
-    filling = sort_found(sample((), ridden), [[PERSON, 0.9, 0.2, 0.2, 0.4, 0.75]])
+    filling = sort_found(sample((), ridden), [[PERSON, 0.9, 0.2, 0.2, 0.4, 0.75]], SURE)
     assert [b.label for b in filling.sure] == ["person"]
 
 
@@ -60,4 +61,35 @@ def test_of_two_names_for_one_thing_the_surer_is_kept() -> None:
     from cv.train.fill import sort_found
 
     found = [[BICYCLE, 0.5, 0.1, 0.1, 0.3, 0.3], [MOTORCYCLE, 0.7, 0.1, 0.1, 0.3, 0.31]]
-    assert [b.label for b in sort_found(sample(), found).sure] == ["motorcycle"]
+    assert [b.label for b in sort_found(sample(), found, SURE).sure] == ["motorcycle"]
+
+
+class TestSureness:
+    BOX = (0.1, 0.1, 0.3, 0.3)
+
+    def photos(self, *hits: bool, complete: str = "car") -> list[Sample]:
+        """One photo per hit; the model finds one box in each."""
+        box = LabelledBox("car", Box(*self.BOX))
+        return [sample((complete,), *([box] if hit else [])) for hit in hits]
+
+    def chosen(self, scores: list[float], photos: list[Sample]) -> float:
+        from cv.train.sureness import choose_sure
+
+        rows = [[[CAR, score, *self.BOX]] for score in scores]
+        return choose_sure(photos, rows, ("person", "bicycle", "car"))["car"]
+
+    def test_the_lowest_score_that_is_precise_enough_is_chosen(self) -> None:
+        scores = [0.9 - 0.01 * n for n in range(50)]
+        hits = [score >= 0.595 for score in scores]  # 31 right, then 19 wrong
+        # 31 of 36 are right down to 0.55, 31 of 37 (0.838) at 0.54.
+        assert self.chosen(scores, self.photos(*hits)) == pytest.approx(0.55)
+
+    def test_it_stays_between_its_limits(self) -> None:
+        scores = [0.9 - 0.01 * n for n in range(70)]
+        assert self.chosen(scores, self.photos(*[True] * 70)) == 0.3
+        assert self.chosen(scores, self.photos(*[False] * 70)) == 0.8
+
+    def test_photos_that_cannot_tell_do_not_count(self) -> None:
+        scores = [0.9] * 40
+        assert self.chosen(scores, self.photos(*[False] * 40, complete="truck")) == 0.5
+        assert self.chosen(scores[:20], self.photos(*[True] * 20)) == 0.5
