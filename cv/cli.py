@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from cv.bench.commands import app as bench_app
 from cv.cases.commands import app as cases_app
 from cv.data.commands import app as data_app
 from cv.detect.commands import detect
@@ -33,6 +34,7 @@ app.add_typer(site_app, name="site", help="Write and check site files (站点文
 app.add_typer(cases_app, name="cases", help="List, show and deliver cases (案件).")
 app.add_typer(data_app, name="data", help="Import, check and build labelled photos (数据集).")
 app.add_typer(train_app, name="train", help="Train, evaluate and export the model (训练).")
+app.add_typer(bench_app, name="bench", help="Measure how well and how fast it works (评测).")
 for command in entry_points(group="kerbwatch.commands"):
     # `serve` registers itself this way, so that the library never imports the service.
     app.command(command.name)(command.load())

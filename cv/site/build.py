@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cv.codes import edition
 from cv.gcj02 import gcj02_to_wgs84
-from cv.site.file import CameraTable, ReportingTable, RuleKeys, SiteFile, ZoneTable
+from cv.site.file import CameraTable, ReportingTable, RuleKeys, SiteFile
 from cv.site.model import (
     Camera,
     GivenPoint,
@@ -21,7 +21,7 @@ from cv.site.model import (
 from cv.site.places import Place, Places
 from cv.site.rules import RuleChange
 
-__all__ = ["build_site"]
+__all__ = ["build_site", "own_change"]
 
 
 def build_site(file: SiteFile, folder: Path, places: Places | None) -> Site:
@@ -87,7 +87,7 @@ def _camera(table: CameraTable, places: Places | None) -> Camera:
                 zone.name or zone.id,
                 zone.kind,
                 tuple(zone.polygon),
-                _own_change(zone, f"{table.id}/{zone.id}"),
+                own_change(zone, f"{table.id}/{zone.id}"),
             )
             for zone in table.zones
         ),
@@ -113,7 +113,8 @@ def _address(table: CameraTable, place: Place | None) -> str | None:
     return table.address or named or None
 
 
-def _own_change(table: ZoneTable, origin: str) -> RuleChange | None:
+def own_change(table: RuleKeys, origin: str) -> RuleChange | None:
+    """What a zone says about its rules; None if nothing."""
     change = _change(table, origin)
     return change if change != RuleChange(origin) else None
 

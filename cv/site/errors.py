@@ -124,7 +124,7 @@ def _keys_at(model: type[BaseModel], path: KeyPath) -> list[str]:
     for part in path:
         if isinstance(part, str) and part in model.model_fields:
             model = table_in(model.model_fields[part].annotation) or model
-    return list(model.model_fields)
+    return [field.alias or name for name, field in model.model_fields.items()]
 
 
 def table_in(annotation: object) -> type[BaseModel] | None:

@@ -1,0 +1,77 @@
+"""The simulated camera: where points of the street are in the picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Lens", "Points"]
+
+Points = npt.NDArray[np.float64]
+
+
+class Lens:
+    """A camera on a pole at x = 0, y = 0, seen from which the street's x runs to the right, y away
+    and z up, in metres.
+
+    Args:
+        size: (width, height) of the picture in pixels.
+        height_m: of the camera above the ground.
+        tilt_deg, pan_deg: downwards and to the right.
+        field_deg: horizontal angle of view.
+        distortion: k1 of Brown's radial model (OpenCV's); below 0 is a barrel.
+    """
+
+    def __init__(
+        self,
+        size: tuple[int, int],
+        *,
+        height_m: float,
+        tilt_deg: float,
+        pan_deg: float,
+        field_deg: float,
+        distortion: float = 0.0,
+    ) -> None:
+        self.size = size
+        width, height = size
+        focal = width / 2 / np.tan(np.radians(field_deg) / 2)
+        self._matrix = np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1]])
+        self._distortion = np.array([distortion, 0.0, 0.0, 0.0])
+        tilt, pan = np.radians(tilt_deg), np.radians(pan_deg)
+        right = np.array([np.cos(pan), -np.sin(pan), 0.0])
+        ahead = np.array([np.sin(pan) * np.cos(tilt), np.cos(pan) * np.cos(tilt), -np.sin(tilt)])
+        self._turn = np.stack([right, np.cross(ahead, right), ahead])
+        self._shift = -self._turn @ np.array([0.0, 0.0, height_m])
+        self._vector, _ = cv2.Rodrigues(self._turn)
+
+    def project(self, points: Points) -> Points:
+        """World points [N, 3], all in front of the camera, to pixels [N, 2]."""
+        pixels, _ = cv2.projectPoints(
+            np.asarray(points, np.float64),
+            self._vector,
+            self._shift,
+            self._matrix,
+            self._distortion,
+        )
+        return np.asarray(pixels, np.float64).reshape(-1, 2)
+
+    def depth(self, points: Points) -> npt.NDArray[np.float64]:
+        """Metres in front of the camera, [N]; below 0 is behind it."""
+        result: npt.NDArray[np.float64] = points @ self._turn[2] + self._shift[2]
+        return result
+
+    def polygon(self, ground: Sequence[tuple[float, float]]) -> tuple[tuple[float, float], ...]:
+        """A polygon on the ground, as a zone's: 0..1 of the picture, clipped to it.
+
+        Its edges are projected in small steps, for distortion bends them.
+        """
+        corners = np.array([*ground, ground[0]], dtype=np.float64)
+        steps = np.linspace(0, 1, 8, endpoint=False)[:, None]
+        flat = np.concatenate([a + steps * (b - a) for a, b in pairwise(corners)])
+        pixels = self.project(np.column_stack([flat, np.zeros(len(flat))]))
+        shares = (pixels / self.size).clip(0, 1)
+        return tuple((float(x), float(y)) for x, y in shares)

@@ -1,0 +1,147 @@
+"""Scenario files: what stands and moves in a simulated street, where, from when until when."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from cv.errors import UserError
+from cv.labels import LABELS, Matter
+from cv.site.errors import problems_of
+from cv.site.file import RuleKeys
+from cv.site.values import Duration, Id, Kind, Number, Text, Time, between, one_of
+
+__all__ = ["Passers", "Scenario", "Thing", "TrueIncident", "ZoneOnGround", "load_scenario"]
+
+Place = tuple[Number, Number]
+"""x, y on the ground, in metres: x along the picture to the right, y away from the camera."""
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, strict=False)
+
+
+class CameraTable(_Table):
+    """[camera]"""
+
+    size: tuple[int, int] = (1280, 720)
+    height: Annotated[Number, between(2, 30)] = 6.0
+    tilt: Annotated[Number, between(1, 89)] = 20.0
+    pan: Annotated[Number, between(-60, 60)] = 0.0
+    field: Annotated[Number, between(20, 120)] = 70.0
+    distortion: Annotated[Number, between(-0.3, 0.3)] = -0.06
+    sway: Annotated[Number, between(0, 20)] = 0.7
+    """Pixels that wind moves the picture by, at most."""
+
+
+class ZoneOnGround(RuleKeys):
+    """[[zones]]: a site file's zone, but drawn on the ground in metres."""
+
+    id: Id
+    kind: Kind
+    ground: Annotated[list[Place], Field(min_length=3)]
+
+
+class _Span(_Table):
+    """From when until when, since the scenario's start; without `until`, to its end."""
+
+    since: Duration = Field(0.0, alias="from")
+    until: Duration | None = None
+
+
+class Thing(_Span):
+    """[[things]]: one thing that stands at `at`, or moves along `path` of (time, x, y)."""
+
+    id: Id
+    kind: Annotated[str, one_of(*LABELS)]
+    at: Place | None = None
+    path: list[tuple[Duration, Number, Number]] | None = None
+    turn: Number = 0.0
+    """Degrees about the vertical; at 0 its length runs away from the camera."""
+
+
+class Passers(_Span):
+    """[[passers]]: people or vehicles that go from one place to another, about one `every`."""
+
+    kind: Annotated[str, one_of(*LABELS)]
+    start: Place
+    end: Place
+    every: Time
+    speed: Annotated[Number, between(0.1, 40)] = 1.3
+    """Metres a second."""
+
+
+class GapTable(_Span):
+    """[[gaps]]: the stream gives nothing."""
+
+
+class TrueIncident(_Span):
+    """[[incidents]]: what a perfect watcher would report; `from` and `until` are when the thing
+    stands there while its rule is active.
+    """
+
+    thing: Id
+    matter: Matter
+    zone: Id
+
+
+class Scenario(_Table):
+    """A scenario file; times are seconds since `start`."""
+
+    name: Text
+    about: Text
+    start: Annotated[AwareDatetime, Field(strict=True)]
+    duration: Time
+    every: Time = 1.0
+    seed: int = 0
+    camera: CameraTable = CameraTable()
+    zones: list[ZoneOnGround]
+    things: list[Thing] = []
+    passers: list[Passers] = []
+    gaps: list[GapTable] = []
+    incidents: list[TrueIncident] = []
+
+    def end_of(self, span: _Span) -> float:
+        """When a span ends, in seconds since the start."""
+        return self.duration if span.until is None else span.until
+
+
+def load_scenario(file: Path) -> Scenario:
+    """Read and check a scenario file.
+
+    Raises:
+        UserError: names the file and what is wrong in it.
+    """
+    try:
+        data = tomllib.loads(file.read_text(encoding="utf-8"))
+        scenario = Scenario.model_validate(data)
+    except OSError as error:
+        raise UserError(f"{file}: {error.strerror}") from error
+    except ValidationError as error:
+        raise UserError(f"{file}: {next(problems_of(error, Scenario))}") from error
+    except ValueError as error:  # TOML's or UTF-8's
+        raise UserError(f"{file}: not a scenario: {error}") from error
+    for problem in _disagreements(scenario):
+        raise UserError(f"{file}: {problem}")
+    return scenario
+
+
+def _disagreements(scenario: Scenario) -> Sequence[str]:
+    things, zones = {t.id for t in scenario.things}, {z.id for z in scenario.zones}
+    problems = [
+        f"things {thing.id}: give at, or path with two places or more"
+        for thing in scenario.things
+        if (thing.at is None) == (thing.path is None) or (thing.path and len(thing.path) < 2)
+    ]
+    for truth in scenario.incidents:
+        for kind, name, known in (("thing", truth.thing, things), ("zone", truth.zone, zones)):
+            if name not in known:
+                choice = ", ".join(sorted(known))
+                problems.append(f"incidents: no {kind} {name!r}; there are {choice}")
+    if len(things) < len(scenario.things):
+        problems.append("things: an id is used twice")
+    return problems

@@ -1,0 +1,120 @@
+"""Scenario files: what is wrong in one is said in one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cv.bench.incidents import own_scenarios
+from cv.errors import UserError
+from cv.sim.scenario import load_scenario
+from cv.sim.scene import Scene
+
+TEXT = """
+name = "One car"
+about = "It stands."
+start = 2026-03-14T15:00:00+08:00
+duration = "10m"
+
+[camera]
+sway = 0.0
+
+[[zones]]
+id = "lane"
+kind = "lane"
+ground = [[-3.4, 9], [-0.1, 9], [-0.1, 34]]
+
+[[things]]
+id = "car"
+kind = "car"
+at = [-1.7, 15]
+from = "1m"
+until = "5m"
+
+[[things]]
+id = "walker"
+kind = "person"
+path = [["2m", 0, 10], ["3m", 0, 22]]
+
+[[passers]]
+kind = "person"
+start = [2, 8]
+end = [2, 30]
+every = "30s"
+from = "6m"
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "scenario.toml"
+    path.write_text(TEXT, encoding="utf-8")
+    return path
+
+
+def test_things_are_there_from_until(file: Path) -> None:
+    scene = Scene(load_scenario(file))
+    there = {t: {seen.name for seen in scene.seen(t)} for t in (59, 60, 299, 300)}
+    assert there == {59: set(), 60: {"car"}, 299: {"car"}, 300: set()}
+
+
+def test_a_path_is_walked_at_even_speed(file: Path) -> None:
+    scene = Scene(load_scenario(file))
+    heights = [next(s.box.y2 for s in scene.seen(t) if s.name == "walker") for t in (120, 150, 179)]
+    assert heights == sorted(heights, reverse=True)  # away from the camera is up
+    assert "walker" not in {s.name for s in scene.seen(180)}
+
+
+def test_what_is_nearer_hides_what_is_behind(file: Path) -> None:
+    text = TEXT + '\n[[things]]\nid = "bus"\nkind = "bus"\nat = [-1.7, 9]\nfrom = "1m"\nturn = 90\n'
+    file.write_text(text, encoding="utf-8")
+    hidden = {seen.name: seen.hidden for seen in Scene(load_scenario(file)).seen(100)}
+    assert hidden["bus"] == 0
+    assert hidden["car"] > 0.3
+
+
+def test_passers_come_and_go_the_same_way_for_a_seed(file: Path) -> None:
+    first, second = (Scene(load_scenario(file)) for _ in range(2))
+    names = [[seen.name for seen in first.seen(t)] for t in range(360, 600, 5)]
+    assert names == [[seen.name for seen in second.seen(t)] for t in range(360, 600, 5)]
+    assert len({name for row in names for name in row}) >= 5
+    assert not any(name.startswith("passer") for t in range(0, 360, 5)
+                   for name in (seen.name for seen in first.seen(t)))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('kind = "car"', 'kind = "cat"', "things[0].kind: 'cat' is not allowed"),
+        ('duration = "10m"', 'duration = "ten"', "duration: 'ten' is no duration"),
+        ("at = [-1.7, 15]", "", "things car: give at, or path with two places or more"),
+        ("at = [-1.7, 15]", "att = [1, 2]", "no such key; choose from, until, id, kind"),
+        ('id = "walker"', 'id = "car"', "things: an id is used twice"),
+        ("start = 2026-03-14T15:00:00+08:00", "start = 1", "start: "),
+        ("[camera]", "[camera", "not a scenario"),
+    ],
+)
+def test_mistakes_are_named(file: Path, old: str, new: str, said: str) -> None:
+    file.write_text(TEXT.replace(old, new), encoding="utf-8")
+    with pytest.raises(UserError) as caught:
+        load_scenario(file)
+    assert said in str(caught.value)
+    assert str(caught.value).startswith(str(file))
+
+
+def test_an_incident_of_nothing_is_named(file: Path) -> None:
+    more = '\n[[incidents]]\nthing = "bike"\nmatter = "blocked_lane"\nzone = "lane"\nfrom = "1m"\n'
+    file.write_text(TEXT + more, encoding="utf-8")
+    with pytest.raises(UserError, match="no thing 'bike'; there are car, walker"):
+        load_scenario(file)
+
+
+def test_every_thing_of_our_own_scenarios_is_in_the_picture() -> None:
+    for path in own_scenarios():
+        scenario = load_scenario(path)
+        scene = Scene(scenario)
+        for truth in scenario.incidents:
+            box = next(s.box for s in scene.seen(truth.since) if s.name == truth.thing)
+            assert box.width >= 20, path
+            assert box.height >= 20, path
