@@ -103,7 +103,7 @@ def fit(options: FitOptions) -> Path:
 def _earlier(checkpoint: Path) -> Any:
     """The network of an earlier run, ready to go on."""
     model = load_checkpoint(checkpoint)
-    model.history = runs_of(model)
+    model.history, model.averaged_with = runs_of(model), ""
     return model.requires_grad_(True)
 
 

@@ -42,7 +42,7 @@ class Parity:
         compared: detections above 0.1 on either side.
         missing: of these, those without a partner (same label, within 1 px and 0.01).
         box_px, score: largest differences to the nearest partner of the same label.
-        ap50, ap: torch's minus ONNX's.
+        ap50, ap: lost; torch's minus the other's.
         exact: computed in float32, so every detection must agree; else only AP50 counts.
         ms: median time per photo, with all cores; tells kinds on one machine apart, no more.
         found: by the ONNX file on this shape.
@@ -170,8 +170,19 @@ def _gap(a: float, b: float) -> float:
 
 def parity_table(rows: Sequence[Parity]) -> Table:
     """For people."""
-    columns = ("backend", "input", "boxes", "apart", "px", "score", "AP50", "AP", "ms", "")
-    title = "torch against the exported file"
+    columns = (
+        "backend",
+        "input",
+        "boxes",
+        "apart",
+        "px",
+        "score",
+        "AP50 lost",
+        "AP lost",
+        "ms",
+        "",
+    )
+    title = "torch against the exported file (AP50, AP: what is lost)"
     table = plain_table(*columns, title=title, whole=columns, right=True)
     for row in rows:
         table.add_row(

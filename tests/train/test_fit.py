@@ -134,28 +134,32 @@ def test_the_checkpoint_is_exported_and_runs(
 def test_a_run_goes_on_from_an_earlier_one_and_can_be_averaged_with_it(
     run: Path, few_photos: Path, coco_weights: Path, tmp_path: Path, environment: dict[str, str]
 ) -> None:
-    command = train(
-        "fit", "--data", few_photos, "--weights", coco_weights, "--start", run / "weights/best.pt",
-        "--run", tmp_path / "on", "--imgsz", SIDE, "--epochs", "1", "--batch", "8",
-    )  # fmt: skip
-    subprocess.run(command, env=environment, check=True, capture_output=True)
+    def go_on(start: Path, name: str) -> Path:
+        command = train(
+            "fit", "--data", few_photos, "--weights", coco_weights, "--start", start,
+            "--run", tmp_path / name, "--imgsz", SIDE, "--epochs", "1", "--batch", "8",
+        )  # fmt: skip
+        subprocess.run(command, env=environment, check=True, capture_output=True)
+        return tmp_path / name / "weights/best.pt"
+
     code = (
         "import sys; from pathlib import Path; from cv.train.stack import load_stack; load_stack();"
         "from cv.train.network import load_checkpoint, runs_of;"
         "print(*runs_of(load_checkpoint(Path(sys.argv[1]))), sep='\\n')"
     )
     mean = tmp_path / "mean.pt"
-    both = (run / "weights/best.pt", tmp_path / "on/weights/best.pt")
+    both = (run / "weights/best.pt", go_on(run / "weights/best.pt", "on"))
     command = train("average", *both, "--out", mean)
     subprocess.run(command, env=environment, check=True, capture_output=True)
     again = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert "exists; name a new file" in again.stderr
     told = subprocess.run(
-        [sys.executable, "-c", code, mean],
+        [sys.executable, "-c", code, go_on(mean, "after")],
         env=environment, capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
     first, second = "imgsz 96, epochs 3, batch 4, seed 0", "imgsz 96, epochs 1, batch 8, seed 0"
-    assert told.splitlines()[-2:] == [first, f"{second}, averaged with the network of {first}"]
+    averaged = f"{second}, averaged with the network of {first}"
+    assert told.splitlines()[-3:] == [first, averaged, second]
 
 
 def test_a_file_that_would_differ_is_not_written(
