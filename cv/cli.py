@@ -16,6 +16,7 @@ from cv.detect.commands import detect
 from cv.doctor import doctor
 from cv.errors import KerbwatchError
 from cv.logs import set_up_logging
+from cv.sim.commands import app as sim_app
 from cv.site.commands import app as site_app
 from cv.train.commands import app as train_app
 
@@ -34,6 +35,7 @@ app.add_typer(site_app, name="site", help="Write and check site files (站点文
 app.add_typer(cases_app, name="cases", help="List, show and deliver cases (案件).")
 app.add_typer(data_app, name="data", help="Import, check and build labelled photos (数据集).")
 app.add_typer(train_app, name="train", help="Train, evaluate and export the model (训练).")
+app.add_typer(sim_app, name="sim", help="Film a simulated street, with exact truth (仿真).")
 app.add_typer(bench_app, name="bench", help="Measure how well and how fast it works (评测).")
 for command in entry_points(group="kerbwatch.commands"):
     # `serve` registers itself this way, so that the library never imports the service.

@@ -21,9 +21,9 @@ from cv.geometry import Image, overlap, pixel_polygon
 from cv.labels import ZoneKind
 from cv.site import Camera, Site
 
-__all__ = ["CameraWatch", "Filing", "Look", "Recorder"]
+__all__ = ["EASE", "CameraWatch", "Filing", "Look", "Recorder"]
 
-_EASE = 0.6
+EASE = 0.6
 """Boxes down to this share of a label's threshold keep an object alive (hysteresis)."""
 _IGNORED_FROM = 0.5
 _SAVE_EVERY = timedelta(seconds=10)
@@ -107,7 +107,7 @@ class CameraWatch:
             self._resume(frame, size)
         elif self._previous.image.shape != frame.image.shape:
             self._restore(self._state(self._previous).resized(size))
-        detections = self._visible(self._detector.detect(frame.image, ease=_EASE), size)
+        detections = self._visible(self._detector.detect(frame.image, ease=EASE), size)
         self._still.look(detections, frame.time, size, self._rules.is_open)
         changes = self._rules.look(self._still.objects, frame.time, size)
         filings = [Filing(change, self._pictures(change, frame)) for change in changes]

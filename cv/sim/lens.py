@@ -38,7 +38,7 @@ class Lens:
     ) -> None:
         self.size = size
         width, height = size
-        focal = width / 2 / np.tan(np.radians(field_deg) / 2)
+        focal = self.focal_px = float(width / 2 / np.tan(np.radians(field_deg) / 2))
         self._matrix = np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1]])
         self._distortion = np.array([distortion, 0.0, 0.0, 0.0])
         tilt, pan = np.radians(tilt_deg), np.radians(pan_deg)
@@ -58,6 +58,28 @@ class Lens:
             self._distortion,
         )
         return np.asarray(pixels, np.float64).reshape(-1, 2)
+
+    def straight(self, points: Points) -> Points:
+        """World points [N, 3] as a lens without distortion sees them: pixels [N, 2] from the
+        optical axis.
+        """
+        seen = points @ self._turn.T + self._shift
+        result: Points = self.focal_px * seen[:, :2] / seen[:, 2:]
+        return result
+
+    def bent(self, straight: Points) -> Points:
+        """What `straight` gives, to pixels of the picture, [N, 2]."""
+        rays = np.column_stack([straight / self.focal_px, np.ones(len(straight))])
+        zero = np.zeros(3)
+        pixels, _ = cv2.projectPoints(rays, zero, zero, self._matrix, self._distortion)
+        return np.asarray(pixels, np.float64).reshape(-1, 2)
+
+    def unbent(self, pixels: Points) -> Points:
+        """Undoes `bent`."""
+        rays = cv2.undistortPoints(
+            np.asarray(pixels, np.float64).reshape(-1, 1, 2), self._matrix, self._distortion
+        )
+        return self.focal_px * np.asarray(rays, np.float64).reshape(-1, 2)
 
     def depth(self, points: Points) -> npt.NDArray[np.float64]:
         """Metres in front of the camera, [N]; below 0 is behind it."""

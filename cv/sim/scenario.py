@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +16,15 @@ from cv.site.errors import problems_of
 from cv.site.file import RuleKeys
 from cv.site.values import Duration, Id, Kind, Number, Text, Time, between, one_of
 
-__all__ = ["Passers", "Scenario", "Thing", "TrueIncident", "ZoneOnGround", "load_scenario"]
+__all__ = [
+    "Passers",
+    "Scenario",
+    "Thing",
+    "TrueIncident",
+    "ZoneOnGround",
+    "load_scenario",
+    "moments",
+]
 
 Place = tuple[Number, Number]
 """x, y on the ground, in metres: x along the picture to the right, y away from the camera."""
@@ -42,6 +51,7 @@ class ZoneOnGround(RuleKeys):
     """[[zones]]: a site file's zone, but drawn on the ground in metres."""
 
     id: Id
+    name: Text | None = None
     kind: Kind
     ground: Annotated[list[Place], Field(min_length=3)]
 
@@ -98,6 +108,8 @@ class Scenario(_Table):
     duration: Time
     every: Time = 1.0
     seed: int = 0
+    light: Annotated[str, one_of("day", "dusk", "night")] = "day"
+    rain: Annotated[Number, between(0, 1)] = 0.0
     camera: CameraTable = CameraTable()
     zones: list[ZoneOnGround]
     things: list[Thing] = []
@@ -108,6 +120,16 @@ class Scenario(_Table):
     def end_of(self, span: _Span) -> float:
         """When a span ends, in seconds since the start."""
         return self.duration if span.until is None else span.until
+
+
+def moments(scenario: Scenario, every_s: float | None = None) -> Iterator[float]:
+    """When the camera gives a picture, in seconds since the start."""
+    step = every_s or scenario.every
+    # Not a sum of steps: these would drift.
+    for number in range(math.ceil(scenario.duration / step - 1e-9)):
+        time_s = number * step
+        if not any(gap.since <= time_s < scenario.end_of(gap) for gap in scenario.gaps):
+            yield time_s
 
 
 def load_scenario(file: Path) -> Scenario:

@@ -7,14 +7,15 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from zlib import crc32
 
 import numpy as np
 
 from cv.geometry import Box, intersection
 from cv.sim.lens import Lens, Points
-from cv.sim.scenario import Passers, Scenario, Thing
+from cv.sim.scenario import Passers, Scenario
 
-__all__ = ["SIZES", "Scene", "Seen"]
+__all__ = ["SIZES", "Present", "Scene", "Seen", "inside"]
 
 SIZES: dict[str, tuple[float, float, float]] = {
     "street_stall": (1.8, 1.2, 2.1),
@@ -36,6 +37,8 @@ SIZES: dict[str, tuple[float, float, float]] = {
 _NEAREST_M = 0.5
 _LEAST_INSIDE = 0.3
 _GRID = 16
+_CAST = 5
+"""Passers of a kind that look different."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +58,33 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class _Standing:
+class Present:
+    """A thing at a moment.
+
+    Attributes:
+        x, y: in metres on the ground.
+        turn: degrees about the vertical, anticlockwise from above; 0 faces away, along y.
+        look: seed of what it looks like.
+        walked_m: how far it has come, while it moves; None while it stands.
+    """
+
     name: str
     kind: str
     x: float
     y: float
     turn: float
+    look: int
+    walked_m: float | None = None
+
+    def corners(self) -> Points:
+        """Of the upright box around it, [8, 3]: four on the ground, four above them."""
+        width, length, height = SIZES[self.kind]
+        x, y = np.meshgrid([-width / 2, width / 2], [-length / 2, length / 2])
+        turn = np.radians(self.turn)
+        cos, sin = np.cos(turn), np.sin(turn)
+        flat = np.column_stack([x.ravel(), y.ravel()]) @ np.array([[cos, sin], [-sin, cos]])
+        flat += (self.x, self.y)
+        return np.vstack([np.column_stack([flat, np.full(4, z)]) for z in (0.0, height)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +134,10 @@ class Scene:
         Args:
             time_s: seconds since the scenario's start.
         """
-        shift = self._sway(time_s)
+        shift = self.sway(time_s)
         boxes = []
-        for thing in self._present(time_s):
-            corners = _corners(thing)
+        for thing in self.present(time_s):
+            corners = thing.corners()
             depth = float(self.lens.depth(corners).min())
             box = self._box(corners, shift) if depth > _NEAREST_M else None
             if box:
@@ -124,34 +148,34 @@ class Scene:
             for place, (_, thing, box) in enumerate(boxes)
         ]
 
-    def _present(self, time_s: float) -> Iterator[_Standing]:
+    def present(self, time_s: float) -> Iterator[Present]:
+        """Everything on the street, also out of the picture, in no order."""
+        seed = self.scenario.seed
         for thing in self.scenario.things:
+            look = crc32(f"{seed} {thing.id}".encode())
             if thing.path is None and thing.since <= time_s < self.scenario.end_of(thing):
                 assert thing.at is not None
-                yield _Standing(thing.id, thing.kind, *thing.at, thing.turn)
+                yield Present(thing.id, thing.kind, *thing.at, thing.turn, look)
             elif thing.path and thing.path[0][0] <= time_s < thing.path[-1][0]:
-                yield _Standing(thing.id, thing.kind, *_on_path(thing, time_s), thing.turn)
+                x, y, ahead, walked = _on_path(thing.path, time_s)
+                yield Present(thing.id, thing.kind, x, y, thing.turn + ahead, look, walked)
         first = bisect_left(self._starts, time_s - self._longest_s)
         for number in range(first, bisect_right(self._starts, time_s)):
-            place = self._walks[number].place(time_s)
+            walk = self._walks[number]
+            place = walk.place(time_s)
             if place:
-                kind = self._walks[number].passers.kind
-                yield _Standing(f"passer-{number}", kind, *place, 0.0)
+                passers = walk.passers
+                look = crc32(f"{seed} {passers.kind} {number % _CAST}".encode())
+                ahead = _heading(passers.start, passers.end)
+                walked = (time_s - walk.start_s) * passers.speed
+                yield Present(f"passer-{number}", passers.kind, *place, ahead, look, walked)
 
     def _box(self, corners: Points, shift: Points) -> Box | None:
         """The part inside the picture, unless too little of it is."""
-        pixels = self.lens.project(corners) + shift
-        whole = Box(*map(float, (*pixels.min(axis=0), *pixels.max(axis=0))))
-        width, height = self.lens.size
-        part = Box(
-            max(0.0, whole.x1), max(0.0, whole.y1), min(width, whole.x2), min(height, whole.y2)
-        )
-        if part.width <= 0 or part.height <= 0 or part.area < _LEAST_INSIDE * whole.area:
-            return None
-        return part
+        return inside(self.lens.project(corners) + shift, self.lens.size)
 
-    def _sway(self, time_s: float) -> Points:
-        """Two slow waves on each axis, for a pole in the wind."""
+    def sway(self, time_s: float) -> Points:
+        """Pixels [2] that wind moves the picture by: two slow waves on each axis, as of a pole."""
         slow, fast = 2 * np.pi * time_s / 3.1, 2 * np.pi * time_s / 0.83
         a, b, c, d = self._phases
         x = 0.7 * np.sin(slow + a) + 0.3 * np.sin(fast + b)
@@ -167,23 +191,34 @@ def _starts(passers: Passers, scenario: Scenario, rng: np.random.Generator) -> I
         time += passers.every * rng.uniform(0.4, 1.6)
 
 
-def _on_path(thing: Thing, time_s: float) -> tuple[float, float]:
-    assert thing.path is not None
-    for (t1, x1, y1), (t2, x2, y2) in pairwise(thing.path):
+def _on_path(
+    path: Sequence[tuple[float, float, float]], time_s: float
+) -> tuple[float, float, float, float | None]:
+    """x, y, degrees that it faces, and metres come; None while it stands."""
+    walked, ahead = 0.0, 0.0
+    for (t1, x1, y1), (t2, x2, y2) in pairwise(path):
+        length = math.dist((x1, y1), (x2, y2))
+        ahead = _heading((x1, y1), (x2, y2)) if length else ahead
         if t1 <= time_s < t2:
             share = (time_s - t1) / (t2 - t1)
-            return x1 + share * (x2 - x1), y1 + share * (y2 - y1)
-    return thing.path[-1][1:]
+            x, y = x1 + share * (x2 - x1), y1 + share * (y2 - y1)
+            return x, y, ahead, walked + share * length if length else None
+        walked += length
+    return *path[-1][1:], ahead, None
 
 
-def _corners(thing: _Standing) -> Points:
-    width, length, height = SIZES[thing.kind]
-    x, y = np.meshgrid([-width / 2, width / 2], [-length / 2, length / 2])
-    turn = np.radians(thing.turn)
-    cos, sin = np.cos(turn), np.sin(turn)
-    flat = np.column_stack([x.ravel(), y.ravel()]) @ np.array([[cos, sin], [-sin, cos]])
-    flat += (thing.x, thing.y)
-    return np.vstack([np.column_stack([flat, np.full(4, z)]) for z in (0.0, height)])
+def _heading(start: tuple[float, float], end: tuple[float, float]) -> float:
+    return math.degrees(math.atan2(start[0] - end[0], end[1] - start[1]))
+
+
+def inside(outline: Points, size: tuple[int, int]) -> Box | None:
+    """The box around points [N, 2] as far as it is in the picture, unless too little of it is."""
+    whole = Box(*map(float, (*outline.min(axis=0), *outline.max(axis=0))))
+    width, height = size
+    part = Box(max(0.0, whole.x1), max(0.0, whole.y1), min(width, whole.x2), min(height, whole.y2))
+    if part.width <= 0 or part.height <= 0 or part.area < _LEAST_INSIDE * whole.area:
+        return None
+    return part
 
 
 def _hidden(box: Box, nearer: Sequence[Box]) -> float:

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
-
 from cv.errors import ModelError
-from cv.train.network import load_checkpoint, runs_of
+from cv.train.network import load_checkpoint, runs_of, save_network
 
 __all__ = ["average"]
 
@@ -35,6 +33,4 @@ def average(first: Path, second: Path, out: Path) -> None:
     later.load_state_dict(mean)
     later.averaged_with = f", averaged with the network of {runs_of(earlier)[-1]}"
     out.parent.mkdir(parents=True, exist_ok=True)
-    part = out.with_name(out.name + ".part")
-    torch.save({"model": later, "train_args": dict(later.args), "epoch": -1}, part)
-    part.replace(out)
+    save_network(later, out)

@@ -36,7 +36,9 @@ def fit(
     ] = None,
     start: Annotated[
         Path | None,
-        typer.Option(help="Checkpoint of an earlier run to go on from.", show_default="COCO"),
+        typer.Option(
+            help="ONNX file or checkpoint of an earlier run to go on from.", show_default="COCO"
+        ),
     ] = None,
     run: Annotated[Path, typer.Option(help="Folder for checkpoints and logs.")] = Path("runs/n"),
     imgsz: Annotated[

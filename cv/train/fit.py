@@ -18,7 +18,14 @@ from cv.detect.letterbox import letterbox
 from cv.errors import ModelError
 from cv.train.dataset import Dataset, read_dataset, write_dataset
 from cv.train.fill import Filling, fill, without_hidden
-from cv.train.network import adapt_head, load_checkpoint, load_coco, runs_of
+from cv.train.network import (
+    adapt_head,
+    load_checkpoint,
+    load_coco,
+    load_shipped,
+    runs_of,
+    save_network,
+)
 from cv.train.trainer import StreetTrainer
 
 __all__ = ["FitOptions", "fit"]
@@ -33,7 +40,8 @@ class FitOptions:
 
     Attributes:
         hours: train about this long instead of a number of epochs; the schedule adapts.
-        start: checkpoint of an earlier run to go on from, instead of COCO weights.
+        start: an exported model or the checkpoint of an earlier run to go on from, instead of COCO
+            weights.
         run: folder for the data set, checkpoints (`weights/last.pt`, `best.pt`) and `results.csv`.
         config: a file like default.toml; None is that one.
         leave_out: sources that do not train, to see what the network makes of unknown places.
@@ -71,7 +79,7 @@ def fit(options: FitOptions) -> Path:
     training = leave_out(training, options.leave_out)
     start, dataset = None, read_dataset(options.run / "dataset")
     if not resumed:
-        calibration = _batches(spread(training, int(own["calibration_images"])))
+        calibration = list(_batches(spread(training, int(own["calibration_images"]))))
         coco = load_coco(options.weights, calibration)
         fillings = _fillings(training, coco, options.run, half=half, device=device)
         scenes = compose_scenes(
@@ -84,7 +92,7 @@ def fit(options: FitOptions) -> Path:
             validation,
             options.run / "dataset",
         )
-        start = _earlier(options.start) if options.start else adapt_head(coco.cpu())
+        start = _earlier(options, calibration) if options.start else adapt_head(coco.cpu())
     if dataset is None:
         raise ModelError(f"{options.run}/dataset/data.yaml is gone; train anew in another --run")
     trainer = StreetTrainer(
@@ -100,9 +108,17 @@ def fit(options: FitOptions) -> Path:
     return Path(trainer.best)
 
 
-def _earlier(checkpoint: Path) -> Any:
+def _earlier(options: FitOptions, calibration: Sequence[torch.Tensor]) -> Any:
     """The network of an earlier run, ready to go on."""
-    model = load_checkpoint(checkpoint)
+    assert options.start is not None
+    if options.start.suffix == ".onnx":
+        model = load_shipped(options.start, calibration)
+        # What averages with this run's end is the network as it was rebuilt here.
+        start = options.run / "weights" / "start.pt"
+        start.parent.mkdir(parents=True, exist_ok=True)
+        save_network(model, start)
+    else:
+        model = load_checkpoint(options.start)
     model.history, model.averaged_with = runs_of(model), ""
     return model.requires_grad_(True)
 

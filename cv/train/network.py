@@ -1,21 +1,18 @@
-"""YOLO26n with COCO weights, and the 13-label detector that starts from it.
-
-The weights at hand have batch-norm folded into the convolutions. Training needs it back, so it is
-rebuilt from the statistics of real images such that the function of the network does not change.
-"""
+"""YOLO26n with COCO weights, and the 13-label detector that starts from it or from an export."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import nn
 
 from cv.errors import ModelError
 from cv.labels import LABELS
+from cv.train.fused import load_fused, read_archive, read_onnx
 from cv.train.ignoring import StreetModel
 
 __all__ = [
@@ -24,8 +21,9 @@ __all__ = [
     "load_checkpoint",
     "load_coco",
     "load_foreign",
+    "load_shipped",
     "runs_of",
-    "unfuse_batch_norm",
+    "save_network",
 ]
 
 COCO_IDS: dict[str, int] = {
@@ -42,8 +40,6 @@ _ROW_OF = COCO_IDS | {"tricycle": COCO_IDS["motorcycle"]}
 _FRESH_BIAS = -7.0
 """Logit of a label without a COCO row: about one anchor in a thousand, so that it starts quiet."""
 _COCO_CLASSES = 80
-
-Fused = dict[str, torch.Tensor]
 
 
 def load_coco(weights: Path, images: Iterable[torch.Tensor]) -> Any:
@@ -63,10 +59,7 @@ def load_coco(weights: Path, images: Iterable[torch.Tensor]) -> Any:
     if weights.suffix == ".pt":
         _copy_official(model, weights)
     else:
-        fused = _read_fused(weights)
-        _copy_fused(model, fused, weights)
-        unfuse_batch_norm(model, fused, images)
-        _share_head(model)
+        load_fused(model, read_archive(weights), weights, images)
     model.end2end = True
     return model.eval()
 
@@ -82,6 +75,26 @@ def load_checkpoint(path: Path) -> Any:
         raise ModelError(f"{path}: trained for other labels; expected {', '.join(LABELS)}")
     model.end2end = True
     return model
+
+
+def load_shipped(file: Path, images: Iterable[torch.Tensor]) -> Any:
+    """The network of an ONNX file that `kerbwatch train export` wrote, trainable, in eval mode.
+
+    Args:
+        images: as for `load_coco`.
+
+    Raises:
+        ModelError: the file is missing, or not of such a network.
+    """
+    fused, metadata = read_onnx(file)
+    if json.loads(metadata.get("labels", "[]")) != list(LABELS):
+        raise ModelError(f"{file}: trained for other labels; expected {', '.join(LABELS)}")
+    model = adapt_head(StreetModel("yolo26n.yaml", nc=_COCO_CLASSES, verbose=False))
+    load_fused(model, fused, file, images)
+    model.history = tuple(json.loads(metadata.get("trained", "[]")))
+    model.args = {}
+    model.end2end = True
+    return model.eval()
 
 
 def load_foreign(path: Path) -> tuple[Any, dict[int, int]]:
@@ -119,9 +132,18 @@ def _load(path: Path, what: str) -> Any:
     return model.float().eval()
 
 
+def save_network(model: Any, out: Path) -> None:
+    """Write a checkpoint that holds a network and no state of its training."""
+    part = out.with_name(out.name + ".part")
+    torch.save({"model": model, "train_args": dict(model.args), "epoch": -1}, part)
+    part.replace(out)
+
+
 def runs_of(model: Any) -> tuple[str, ...]:
     """The runs that made a checkpoint's network, the first one first, each in a few words."""
     settings = dict(model.args)
+    if not settings:  # read from an exported file, which tells its runs itself
+        return tuple(model.history)
     named = ", ".join(f"{key} {settings[key]}" for key in ("imgsz", "epochs", "batch", "seed"))
     return (*model.history, named + model.averaged_with)
 
@@ -134,92 +156,6 @@ def _copy_official(model: Any, weights: Path) -> None:
         model.load_state_dict(state)
     except Exception as error:
         raise ModelError(f"{weights}: not YOLO26n with the 80 COCO classes") from error
-
-
-def _read_fused(weights: Path) -> Fused:
-    try:
-        with np.load(weights) as archive:
-            return {name: torch.from_numpy(archive[name]) for name in archive.files}
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{weights}: not a numpy archive of weights") from error
-
-
-def _copy_fused(model: Any, fused: Fused, weights: Path) -> None:
-    """Copy what has a place (weights and plain biases); the other biases are for batch-norm."""
-    state = model.state_dict()
-    known = {n: v for n, v in fused.items() if n in state and state[n].shape == v.shape}
-    strange = sorted(n for n in fused if n not in known and not n.endswith(".conv.bias"))
-    if strange or not known:
-        raise ModelError(f"{weights}: {(strange or ['nothing in it'])[0]} does not fit YOLO26n")
-    model.load_state_dict(known, strict=False)
-
-
-class _Moments:
-    """Sums of what enters one batch-norm, per channel, in float64."""
-
-    def __init__(self, channels: int) -> None:
-        self.count = 0
-        self.first = torch.zeros(channels, dtype=torch.float64)
-        self.second = torch.zeros(channels, dtype=torch.float64)
-
-    def add(self, x: torch.Tensor) -> None:
-        x = x.double()
-        self.count += x.numel() // x.shape[1]
-        self.first += x.sum((0, 2, 3))
-        self.second += x.square().sum((0, 2, 3))
-
-
-def _bypass(moments: _Moments, bias: torch.Tensor) -> Callable[..., torch.Tensor]:
-    """A forward hook: count the input, and let it pass with the fused bias added."""
-
-    def hook(_norm: nn.Module, args: tuple[torch.Tensor, ...], _out: torch.Tensor) -> torch.Tensor:
-        moments.add(args[0])
-        return args[0] + bias.view(1, -1, 1, 1)
-
-    return hook
-
-
-def unfuse_batch_norm(model: nn.Module, fused: Fused, images: Iterable[torch.Tensor]) -> None:
-    """Give every batch-norm of `model` statistics and scale that add up to the fused bias.
-
-    With m, v the mean and variance of a convolution's output over `images`: running_mean = m,
-    running_var = v, weight = sqrt(v + eps), bias = m + fused bias; so bn(x) = x + fused bias.
-
-    Args:
-        fused: name -> tensor; `<layer>.conv.bias` is read for each batch-norm `<layer>.bn`.
-        images: batches [B, 3, H, W]; at least one.
-    """
-    norms = [
-        (module, fused[f"{name[:-3]}.conv.bias"])
-        for name, module in model.named_modules()
-        if isinstance(module, nn.BatchNorm2d) and f"{name[:-3]}.conv.bias" in fused
-    ]
-    moments = [_Moments(norm.num_features) for norm, _ in norms]
-    hooks = [
-        norm.register_forward_hook(_bypass(seen, bias))
-        for (norm, bias), seen in zip(norms, moments, strict=True)
-    ]
-    model.eval()
-    with torch.inference_mode():
-        for batch in images:
-            model(batch)
-    for handle in hooks:
-        handle.remove()
-    for (norm, bias), seen in zip(norms, moments, strict=True):
-        mean = seen.first / seen.count
-        variance = (seen.second / seen.count - mean.square()).clamp_min(0)
-        with torch.no_grad():
-            norm.running_mean.copy_(mean)
-            norm.running_var.copy_(variance)
-            norm.weight.copy_((variance + norm.eps).sqrt())
-            norm.bias.copy_(mean + bias)
-
-
-def _share_head(model: Any) -> None:
-    """Start the one-to-many branch (training only) from the one-to-one branch."""
-    head = model.model[-1]
-    head.cv2.load_state_dict(head.one2one_cv2.state_dict())
-    head.cv3.load_state_dict(head.one2one_cv3.state_dict())
 
 
 def adapt_head(model: Any, labels: tuple[str, ...] = LABELS) -> Any:

@@ -9,7 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 from cv.bench.commands import app
-from cv.bench.incidents import own_scenarios, play, summary
+from cv.bench.incidents import own_scenarios, play
+from cv.bench.outcome import summary
 
 SCENARIOS = own_scenarios()
 
@@ -64,7 +65,7 @@ def test_clearing_that_never_comes_is_endless(one: Path) -> None:
 
 def test_the_command_prints_json_and_fails_on_errors(one: Path) -> None:
     runner = CliRunner()
-    result = runner.invoke(app, ["incidents", str(one), "--json"])
+    result = runner.invoke(app, ["incidents", str(one), "--only", "perfect", "--json"])
     assert result.exit_code == 0, result.output
     perfect = json.loads(result.stdout)["perfect"]
     assert perfect.keys() == {
@@ -72,6 +73,6 @@ def test_the_command_prints_json_and_fails_on_errors(one: Path) -> None:
     }  # fmt: skip
     assert (perfect["precision"], perfect["recall"], perfect["scenarios"]) == (1, 1, 1)
     change(one, 'kind = "lane"', 'kind = "lane"\ndwell = "20m"')
-    result = runner.invoke(app, ["incidents", str(one)])
+    result = runner.invoke(app, ["incidents", str(one), "--only", "perfect"])
     assert result.exit_code == 1
     assert "wrong" in result.stdout

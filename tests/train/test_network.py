@@ -119,3 +119,41 @@ def test_a_file_that_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
     file.write_bytes(b"not a checkpoint")
     with pytest.raises(ModelError, match="not a checkpoint"):
         load_checkpoint(file)
+
+
+@pytest.mark.media
+def test_the_model_that_ships_can_be_trained_on(photos: list[Path]) -> None:
+    """Its function stays the same, and so do the runs that made it."""
+    import json
+
+    import onnx
+    import torch
+
+    from cv.detect.detector import model_path
+    from cv.train.network import load_shipped, runs_of
+
+    model = load_shipped(model_path(), [as_batch(photos[:4], 320)])
+    session = ort.InferenceSession(model_path(), providers=["CPUExecutionProvider"])
+    photo = letterbox(cv2.imread(str(photos[9])), (640, 640)).image
+    (expected,) = session.run(None, {"images": photo[None]})
+    with torch.inference_mode():
+        given = model(as_batch([photos[9]], 640))[0][0].numpy()
+    sure = expected[0, :, 4] > 0.1
+    assert sure.sum() > 0
+    assert np.abs(given - expected[0])[sure].max() < 0.01
+    stated = {entry.key: entry.value for entry in onnx.load(str(model_path())).metadata_props}
+    assert list(runs_of(model)) == json.loads(stated["trained"])
+
+
+@pytest.mark.media
+def test_a_file_that_is_no_export_is_refused(tmp_path: Path, media: Path) -> None:
+    from cv.train.network import load_shipped
+
+    file = tmp_path / "photo.onnx"
+    with pytest.raises(ModelError, match="No such file"):
+        load_shipped(file, [])
+    file.write_bytes(b"\xff\xd8\xff not an ONNX file")
+    with pytest.raises(ModelError, match="not an ONNX file"):
+        load_shipped(file, [])
+    with pytest.raises(ModelError, match="trained for other labels"):
+        load_shipped(media / "weights/yolo26n-coco.onnx", [])

@@ -1,0 +1,124 @@
+"""Real clips against what a person saw in them."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from cv.bench.incidents import CHINA_TIME, Look, report
+from cv.bench.outcome import Happened, Outcome, compared
+from cv.detect.detector import Detector
+from cv.detect.frames import Recording, find_sources, open_recording
+from cv.detect.watch import EASE
+from cv.geometry import Box
+from cv.labels import Matter
+from cv.site.build import own_change
+from cv.site.file import RuleKeys
+from cv.site.model import Zone
+from cv.site.values import Id, Kind, ZonePolygon
+
+__all__ = ["Clip", "clips", "watch_clip"]
+
+_FILE = Path(__file__).with_name("clips.toml")
+_START = datetime(2026, 3, 14, 7, 30, tzinfo=UTC)
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Zone(RuleKeys):
+    """A zone as in a site file."""
+
+    id: Id
+    kind: Kind
+    polygon: ZonePolygon
+
+
+class _Standing(_Table):
+    """Something that stands in a lane; places are x1, y1, x2, y2 in 0..1."""
+
+    zone: Id
+    places: list[tuple[float, float, float, float]]
+    since: Annotated[float, Field(alias="from")] = 0.0
+    certain: bool = True
+
+
+class Clip(_Table):
+    """One clip and what stands in it."""
+
+    file: str
+    about: str
+    every: float
+    zones: list[_Zone]
+    standing: list[_Standing] = []
+
+
+def clips(videos: Path) -> tuple[list[Clip], list[str]]:
+    """The clips whose files are in a folder, and the names of those that are not."""
+    known = [Clip.model_validate(c) for c in tomllib.loads(_FILE.read_text("utf-8"))["clips"]]
+    there = [clip for clip in known if (videos / clip.file).is_file()]
+    return there, [clip.file for clip in known if clip not in there]
+
+
+def watch_clip(clip: Clip, videos: Path, detector: Detector) -> Outcome:
+    """Watch a clip and compare.
+
+    Raises:
+        SourceError: the file cannot be read.
+    """
+    (source,) = find_sources([str(videos / clip.file)])
+    zones = [
+        Zone(table.id, table.id, table.kind, tuple(table.polygon), own_change(table, table.id))
+        for table in clip.zones
+    ]
+    with open_recording(source, every_s=clip.every, start=_START, tz=CHINA_TIME) as recording:
+        seen = _Looks(recording, detector)
+        first = next(seen)
+        reported = report(_with(first, seen), seen.size, zones, detector.thresholds, clip.every)
+    happened = [_happened(standing, seen.size) for standing in clip.standing]
+    return compared(clip.file, happened, reported, end=seen.last, every_s=clip.every)
+
+
+class _Looks:
+    """What the model sees in each look; knows the picture's size once there was one."""
+
+    def __init__(self, recording: Recording, detector: Detector) -> None:
+        self._frames = iter(recording)
+        self._detector = detector
+        self.size = (0, 0)
+        self.last = _START
+
+    def __iter__(self) -> Iterator[Look]:
+        return self
+
+    def __next__(self) -> Look:
+        frame = next(self._frames)
+        self.size = (frame.image.shape[1], frame.image.shape[0])
+        self.last = frame.time
+        return frame.time, self._detector.detect(frame.image, ease=EASE)
+
+
+def _with(first: Look, rest: Iterator[Look]) -> Iterator[Look]:
+    yield first
+    yield from rest
+
+
+def _happened(standing: _Standing, size: tuple[int, int]) -> Happened:
+    width, height = size
+    return Happened(
+        Matter.BLOCKED_LANE,
+        standing.zone,
+        _START + timedelta(seconds=standing.since),
+        None,
+        tuple(
+            Box(x1 * width, y1 * height, x2 * width, y2 * height)
+            for x1, y1, x2, y2 in standing.places
+        ),
+        standing.certain,
+    )

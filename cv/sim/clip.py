@@ -1,0 +1,164 @@
+"""A scenario as files: a clip, the boxes in each frame, what truly happens, and a site file."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, timedelta
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+
+import av
+
+from cv.data.new_folder import new_folder
+from cv.data.samples import LabelledBox, yolo_row
+from cv.durations import format_duration
+from cv.errors import UserError
+from cv.geometry import Box, Image
+from cv.sim.film import Film
+from cv.sim.scenario import Scenario, load_scenario, moments
+from cv.sim.scene import Seen
+
+__all__ = ["write_clip"]
+
+Progress = Callable[[Sequence[float]], Iterable[float]]
+
+_TICKS = 1000
+_GOP_S = 4.0
+"""Between keyframes: many cameras come set to 50 or 100 frames at 25 a second."""
+_MOST_HIDDEN = 2 / 3
+
+
+def write_clip(
+    file: Path, out: Path, progress: Progress, every_s: float | None = None
+) -> dict[Path, str]:
+    """Film a scenario file; what was written, and what it is.
+
+    Beside `out` (`clip.mp4`) come `clip.labels/` with a YOLO label file for each frame,
+    `clip.incidents.json` and `clip.site.toml`.
+
+    Args:
+        progress: passes the moments of frames on, and shows how far it is.
+        every_s: seconds between frames, if not the scenario's.
+
+    Raises:
+        UserError: the scenario is none, a file cannot be written, or Blender is not installed.
+    """
+    scenario = load_scenario(file)
+    times = list(moments(scenario, every_s))
+    if not times:
+        raise UserError(f"{file}: no frame in it; duration or gaps leave nothing")
+    labels, incidents, site = (
+        out.with_suffix(suffix) for suffix in (".labels", ".incidents.json", ".site.toml")
+    )
+    film = Film(scenario)
+    part = out.with_name(f".{out.stem}.part{out.suffix}")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with new_folder(labels) as folder, _Encoder(part, scenario, times) as encoder:
+            for number, time_s in enumerate(progress(times)):
+                picture, seen = film.frame(time_s)
+                encoder.add(picture, time_s)
+                text = "".join(_rows(seen, scenario.camera.size))
+                (folder / f"{number:06d}.txt").write_text(text, encoding="ascii")
+        part.replace(out)
+        incidents.write_text(json.dumps(_truth(scenario), indent=2) + "\n", encoding="utf-8")
+        site.write_text(_site(file, scenario, film), encoding="utf-8")
+    except (OSError, av.FFmpegError) as error:
+        raise UserError(f"{out}: cannot be written: {error.strerror}") from error
+    finally:
+        part.unlink(missing_ok=True)
+    return {
+        out: f"{len(times)} frames, {scenario.duration:g} s",
+        labels: "a YOLO label file for each frame",
+        incidents: f"{len(scenario.incidents)} true incidents",
+        site: "its camera and zones, to give to kerbwatch detect --site",
+    }
+
+
+class _Encoder:
+    """H.264 as of a camera: no B-frames, a keyframe every few seconds, at media time."""
+
+    def __init__(self, path: Path, scenario: Scenario, times: Sequence[float]) -> None:
+        step = min((b - a for a, b in pairwise(times)), default=1.0)
+        self._container = av.open(str(path), "w", format="mp4")
+        # What a reader takes for the beginning if it is told nothing else.
+        self._container.metadata["creation_time"] = scenario.start.astimezone(UTC).isoformat()
+        stream = self._container.add_stream(
+            "libx264", rate=Fraction(1 / step).limit_denominator(1000)
+        )
+        stream.codec_context.time_base = Fraction(1, _TICKS)
+        stream.width, stream.height = scenario.camera.size
+        stream.pix_fmt = "yuv420p"
+        stream.gop_size = max(1, round(_GOP_S / step))
+        # One thread and no look-ahead: the same bytes wherever it runs.
+        stream.options = {"crf": "27", "preset": "medium", "tune": "zerolatency", "threads": "1"}
+        self._stream = stream
+
+    def add(self, picture: Image, time_s: float) -> None:
+        frame = av.VideoFrame.from_ndarray(picture, format="bgr24")
+        frame.pts, frame.time_base = round(time_s * _TICKS), Fraction(1, _TICKS)
+        self._container.mux(self._stream.encode(frame))
+
+    def __enter__(self) -> _Encoder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._container.mux(self._stream.encode(None))
+        self._container.close()
+
+
+def _rows(seen: Sequence[Seen], size: tuple[int, int]) -> Iterable[str]:
+    width, height = size
+    for item in seen:
+        if item.hidden < _MOST_HIDDEN:
+            x1, y1, x2, y2 = item.box
+            part = Box(x1 / width, y1 / height, x2 / width, y2 / height)
+            yield yolo_row(LabelledBox(item.label, part))
+
+
+def _truth(scenario: Scenario) -> list[dict[str, str | None]]:
+    """Begin and end are when the thing stood there while its rule was active."""
+    kinds = {thing.id: thing.kind for thing in scenario.things}
+
+    def moment(time_s: float | None) -> str | None:
+        return None if time_s is None else (scenario.start + timedelta(seconds=time_s)).isoformat()
+
+    return [
+        {
+            "thing": true.thing,
+            "label": kinds[true.thing],
+            "matter": true.matter,
+            "zone": true.zone,
+            "begin": moment(true.since),
+            "end": moment(true.until),
+        }
+        for true in scenario.incidents
+    ]
+
+
+def _site(file: Path, scenario: Scenario, film: Film) -> str:
+    """The scenario's zones as a site file's; rule keys are taken over as they were written."""
+    lines = [
+        f"# Made by `kerbwatch sim render {file.name}`.",
+        "[site]",
+        f"name = {_toml(scenario.name)}",
+        "",
+        "[[cameras]]",
+        'id = "sim"',
+        f"name = {_toml(scenario.name)}",
+        f"every = {_toml(format_duration(scenario.every))}",
+    ]
+    for zone in tomllib.loads(file.read_text(encoding="utf-8"))["zones"]:
+        polygon = [[round(x, 4), round(y, 4)] for x, y in film.lens.polygon(zone.pop("ground"))]
+        lines += ["", "[[cameras.zones]]"]
+        lines += [f"{key} = {_toml(value)}" for key, value in zone.items()]
+        lines += [f"polygon = {_toml(polygon)}"]
+    return "\n".join(lines) + "\n"
+
+
+def _toml(value: object) -> str:
+    """Strings, numbers, booleans and lists look in TOML as in JSON."""
+    return json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,206 @@
+"""Film of a simulated street: what is seen is where the boxes say, and twice the same."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from cv.cli import app
+from cv.sim.assets import thing
+from cv.sim.film import Film
+from cv.sim.scenario import Scenario, load_scenario
+from cv.sim.scene import SIZES
+from cv.site import load_site
+
+TEXT = """
+name = "Short"
+about = "A car stands, one drives up, somebody passes behind a stall."
+start = 2026-03-14T15:00:00+08:00
+duration = "6s"
+every = "500ms"
+seed = 3
+
+[camera]
+size = [320, 192]
+height = 4.5
+tilt = 16.0
+sway = 0.0
+
+[[zones]]
+id = "lane"
+kind = "lane"
+ground = [[-3.4, 9], [-0.1, 9], [-0.1, 34]]
+dwell = "2s"
+
+[[things]]
+id = "stall"
+kind = "street_stall"
+at = [1.6, 11]
+
+[[things]]
+id = "car"
+kind = "car"
+path = [["0s", -1.7, 24], ["2s", -1.7, 13], ["9s", -1.7, 13], ["10s", -1.7, 12]]
+
+[[things]]
+id = "walker"
+kind = "person"
+path = [["0s", -1, 14], ["6s", 4, 14]]
+
+[[gaps]]
+from = "4s"
+until = "5s"
+
+[[incidents]]
+thing = "car"
+matter = "blocked_lane"
+zone = "lane"
+from = "2s"
+"""
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("scenario") / "short.toml"
+    path.write_text(TEXT, encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def scenario(file: Path) -> Scenario:
+    return load_scenario(file)
+
+
+@pytest.mark.parametrize("label", SIZES)
+def test_things_are_as_large_as_their_label_says(label: str) -> None:
+    points = np.array(thing(label, seed=5).vertices)
+    assert np.ptp(points, axis=0) == pytest.approx(SIZES[label])
+    assert points[:, 2].min() == pytest.approx(0)
+    looks = [thing(label, seed=n) for n in range(6)]
+    if label != "cone":  # one cone is like another
+        assert len({(tuple(look.vertices), tuple(look.paints)) for look in looks}) > 1
+
+
+def test_what_changes_in_the_picture_is_inside_the_box(scenario: Scenario) -> None:
+    still = scenario.model_copy(update={"things": scenario.things[:1], "seed": 3})
+    empty = scenario.model_copy(update={"things": [], "seed": 3})
+    with_stall, seen = Film(still).frame(0.0)
+    without, nothing = Film(empty).frame(0.0)
+    assert nothing == []
+    (stall,) = seen
+    assert (stall.name, stall.label, stall.hidden) == ("stall", "street_stall", 0)
+    changed = np.abs(with_stall.astype(int) - without).max(axis=2) > 60
+    x1, y1, x2, y2 = (round(value) for value in stall.box)
+    inside = changed[y1:y2, x1:x2].sum()
+    assert inside > 0.3 * (x2 - x1) * (y2 - y1)
+    # What lies outside is shadow and mirror images.
+    assert changed.sum() - inside < 0.2 * inside
+    rows, columns = np.nonzero(changed)
+    assert columns.min() == pytest.approx(x1, abs=6)
+    assert rows.min() == pytest.approx(y1, abs=4)
+
+
+def test_movers_move_and_hide_behind_what_is_nearer(scenario: Scenario) -> None:
+    film = Film(scenario)
+    seen = {time: {s.name: s for s in film.frame(time)[1]} for time in (0.5, 1.5, 3.0, 3.5)}
+    assert seen[1.5]["car"].box.y2 > seen[0.5]["car"].box.y2 + 5
+    assert seen[3.0]["car"].box == seen[3.5]["car"].box
+    assert seen[3.0]["walker"].box.x1 > seen[1.5]["walker"].box.x1
+    assert seen[0.5]["walker"].hidden == pytest.approx(0, abs=0.02)
+    assert seen[3.0]["walker"].hidden > 0.3
+    order = [s.name for s in film.frame(3.0)[1]]
+    assert order.index("stall") < order.index("walker")
+
+
+def test_two_films_of_a_seed_are_the_same_and_another_seed_is_not(scenario: Scenario) -> None:
+    first, _ = Film(scenario).frame(1.0)
+    again, _ = Film(scenario).frame(1.0)
+    assert np.array_equal(first, again)
+    other, _ = Film(scenario.model_copy(update={"seed": 4})).frame(1.0)
+    assert np.abs(first.astype(int) - other).mean() > 3
+
+
+@pytest.mark.parametrize(
+    ("change", "seems"),
+    [
+        ({"light": "night"}, lambda given, day: given.mean() < 0.5 * day.mean()),
+        ({"light": "dusk"}, lambda given, day: given.mean() < 0.95 * day.mean()),
+        ({"rain": 1.0}, lambda given, day: given.std() < 0.9 * day.std() and streaks(given, day)),
+    ],
+)
+def test_light_and_rain(
+    scenario: Scenario,
+    change: dict[str, str],
+    seems: Callable[[np.ndarray, np.ndarray], bool],
+) -> None:
+    day, _ = Film(scenario).frame(1.0)
+    given, _ = Film(scenario.model_copy(update=change)).frame(1.0)
+    assert seems(given, day)
+
+
+def streaks(given: np.ndarray, day: np.ndarray) -> bool:
+    """Lighter than the haze alone makes it, here and there."""
+    lighter = given.astype(int).mean(axis=2) - day.mean(axis=2)
+    return 0.001 < (lighter > 40).mean() < 0.1
+
+
+def test_render_writes_a_clip_and_its_truth(file: Path, tmp_path: Path) -> None:
+    out = tmp_path / "clip.mp4"
+    result = CliRunner().invoke(app, ["sim", "render", str(file), "-o", str(out)])
+    assert result.exit_code == 0, result.output
+    with av.open(str(out)) as container:
+        stream = container.streams.video[0]
+        frames = list(container.decode(stream))
+        assert stream.codec_context.name == "h264"
+        assert container.metadata["creation_time"].startswith("2026-03-14T07:00:00")
+    times = [float(frame.time) for frame in frames]
+    assert times == pytest.approx([*np.arange(0, 4, 0.5), 5.0, 5.5])  # nothing in the gap
+    assert [n for n, frame in enumerate(frames) if frame.key_frame] == [0, 8]
+
+    labels = sorted((tmp_path / "clip.labels").iterdir())
+    assert len(labels) == len(frames)
+    rows = [line.split() for line in labels[0].read_text().splitlines()]
+    assert sorted(int(row[0]) for row in rows) == [0, 4, 8]  # a stall, a person, a car
+    assert all(0 <= float(value) <= 1 for row in rows for value in row[1:])
+
+    (truth,) = json.loads((tmp_path / "clip.incidents.json").read_text())
+    assert truth == {
+        "thing": "car", "label": "car", "matter": "blocked_lane", "zone": "lane",
+        "begin": "2026-03-14T15:00:02+08:00", "end": None,
+    }  # fmt: skip
+    (camera,) = load_site(tmp_path / "clip.site.toml").cameras
+    assert [zone.id for zone in camera.zones] == ["lane"]
+
+
+def test_a_scenario_without_a_frame_is_named(file: Path, tmp_path: Path) -> None:
+    empty = tmp_path / "empty.toml"
+    gap = 'until = "5s"'
+    empty.write_text(TEXT.replace('from = "4s"\n' + gap, ""), encoding="utf-8")
+    result = CliRunner().invoke(app, ["sim", "render", str(empty), "-o", str(tmp_path / "c.mp4")])
+    assert "no frame in it" in str(result.exception)
+    assert not (tmp_path / "c.mp4").exists()
+    assert not (tmp_path / "c.labels").exists()
+
+
+def test_photos_are_a_source_to_train_on(tmp_path: Path) -> None:
+    from cv.data.samples import read_image, read_sources
+
+    to = tmp_path / "data" / "simulated"
+    command = ["sim", "photos", "--to", str(to), "--count", "2", "--seed", "5"]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0, result.output
+    samples = read_sources(tmp_path / "data")
+    assert len(samples) == 2
+    assert {sample.split for sample in samples} == {"train"}
+    assert all("street_stall" in sample.complete for sample in samples)
+    assert all("person" not in sample.complete for sample in samples)
+    assert sum(len(sample.boxes) for sample in samples) > 5
+    assert read_image(samples[0].image).shape == (432, 768, 3)
+    again = CliRunner().invoke(app, command)
+    assert "exists" in str(again.exception)
