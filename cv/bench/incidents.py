@@ -22,6 +22,7 @@ from cv.detect.detector import Detection, Detector
 from cv.detect.incident import Incident
 from cv.detect.rules import IncidentRules
 from cv.detect.still import StillObjects
+from cv.detect.view import View
 from cv.detect.watch import EASE
 from cv.geometry import Box, Image
 from cv.labels import LABELS
@@ -39,7 +40,8 @@ _SEEN_BELOW = 2 / 3
 _SCORE = 0.9
 _JPEG = [cv2.IMWRITE_JPEG_QUALITY, 60]
 
-Look = tuple[datetime, list[Detection]]
+Look = tuple[datetime, list[Detection] | None]
+"""None: the camera shows another view than its zones were drawn on."""
 
 
 class Seeing(Protocol):
@@ -51,8 +53,8 @@ class Seeing(Protocol):
     @property
     def thresholds(self) -> Mapping[str, float]: ...
 
-    def look(self, time_s: float) -> list[Detection]:
-        """What it sees at seconds since the start."""
+    def look(self, time_s: float) -> list[Detection] | None:
+        """What it sees at seconds since the start; None for another view."""
         ...
 
     def boxes_of(self, thing: str, time_s: float) -> list[Box]:
@@ -68,7 +70,9 @@ class PerfectEyes:
         self.lens = self._scene.lens
         self.thresholds = dict.fromkeys(LABELS, 0.5)
 
-    def look(self, time_s: float) -> list[Detection]:
+    def look(self, time_s: float) -> list[Detection] | None:
+        if self._scene.scenario.bump_at(time_s):
+            return None
         return [
             Detection(seen.label, _SCORE, seen.box)
             for seen in self._scene.seen(time_s)
@@ -91,12 +95,13 @@ class ModelEyes:
 
         self._film = Film(scenario)
         self._detector = detector
+        self._view = View()
         self.lens = self._film.lens
         self.thresholds = detector.thresholds
 
-    def look(self, time_s: float) -> list[Detection]:
-        picture, _ = self._film.frame(time_s)
-        return self._detector.detect(_compressed(picture), ease=EASE)
+    def look(self, time_s: float) -> list[Detection] | None:
+        picture = _compressed(self._film.frame(time_s)[0])
+        return self._detector.detect(picture, ease=EASE) if self._view.look(picture) else None
 
     def boxes_of(self, thing: str, time_s: float) -> list[Box]:
         return [seen.box for seen in self._film.frame(time_s)[1] if seen.name == thing]
@@ -155,6 +160,8 @@ def report(
     rules = IncidentRules("bench", zones, _rule, zone_time=CHINA_TIME, longest_gap_s=gap)
     latest: dict[str, Incident] = {}
     for time, detections in looks:
+        if detections is None:
+            continue
         still.look(detections, time, size, rules.is_open)
         for change in rules.look(still.objects, time, size):
             latest[change.incident.id] = replace(change.incident)

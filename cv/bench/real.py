@@ -14,6 +14,7 @@ from cv.bench.incidents import CHINA_TIME, Look, report
 from cv.bench.outcome import Happened, Outcome, compared
 from cv.detect.detector import Detector
 from cv.detect.frames import Recording, find_sources, open_recording
+from cv.detect.view import View
 from cv.detect.watch import EASE
 from cv.geometry import Box
 from cv.labels import Matter
@@ -91,6 +92,7 @@ class _Looks:
     def __init__(self, recording: Recording, detector: Detector) -> None:
         self._frames = iter(recording)
         self._detector = detector
+        self._view = View()
         self.size = (0, 0)
         self.last = _START
 
@@ -101,7 +103,8 @@ class _Looks:
         frame = next(self._frames)
         self.size = (frame.image.shape[1], frame.image.shape[0])
         self.last = frame.time
-        return frame.time, self._detector.detect(frame.image, ease=EASE)
+        same = self._view.look(frame.image)
+        return frame.time, self._detector.detect(frame.image, ease=EASE) if same else None
 
 
 def _with(first: Look, rest: Iterator[Look]) -> Iterator[Look]:

@@ -23,7 +23,7 @@ from cv.detect.photo import Photo
 from cv.detect.watch import Filing, Look
 from cv.errors import KerbwatchError
 from cv.labels import LABEL_NAMES_ZH
-from cv.site import Site
+from cv.site import Camera, Site
 from cv.suggest import suggest
 from cv.tables import plain_table
 
@@ -87,6 +87,7 @@ class Report:
         self._tasks: dict[int, TaskID] = {}
         self._incidents: dict[str, Incident] = {}
         self._unzoned: dict[str, int] = {}
+        self._moved: set[str] = set()
         self.failures = 0
 
     def __enter__(self) -> Report:
@@ -103,6 +104,8 @@ class Report:
 
     def looked(self, job: Job, progress: Progress, look: Look) -> None:
         self._incidents.update((incident.id, incident) for incident in look.open)
+        if job.camera and (job.camera.id in self._moved) != look.moved:
+            self._fault(job.camera, look)
         self._bars.update(
             self._tasks[id(progress)], completed=progress.media_s, counts=_counts(progress)
         )
@@ -113,6 +116,22 @@ class Report:
             self._line(change_document(self._site, filing))
         elif not self._quiet:
             self._console.print(self._sentence(filing.change), highlight=False, soft_wrap=True)
+
+    def _fault(self, camera: Camera, look: Look) -> None:
+        """The camera was bumped, or is back: said whatever `--quiet` asks."""
+        (self._moved.add if look.moved else self._moved.discard)(camera.id)
+        local = look.frame.time.astimezone(self._site.tz)
+        if self._json:
+            state = "open" if look.moved else "cleared"
+            time = local.isoformat(timespec="milliseconds")
+            self._line({"camera": camera.id, "fault": "view_changed", "state": state, "time": time})
+        what = (
+            "shows another view; its zones are suspended until it is back or they are drawn anew"
+            if look.moved
+            else "shows its view again; its zones count"
+        )
+        line = f"{local:%H:%M:%S} camera {camera.id} {what}"
+        self._console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
     def photo(self, job: Job, photo: Photo, detections: Sequence[Detection]) -> None:
         height, width = photo.image.shape[:2]

@@ -26,6 +26,8 @@ class WatchState:
         size: (width, height) of its image; boxes are in its pixels.
         issued: incident ids given, with their first_seen.
         first_frames: per object key, the kept original of its first look.
+        view: what the camera shows, as `View.dump` gives it.
+        zones: the mark of the zones that were drawn on it.
     """
 
     format: int
@@ -36,6 +38,8 @@ class WatchState:
     candidates: list[Candidate]
     issued: dict[str, datetime]
     first_frames: dict[int, str]
+    view: str | None = None
+    zones: str = ""
 
     def resized(self, size: tuple[int, int]) -> WatchState:
         """The same in pixels of another picture size: the camera changed its resolution."""

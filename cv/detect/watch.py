@@ -17,6 +17,7 @@ from cv.detect.masking import MaskCounts, mask
 from cv.detect.rules import IncidentRules, footprint
 from cv.detect.state import FORMAT, WatchState, dump_state, parse_state
 from cv.detect.still import StillObject, StillObjects
+from cv.detect.view import View, zones_mark
 from cv.geometry import Image, overlap, pixel_polygon
 from cv.labels import ZoneKind
 from cv.site import Camera, Site
@@ -55,12 +56,14 @@ class Look:
 
     Attributes:
         open: the incidents open after it.
+        moved: the camera shows another view than its zones were drawn on; they are suspended.
     """
 
     frame: Frame
     detections: list[Detection]
     filings: list[Filing]
     open: list[Incident]
+    moved: bool = False
 
 
 class CameraWatch:
@@ -94,6 +97,8 @@ class CameraWatch:
             update_every_s=site.reporting.update_every_s,
             known=recorder.known,
         )
+        self._view = View()
+        self._zones = zones_mark(camera)
         self._ignored: dict[tuple[int, int], list[Polygon]] = {}
         self._first_frames: dict[int, str] = {}
         self._previous: Frame | None = None
@@ -108,8 +113,11 @@ class CameraWatch:
         elif self._previous.image.shape != frame.image.shape:
             self._restore(self._state(self._previous).resized(size))
         detections = self._visible(self._detector.detect(frame.image, ease=EASE), size)
-        self._still.look(detections, frame.time, size, self._rules.is_open)
-        changes = self._rules.look(self._still.objects, frame.time, size)
+        changes: list[Change] = []
+        # Another view is as good as no look: it neither opens nor clears anything.
+        if self._view.look(frame.image):
+            self._still.look(detections, frame.time, size, self._rules.is_open)
+            changes = self._rules.look(self._still.objects, frame.time, size)
         filings = [Filing(change, self._pictures(change, frame)) for change in changes]
         self._keep_first_frames(frame)
         if filings or self._saved is None or frame.time - self._saved >= _SAVE_EVERY:
@@ -117,7 +125,7 @@ class CameraWatch:
             self._saved = frame.time
         self._purge(frame.time)
         self._previous = frame
-        return Look(frame, detections, filings, self.open_incidents)
+        return Look(frame, detections, filings, self.open_incidents, self._view.moved)
 
     @property
     def open_incidents(self) -> list[Incident]:
@@ -144,6 +152,8 @@ class CameraWatch:
         self._still.restore(state.objects, state.next_key)
         self._rules.restore(state.candidates, state.issued, state.last_look)
         self._first_frames = dict(state.first_frames)
+        if state.zones == self._zones:  # else they were drawn anew, on the view there is now
+            self._view.restore(state.view)
 
     def _state(self, frame: Frame) -> WatchState:
         candidates: list[Candidate] = list(self._rules.candidates.values())
@@ -156,6 +166,8 @@ class CameraWatch:
             candidates=candidates,
             issued=self._rules.issued,
             first_frames=self._first_frames,
+            view=self._view.dump(),
+            zones=self._zones,
         )
 
     def _visible(self, detections: list[Detection], size: tuple[int, int]) -> list[Detection]:

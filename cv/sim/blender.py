@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from cv.cpus import usable_cpus
 from cv.errors import UserError
+from cv.sim.lens import Lens
 from cv.sim.mesh import Mesh, Paint
 
 __all__ = ["Blender", "Light", "Placed", "Textured"]
@@ -94,20 +95,12 @@ def _library() -> Any:
 class Blender:
     """One street at a time, one camera. Blender's state is global: make one per process.
 
-    Args:
-        size: (width, height) of pictures.
-        height_m, tilt_deg, pan_deg, focal_px: of the camera, which has no distortion.
-
     Raises:
         UserError: Blender is not installed.
     """
 
-    def __init__(
-        self, size: tuple[int, int], *, height_m: float, tilt_deg: float, pan_deg: float,
-        focal_px: float,
-    ) -> None:  # fmt: skip
+    def __init__(self) -> None:
         bpy = self._bpy = _library()
-        self._size = size
         bpy.ops.wm.read_factory_settings(use_empty=True)
         scene = self._scene = bpy.context.scene
         scene.render.engine = "CYCLES"
@@ -119,14 +112,27 @@ class Blender:
         scene.cycles.caustics_reflective = scene.cycles.caustics_refractive = False
         scene.render.threads_mode, scene.render.threads = "FIXED", usable_cpus()
         scene.render.use_persistent_data = True
-        scene.render.resolution_x, scene.render.resolution_y = size
         scene.render.image_settings.file_format = "PNG"
         scene.render.image_settings.color_mode = "RGBA"
         scene.render.image_settings.compression = 5
         scene.view_settings.view_transform = "AgX"
         self._materials: dict[Paint, Any] = {}
         self._street: list[Any] = []
-        self._add_camera(height_m, tilt_deg, pan_deg, focal_px)
+        self._size = (0, 0)
+        self._camera = self._link(bpy.data.objects.new("camera", bpy.data.cameras.new("camera")))
+        scene.camera = self._camera
+
+    def point(self, lens: Lens, size: tuple[int, int]) -> None:
+        """Take pictures of this (width, height) as a lens would, but without distortion."""
+        self._size = size
+        render = self._scene.render
+        render.resolution_x, render.resolution_y = size
+        camera = self._camera.data
+        camera.sensor_fit = "HORIZONTAL"
+        camera.angle = 2 * math.atan(size[0] / 2 / lens.focal_px)
+        self._camera.location = (0, 0, lens.height_m)
+        turn = (math.radians(90 - lens.tilt_deg), 0, -math.radians(lens.pan_deg))
+        self._camera.rotation_euler = turn
 
     def set_street(self, placed: Sequence[Placed], textured: Sequence[Textured]) -> None:
         """What is always there."""
@@ -212,15 +218,6 @@ class Blender:
         if picture is None:
             raise UserError("Blender gave no picture")
         return np.asarray(picture, np.uint8)
-
-    def _add_camera(self, height: float, tilt: float, pan: float, focal: float) -> None:
-        camera = self._bpy.data.cameras.new("camera")
-        camera.sensor_fit = "HORIZONTAL"
-        camera.angle = 2 * math.atan(self._size[0] / 2 / focal)
-        item = self._link(self._bpy.data.objects.new("camera", camera))
-        item.location = (0, 0, height)
-        item.rotation_euler = (math.radians(90 - tilt), 0, -math.radians(pan))
-        self._scene.camera = item
 
     def _link(self, item: Any) -> Any:
         self._scene.collection.objects.link(item)

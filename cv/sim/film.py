@@ -21,8 +21,8 @@ from cv.sim.assets import thing
 from cv.sim.blender import Blender, Placed
 from cv.sim.layer import Layer, cover, shade
 from cv.sim.lens import Lens, Points
-from cv.sim.scenario import Scenario
-from cv.sim.scene import Present, Scene, Seen, inside
+from cv.sim.scenario import Bump, Scenario
+from cv.sim.scene import Present, Scene, Seen, inside, lens_of
 from cv.sim.street import LIGHTS, furniture, surfaces
 from cv.sim.weather import Weather
 
@@ -60,6 +60,9 @@ class _Key(NamedTuple):
 class Film:
     """A scenario as its camera sees it.
 
+    Attributes:
+        lens: of the camera before anything bumped it.
+
     Raises:
         UserError: Blender is not installed.
     """
@@ -67,28 +70,41 @@ class Film:
     def __init__(self, scenario: Scenario) -> None:
         self._scene = Scene(scenario)
         self.lens = self._scene.lens
-        self._light = scenario.light
         self._weather = Weather(self.lens.size, scenario.light, scenario.rain, scenario.seed)
-        self._wide = _wide_size(self.lens, scenario.camera.sway)
-        self._middle = np.array(self._wide) / 2
-        self._blender = Blender(
-            self._wide,
-            height_m=scenario.camera.height,
-            tilt_deg=scenario.camera.tilt,
-            pan_deg=scenario.camera.pan,
-            focal_px=self.lens.focal_px,
-        )
+        self._blender = Blender()
         self._blender.set_street(furniture(scenario.seed), surfaces(scenario.seed))
         self._blender.set_light(LIGHTS[scenario.light])
-        self._standing = lru_cache(maxsize=8)(self._render_standing)
-        self._mover = lru_cache(maxsize=2000)(self._render_mover)
+        self._views: dict[Bump | None, _Direction] = {}
 
     def frame(self, time_s: float) -> tuple[Image, list[Seen]]:
         """The picture at seconds since the scenario's start, and what is in it, nearest first.
 
         A box is around all of a thing that is inside the picture, hidden or not.
         """
+        scenario = self._scene.scenario
+        bump = scenario.bump_at(time_s)
+        if bump not in self._views:
+            self._views[bump] = _Direction(self._blender, scenario, bump)
         present = sorted(self._scene.present(time_s), key=lambda item: item.name)
+        picture, seen = self._views[bump].frame(present, self._scene.sway(time_s))
+        return self._weather.over(picture, time_s), seen
+
+
+class _Direction:
+    """What the camera sees while it points one way."""
+
+    def __init__(self, blender: Blender, scenario: Scenario, bump: Bump | None) -> None:
+        self._blender = blender
+        self._light = scenario.light
+        self._lens = lens_of(scenario.camera, bump)
+        self._wide = _wide_size(self._lens, scenario.camera.sway)
+        self._middle = np.array(self._wide) / 2
+        self._standing = lru_cache(maxsize=8)(self._render_standing)
+        self._mover = lru_cache(maxsize=2000)(self._render_mover)
+
+    def frame(self, present: Sequence[Present], shift: Points) -> tuple[Image, list[Seen]]:
+        """The picture of what is present, shifted by pixels, and what is in it."""
+        self._blender.point(self._lens, self._wide)
         still = tuple(item for item in present if item.walked_m is None)
         picture, standing = self._standing(still)
         picture = picture.copy()
@@ -104,12 +120,10 @@ class Film:
             cover(picture, layer, nearer)
             layers.append((depth, item, layer))
         layers.sort(key=lambda row: row[0])
-        shift = self._scene.sway(time_s)
-        bent = self._bend(picture, shift)
-        return self._weather.over(bent, time_s), list(self._seen(layers, shift))
+        return self._bend(picture, shift), self._seen(layers, shift)
 
     def _near(self, present: Sequence[Present]) -> list[tuple[float, Present]]:
-        corners = [(item, self.lens.depth(item.corners())) for item in present]
+        corners = [(item, self._lens.depth(item.corners())) for item in present]
         return [(float(d.mean()), item) for item, d in corners if d.min() > _NEAREST_M]
 
     def _render_standing(self, still: tuple[Present, ...]) -> _Standing:
@@ -140,7 +154,7 @@ class Film:
 
     def _feet(self, key: _Key, item: Present) -> tuple[Points, npt.NDArray[np.float64]]:
         ground = np.array([(key.x, key.y, 0.0), (item.x, item.y, 0.0)])
-        return self.lens.straight(ground) + self._middle, self.lens.depth(ground)
+        return self._lens.straight(ground) + self._middle, self._lens.depth(ground)
 
     def _render_mover(self, key: _Key) -> Layer | None:
         item = Present("", key.kind, key.x, key.y, key.turn, key.look)
@@ -149,7 +163,7 @@ class Film:
         return self._alone(_placed(item, key.stride), item.corners())
 
     def _alone(self, placed: Placed, corners: Points) -> Layer | None:
-        outline = self.lens.straight(corners) + self._middle
+        outline = self._lens.straight(corners) + self._middle
         # A stride reaches beyond the box of somebody who stands.
         spare = 4 + 0.15 * np.ptp(outline[:, 1])
         low = np.floor((outline.min(axis=0) - spare).clip(0)).astype(int)
@@ -162,7 +176,7 @@ class Film:
 
     def _flat(self, item: Present) -> Points:
         ground = item.corners()[[0, 1, 3, 2]]
-        return self.lens.straight(ground) + self._middle
+        return self._lens.straight(ground) + self._middle
 
     def _bend(self, picture: Image, shift: Points) -> Image:
         # A shift of a pixel or two: the lens bends the same there.
@@ -176,18 +190,18 @@ class Film:
     @cached_property
     def _maps(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """Where each pixel comes from, x and y."""
-        width, height = self.lens.size
+        width, height = self._lens.size
         x, y = np.meshgrid(np.arange(width, dtype=np.float64), np.arange(height))
         pixels = np.column_stack([x.ravel() + 0.5, y.ravel() + 0.5])
-        source = self.lens.unbent(pixels) + self._middle - 0.5
+        source = self._lens.unbent(pixels) + self._middle - 0.5
         map_x, map_y = source.astype(np.float32).reshape(height, width, 2).transpose(2, 0, 1)
         return np.ascontiguousarray(map_x), np.ascontiguousarray(map_y)
 
     def _seen(self, layers: Sequence[tuple[float, Present, Layer]], shift: Points) -> list[Seen]:
         seen = []
         for place, (_, item, layer) in enumerate(layers):
-            outline = self.lens.bent(layer.outline - self._middle) + shift
-            box = inside(outline, self.lens.size)
+            outline = self._lens.bent(layer.outline - self._middle) + shift
+            box = inside(outline, self._lens.size)
             if box:
                 hidden = layer.hidden_by([nearer for _, _, nearer in layers[:place]])
                 seen.append(Seen(item.name, item.kind, box, hidden))

@@ -37,6 +37,7 @@ class Lens:
         distortion: float = 0.0,
     ) -> None:
         self.size = size
+        self.height_m, self.tilt_deg, self.pan_deg = height_m, tilt_deg, pan_deg
         width, height = size
         focal = self.focal_px = float(width / 2 / np.tan(np.radians(field_deg) / 2))
         self._matrix = np.array([[focal, 0, width / 2], [0, focal, height / 2], [0, 0, 1]])

@@ -17,6 +17,7 @@ from cv.site.file import RuleKeys
 from cv.site.values import Duration, Id, Kind, Number, Text, Time, between, one_of
 
 __all__ = [
+    "Bump",
     "Passers",
     "Scenario",
     "Thing",
@@ -89,6 +90,13 @@ class GapTable(_Span):
     """[[gaps]]: the stream gives nothing."""
 
 
+class Bump(_Span):
+    """[[bumps]]: the camera points elsewhere, by so many degrees to the right and down."""
+
+    pan: Annotated[Number, between(-60, 60)] = 0.0
+    tilt: Annotated[Number, between(-60, 60)] = 0.0
+
+
 class TrueIncident(_Span):
     """[[incidents]]: what a perfect watcher would report; `from` and `until` are when the thing
     stands there while its rule is active.
@@ -115,7 +123,13 @@ class Scenario(_Table):
     things: list[Thing] = []
     passers: list[Passers] = []
     gaps: list[GapTable] = []
+    bumps: list[Bump] = []
     incidents: list[TrueIncident] = []
+
+    def bump_at(self, time_s: float) -> Bump | None:
+        """What the camera was bumped by, if it is at this moment."""
+        held = (b for b in self.bumps if b.since <= time_s < self.end_of(b))
+        return next(held, None)
 
     def end_of(self, span: _Span) -> float:
         """When a span ends, in seconds since the start."""

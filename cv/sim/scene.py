@@ -13,9 +13,9 @@ import numpy as np
 
 from cv.geometry import Box, intersection
 from cv.sim.lens import Lens, Points
-from cv.sim.scenario import Passers, Scenario
+from cv.sim.scenario import Bump, CameraTable, Passers, Scenario
 
-__all__ = ["SIZES", "Present", "Scene", "Seen", "inside"]
+__all__ = ["SIZES", "Present", "Scene", "Seen", "inside", "lens_of"]
 
 SIZES: dict[str, tuple[float, float, float]] = {
     "street_stall": (1.8, 1.2, 2.1),
@@ -108,19 +108,15 @@ class _Walk:
 
 
 class Scene:
-    """A scenario under way."""
+    """A scenario under way.
+
+    Attributes:
+        lens: of the camera before anything bumped it; its zones are drawn in this view.
+    """
 
     def __init__(self, scenario: Scenario) -> None:
-        camera = scenario.camera
         self.scenario = scenario
-        self.lens = Lens(
-            camera.size,
-            height_m=camera.height,
-            tilt_deg=camera.tilt,
-            pan_deg=camera.pan,
-            field_deg=camera.field,
-            distortion=camera.distortion,
-        )
+        self.lens = lens_of(scenario.camera)
         rng = np.random.default_rng(scenario.seed)
         walks = [_Walk(p, start) for p in scenario.passers for start in _starts(p, scenario, rng)]
         self._walks = sorted(walks, key=lambda walk: walk.start_s)
@@ -129,7 +125,7 @@ class Scene:
         self._phases = rng.uniform(0, 2 * np.pi, 4)
 
     def seen(self, time_s: float) -> list[Seen]:
-        """Everything in the picture, nearest first.
+        """Everything in the picture, nearest first, while nothing bumps the camera.
 
         Args:
             time_s: seconds since the scenario's start.
@@ -181,6 +177,18 @@ class Scene:
         x = 0.7 * np.sin(slow + a) + 0.3 * np.sin(fast + b)
         y = 0.7 * np.sin(slow * 0.8 + c) + 0.3 * np.sin(fast * 1.1 + d)
         return self.scenario.camera.sway * np.array([x, y])
+
+
+def lens_of(camera: CameraTable, bump: Bump | None = None) -> Lens:
+    """A scenario's camera, perhaps bumped."""
+    return Lens(
+        camera.size,
+        height_m=camera.height,
+        tilt_deg=camera.tilt + (bump.tilt if bump else 0.0),
+        pan_deg=camera.pan + (bump.pan if bump else 0.0),
+        field_deg=camera.field,
+        distortion=camera.distortion,
+    )
 
 
 def _starts(passers: Passers, scenario: Scenario, rng: np.random.Generator) -> Iterator[float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -238,3 +239,34 @@ def test_originals_are_deleted_after_their_deadline(tmp_path: Path) -> None:
 )
 def test_spans_read_as_people_write_them(seconds: float, text: str) -> None:
     assert span(seconds) == text
+
+
+@pytest.mark.media
+def test_a_turned_camera_suspends_its_zones_until_it_is_back_or_they_are_drawn_anew(
+    tmp_path: Path, detector: Detector, junction: Image
+) -> None:
+    site, memory = site_in(tmp_path), Memory()
+    (camera,) = site.cameras
+    turned = np.roll(junction, junction.shape[1] // 4, axis=1)
+
+    def watched(by: Camera = camera) -> CameraWatch:
+        return CameraWatch(site, by, detector, memory, every_s=1)
+
+    def moved(watch: CameraWatch, image: Image, seconds: range) -> list[bool]:
+        times = [(START + timedelta(seconds=s), s) for s in seconds]
+        return [watch.look(Frame(image, t, float(s), s)).moved for t, s in times]
+
+    watch = watched()
+    looks(watch, junction, range(8))
+    opened = len(memory.filings)
+    assert opened
+    assert moved(watch, turned, range(8, 28)) == [False, False, *[True] * 18]
+    watch.close()
+    assert moved(watched(), turned, range(28, 40))[-1], "a restart does not take it for the view"
+    assert memory.events == ["new"] * opened, "nothing is opened or cleared meanwhile"
+    assert not moved(watched(), junction, range(40, 41))[-1]
+    assert memory.events == ["new"] * opened
+
+    (zone,) = camera.zones
+    anew = replace(camera, zones=(replace(zone, polygon=WHOLE[:3]),))
+    assert not any(moved(watched(anew), turned, range(41, 46)))

@@ -126,3 +126,20 @@ def test_one_bad_photo_is_reported_and_the_rest_goes_on(
     assert bad["source"].endswith("a.jpg")
     assert fine["photo"].endswith("b.webp")
     assert "Traceback" not in result.stderr
+
+
+def test_a_camera_that_turns_away_is_a_fault(kerbwatch: Run, media: Path, tmp_path: Path) -> None:
+    """The hand-held view of a road in Delhi zooms in and out from the third second on."""
+    site = tmp_path / "site.toml"
+    site.write_text(
+        '[[cameras]]\nid = "delhi"\n[[cameras.zones]]\nid = "road"\nkind = "lane"\ndwell = "5s"\n'
+        "polygon = [[0.2, 0], [0.8, 0], [0.8, 1], [0.2, 1]]\n",
+        encoding="utf-8",
+    )
+    (clip,) = (media / "video").glob("india_road_overhead_*.mp4")
+    result = kerbwatch("detect", clip, "--site", site, "--start", START, "--json", "-q")
+    assert "camera delhi shows another view; its zones are suspended" in result.stderr
+    faults = [line for line in json_lines(result.stdout) if "fault" in line]
+    assert faults[0]["fault"] == "view_changed"
+    assert (faults[0]["camera"], faults[0]["state"]) == ("delhi", "open")
+    assert datetime.fromisoformat(faults[0]["time"]) > datetime.fromisoformat(START + "+08:00")
