@@ -8,11 +8,12 @@ stopped to apply) for the clear time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+import numpy as np
 from shapely import Polygon
 
 from cv.detect.incident import Candidate, Change, Incident, incident_id
@@ -125,14 +126,37 @@ class IncidentRules:
         by_key = {thing.key: thing for thing in sorted(objects, key=lambda thing: thing.box)}
         self._reattach(by_key, size)
         changes: list[Change] = []
-        for zone in self._zones.values():
-            for thing in by_key.values():
-                change = self._weigh(thing, zone, time, step, size)
-                if change:
-                    changes.append(change)
+        for zone, thing in self._pairs(list(by_key.values()), size):
+            change = self._weigh(thing, zone, time, step, size)
+            if change:
+                changes.append(change)
         changes += self._absent(by_key, time)
         self._measured = {k: v for k, v in self._measured.items() if k[0] in by_key}
         return changes
+
+    def _pairs(
+        self, things: Sequence[StillObject], size: tuple[int, int]
+    ) -> Iterator[tuple[Zone, StillObject]]:
+        """What may have to do with one another: candidates, and objects at a zone's bounds."""
+        if not things:
+            return
+        zones = list(self._zones.values())
+        feet = np.array([footprint(thing.box) for thing in things])
+        bounds = np.array([self._polygon(zone, size).bounds for zone in zones]).reshape(-1, 1, 4)
+        near = (feet[:, :2] <= bounds[..., 2:]) & (feet[:, 2:] >= bounds[..., :2])
+        pairs = set(map(tuple, np.argwhere(near.all(axis=2)).tolist()))
+        zone_of = {zone.id: n for n, zone in enumerate(zones)}
+        thing_of = {thing.key: n for n, thing in enumerate(things)}
+        pairs |= {
+            (zone_of[zone], thing_of[key]) for key, zone in self.candidates if key in thing_of
+        }
+        for z, t in sorted(pairs):
+            yield zones[z], things[t]
+
+    def _polygon(self, zone: Zone, size: tuple[int, int]) -> Polygon:
+        if (zone.id, size) not in self._polygons:
+            self._polygons[zone.id, size] = pixel_polygon(zone.polygon, *size)
+        return self._polygons[zone.id, size]
 
     def _weigh(
         self, thing: StillObject, zone: Zone, time: datetime, step: float, size: tuple[int, int]
@@ -184,10 +208,7 @@ class IncidentRules:
         slack = 0.02 * max(thing.box.width, thing.box.height)
         if known and all(abs(a - b) <= slack for a, b in zip(known[0], thing.box, strict=True)):
             return known[1]
-        polygon = self._polygons.get((zone.id, size))
-        if polygon is None:
-            polygon = self._polygons[zone.id, size] = pixel_polygon(zone.polygon, *size)
-        share = overlap(footprint(thing.box), polygon)
+        share = overlap(footprint(thing.box), self._polygon(zone, size))
         self._measured[thing.key, zone.id] = (thing.box, share)
         return share
 

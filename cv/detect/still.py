@@ -154,18 +154,17 @@ class StillObjects:
         overlaps = _iou_table(
             [thing.box for thing in self.objects], [d.box for d in seen], grow=shake / 2
         )
-        groups = [_group(d.label) for d in seen]
-        for i, thing in enumerate(self.objects):
-            for j, group in enumerate(groups):
-                if _group(thing.label) != group:
-                    overlaps[i, j] = 0
+        groups = np.array([_group(d.label) for d in seen])
+        own = np.array([_group(thing.label) for thing in self.objects])
+        overlaps[own[:, None] != groups[None]] = 0
+        pairs = np.argwhere(overlaps >= _MATCH_IOU)
+        order = np.argsort(-overlaps[tuple(pairs.T)], kind="stable")
         matched: dict[int, int] = {}
-        for flat in np.argsort(-overlaps, axis=None, kind="stable"):
-            i, j = divmod(int(flat), len(seen))
-            if overlaps[i, j] < _MATCH_IOU:
-                break
-            if i not in matched and j not in matched.values():
+        taken: set[int] = set()
+        for i, j in pairs[order].tolist():
+            if i not in matched and j not in taken:
                 matched[i] = j
+                taken.add(j)
         return matched
 
     def _hit(self, thing: StillObject, detection: Detection, time: datetime) -> None:
@@ -237,15 +236,16 @@ def _group(label: str) -> str:
 
 def _without_twins(detections: Sequence[Detection]) -> list[Detection]:
     """Drop the weaker of two boxes of lookalike labels on one object (a van as car and truck)."""
-    kept: list[Detection] = []
-    for detection in sorted(detections, key=lambda d: -d.score):
-        group = _group(detection.label)
-        if not any(
-            _group(other.label) == group and iou(other.box, detection.box) >= _TWIN_IOU
-            for other in kept
-        ):
-            kept.append(detection)
-    return kept
+    best = sorted(detections, key=lambda d: -d.score)
+    if len(best) < 2:
+        return best
+    boxes, groups = [d.box for d in best], np.array([_group(d.label) for d in best])
+    twins = (_iou_table(boxes, boxes, grow=0) >= _TWIN_IOU) & (groups[:, None] == groups[None])
+    kept: list[int] = []
+    for n in range(len(best)):
+        if not twins[n, kept].any():
+            kept.append(n)
+    return [best[n] for n in kept]
 
 
 def _iou_table(a: Sequence[Box], b: Sequence[Box], grow: float) -> npt.NDArray[np.float64]:

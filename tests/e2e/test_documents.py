@@ -6,20 +6,31 @@ import os
 import re
 import shlex
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 import urllib.request
+from collections import Counter
 from pathlib import Path
 
 import pytest
+from shapely import Polygon
 
+from cv.sim.scenario import load_scenario
+from cv.sim.scene import lens_of
+from cv.site import load_site
 from tests.rtsp import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)
 
-RUN_BY_MAKE = {"make test", "make lint", 'pip install -c constraints-cpu.txt -e ".[train]"'}
+RUN_BY_MAKE = {
+    "make test",
+    "make lint",
+    'pip install -c constraints-cpu.txt -e ".[train]"',
+    'pip install -c constraints-cpu.txt -e ".[sim]"',
+}
 """What runs this very test, or what it needs: `make test` installs and starts it."""
 
 
@@ -98,34 +109,41 @@ def test_the_commands_of_the_readme(folder: Path) -> None:
         run(command, folder)
 
 
-@pytest.mark.slow
-@pytest.mark.media
-def test_make_demo_shows_the_main_job(folder: Path, media: Path) -> None:
+def test_make_demo_shows_the_main_job(tmp_path: Path) -> None:
+    """With nothing but the checkout: each incident of the clip's scenario, and no other."""
     environment = {
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "KERBWATCH_MEDIA": str(media),
+        "KERBWATCH_MEDIA": str(tmp_path),
         "COLUMNS": "160",
     }
     result = subprocess.run(
         ["scripts/demo"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
     )
     assert result.returncode == 0, result.stderr
-    assert "blocked_lane" in result.stdout
+    with sqlite3.connect(ROOT / "out/demo/cases.sqlite") as store:
+        filed = Counter(matter for (matter,) in store.execute("select matter from cases"))
+    scenario = load_scenario(ROOT / "datasets/samples/street.toml")
+    assert filed == Counter(str(true.matter) for true in scenario.incidents)
+    assert all(matter in result.stdout for matter in filed)
     assert list((ROOT / "out/demo/evidence").glob("*/scene.jpg"))
     assert list((ROOT / "out/demo/spool").glob("*/new.json"))
     assert (ROOT / "out/demo/annotated.mp4").stat().st_size > 100_000
 
 
-def test_without_a_clip_the_demo_explains(tmp_path: Path) -> None:
-    result = subprocess.run(
-        [ROOT / "scripts/demo"],
-        env={**os.environ, "KERBWATCH_MEDIA": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert "make demo MEDIA=" in result.stdout
+def test_the_zones_of_the_demo_are_those_of_its_scenario() -> None:
+    scenario = load_scenario(ROOT / "datasets/samples/street.toml")
+    drawn = {
+        zone.id: zone for zone in load_site(ROOT / "examples/demo.toml").camera("street").zones
+    }
+    assert set(drawn) == {zone.id for zone in scenario.zones}
+    for zone in scenario.zones:
+        true, given = (
+            Polygon(points)
+            for points in (lens_of(scenario.camera).polygon(zone.ground), drawn[zone.id].polygon)
+        )
+        assert true.intersection(given).area > 0.9 * true.union(given).area
+        assert drawn[zone.id].kind == zone.kind
 
 
 def test_links_in_the_documents_lead_somewhere() -> None:
