@@ -325,15 +325,18 @@ class IncidentRules:
         The stall was shoved, its boxes changed with the light, or the stream came back with
         another picture size: one matter, one place, one stretch of time.
         """
-        for place, candidate in list(self.candidates.items()):
-            incident = candidate.incident
-            if incident is None or candidate.absent_since is None:
-                continue
-            for thing in by_key.values():
+        absent = [
+            (place, candidate, candidate.incident)
+            for place, candidate in self.candidates.items()
+            if candidate.incident and candidate.absent_since
+        ]
+        if not absent:
+            return
+        settled = [t for t in by_key.values() if t.seen_now and t.hits >= _SETTLED_HITS]
+        for place, candidate, incident in absent:
+            for thing in settled:
                 if (
                     thing.key != candidate.key
-                    and thing.seen_now
-                    and thing.hits >= _SETTLED_HITS
                     and iou(thing.box, incident.box) >= _SAME_PLACE_IOU
                     and self._matter(thing, candidate.zone) == incident.matter
                     and not self.is_open(thing)

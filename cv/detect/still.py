@@ -79,6 +79,8 @@ class StillObject:
     @property
     def label(self) -> str:
         """The label seen most often here; of equals, the earlier one."""
+        if len(self.votes) == 1:
+            return next(iter(self.votes))
         return max(self.votes, key=lambda label: self.votes[label])
 
     @property
@@ -122,18 +124,23 @@ class StillObjects:
         seen = _without_twins(detections)
         shake = _SHAKE * float(np.hypot(*size))
         matched = self._match(seen, shake)
-        since = {j: self.objects[i].first_seen for i, j in matched.items()}
+        since = [time] * len(seen)
+        for i, j in matched.items():
+            since[j] = self.objects[i].first_seen
         for i, thing in enumerate(self.objects):
             if i in matched:
                 self._hit(thing, seen[matched[i]], time)
             else:
-                newcomers = [d for j, d in enumerate(seen) if since.get(j, time) > thing.first_seen]
+                first = thing.first_seen
+                newcomers = [d for d, s in zip(seen, since, strict=True) if s > first]
                 self._miss(thing, newcomers, time)
-        moved = [thing for thing in self.objects if iou(thing.box, thing.origin) < _DRIFT_IOU]
         forgotten = [
-            thing for thing in self.objects if thing in moved or self._lost(thing, time, keep)
+            thing
+            for thing in self.objects
+            if iou(thing.box, thing.origin) < _DRIFT_IOU or self._lost(thing, time, keep)
         ]
-        self.objects = [thing for thing in self.objects if thing not in forgotten]
+        gone = {thing.key for thing in forgotten}
+        self.objects = [thing for thing in self.objects if thing.key not in gone]
         for j in sorted(set(range(len(seen))) - set(matched.values())):
             self._start(seen[j], time)
         return forgotten
@@ -154,9 +161,7 @@ class StillObjects:
         overlaps = _iou_table(
             [thing.box for thing in self.objects], [d.box for d in seen], grow=shake / 2
         )
-        groups = np.array([_group(d.label) for d in seen])
-        own = np.array([_group(thing.label) for thing in self.objects])
-        overlaps[own[:, None] != groups[None]] = 0
+        overlaps[_differ([t.label for t in self.objects], [d.label for d in seen])] = 0
         pairs = np.argwhere(overlaps >= _MATCH_IOU)
         order = np.argsort(-overlaps[tuple(pairs.T)], kind="stable")
         matched: dict[int, int] = {}
@@ -187,11 +192,8 @@ class StillObjects:
         Neighbours that stood there before it do not hide it, nor does its own kind: a car in the
         place of a car is another car.
         """
-        cover = sum(
-            intersection(thing.box, d.box)
-            for d in newcomers
-            if _group(d.label) != _group(thing.label)
-        )
+        own = _group(thing.label)
+        cover = sum(intersection(thing.box, d.box) for d in newcomers if _group(d.label) != own)
         if cover >= _HIDDEN_COVER * thing.box.area:
             thing.hidden_since = thing.hidden_since or time
             return
@@ -234,13 +236,23 @@ def _group(label: str) -> str:
     return _LOOKALIKES.get(label, label)
 
 
+def _differ(a: Sequence[str], b: Sequence[str]) -> npt.NDArray[np.bool_]:
+    """Whether label i of `a` and label j of `b` are no lookalikes, [len(a), len(b)]."""
+    numbers: dict[str, int] = {}
+    first, second = (
+        np.array([numbers.setdefault(_group(label), len(numbers)) for label in labels])
+        for labels in (a, b)
+    )
+    return np.asarray(first[:, None] != second[None])
+
+
 def _without_twins(detections: Sequence[Detection]) -> list[Detection]:
     """Drop the weaker of two boxes of lookalike labels on one object (a van as car and truck)."""
     best = sorted(detections, key=lambda d: -d.score)
     if len(best) < 2:
         return best
-    boxes, groups = [d.box for d in best], np.array([_group(d.label) for d in best])
-    twins = (_iou_table(boxes, boxes, grow=0) >= _TWIN_IOU) & (groups[:, None] == groups[None])
+    boxes, labels = [d.box for d in best], [d.label for d in best]
+    twins = (_iou_table(boxes, boxes, grow=0) >= _TWIN_IOU) & ~_differ(labels, labels)
     kept: list[int] = []
     for n in range(len(best)):
         if not twins[n, kept].any():

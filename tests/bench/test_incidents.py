@@ -12,6 +12,7 @@ from cv.bench.commands import app
 from cv.bench.incidents import own_scenarios, play
 from cv.bench.outcome import summary
 
+ROOT = Path(__file__).resolve().parents[2]
 SCENARIOS = own_scenarios()
 
 
@@ -76,3 +77,31 @@ def test_the_command_prints_json_and_fails_on_errors(one: Path) -> None:
     result = runner.invoke(app, ["incidents", str(one), "--only", "perfect"])
     assert result.exit_code == 1
     assert "wrong" in result.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_the_model_finds_the_incidents_of_the_film(tmp_path: Path) -> None:
+    sample = ROOT / "datasets/samples/street.toml"
+    result = CliRunner().invoke(app, ["incidents", str(sample), "--only", "model", "--json"])
+    model = json.loads(result.stdout)["model"]
+    assert model["scenarios"] == 1
+    assert (model["recall"], model["duplicates"]) == (1, 0)
+
+
+@pytest.mark.media
+def test_real_clips_give_no_false_incident(media: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KERBWATCH_MEDIA", str(media))
+    result = CliRunner().invoke(app, ["incidents", "--only", "real", "--json"])
+    real = json.loads(result.stdout)["real"]
+    assert (real["scenarios"], real["precision"], real["duplicates"]) == (5, 1, 0)
+    assert real["recall"] >= 2 / 3
+
+
+def test_without_the_real_clips_the_command_says_where_it_looked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KERBWATCH_MEDIA", str(tmp_path))
+    result = CliRunner().invoke(app, ["incidents", "--only", "real"])
+    assert str(tmp_path / "video") in str(result.exception)
+    assert "none of the real clips is there" in str(result.exception)

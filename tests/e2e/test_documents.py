@@ -109,6 +109,7 @@ def test_the_commands_of_the_readme(folder: Path) -> None:
         run(command, folder)
 
 
+@pytest.mark.slow
 def test_make_demo_shows_the_main_job(tmp_path: Path) -> None:
     """With nothing but the checkout: each incident of the clip's scenario, and no other."""
     environment = {
