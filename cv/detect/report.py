@@ -213,7 +213,7 @@ class Report:
 
     def _incident_table(self) -> Table:
         columns = ("id", "matter", "camera/zone", "first seen", "for", "state")
-        whole = ("id", "matter", "first seen", "state")
+        whole = ("id", "camera/zone", "first seen", "state")
         table = plain_table(*columns, title="Incidents", whole=whole)
         for incident in self._incidents.values():
             first = incident.first_seen.astimezone(self._site.tz)

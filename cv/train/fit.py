@@ -119,7 +119,7 @@ def _earlier(options: FitOptions, calibration: Sequence[torch.Tensor]) -> Any:
         save_network(model, start)
     else:
         model = load_checkpoint(options.start)
-    model.history, model.averaged_with = runs_of(model), ""
+    model.history, model.averaged_with, model.exported = runs_of(model), "", False
     return model.requires_grad_(True)
 
 

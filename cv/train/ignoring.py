@@ -84,6 +84,8 @@ class StreetModel(DetectionModel):  # type: ignore[misc]  # ultralytics has no t
     history: tuple[str, ...] = ()
     """The runs before the present one, each described in a few words."""
     averaged_with: str = ""
+    exported: bool = False
+    """Read from an exported file, which tells all its runs in `history`."""
     """What the last run's network was averaged with, if it was."""
     half_forward = False
     """Run training's forward pass in bfloat16 (the loss stays in float32)."""

@@ -92,7 +92,7 @@ def load_shipped(file: Path, images: Iterable[torch.Tensor]) -> Any:
     model = adapt_head(StreetModel("yolo26n.yaml", nc=_COCO_CLASSES, verbose=False))
     load_fused(model, fused, file, images)
     model.history = tuple(json.loads(metadata.get("trained", "[]")))
-    model.args = {}
+    model.args, model.exported = {}, True
     model.end2end = True
     return model.eval()
 
@@ -141,9 +141,9 @@ def save_network(model: Any, out: Path) -> None:
 
 def runs_of(model: Any) -> tuple[str, ...]:
     """The runs that made a checkpoint's network, the first one first, each in a few words."""
-    settings = dict(model.args)
-    if not settings:  # read from an exported file, which tells its runs itself
+    if model.exported:
         return tuple(model.history)
+    settings = dict(model.args)
     named = ", ".join(f"{key} {settings[key]}" for key in ("imgsz", "epochs", "batch", "seed"))
     return (*model.history, named + model.averaged_with)
 
