@@ -58,7 +58,7 @@ class _Key(NamedTuple):
 
 
 class Film:
-    """A scenario as its camera sees it. There is one Blender in a process: ask only the latest film.
+    """A scenario as its camera sees it. A process has one Blender: ask only the latest film.
 
     Attributes:
         lens: of the camera before anything bumped it.
