@@ -253,11 +253,11 @@ def _without_twins(detections: Sequence[Detection]) -> list[Detection]:
         return best
     boxes, labels = [d.box for d in best], [d.label for d in best]
     twins = (_iou_table(boxes, boxes, grow=0) >= _TWIN_IOU) & ~_differ(labels, labels)
-    kept: list[int] = []
-    for n in range(len(best)):
-        if not twins[n, kept].any():
-            kept.append(n)
-    return [best[n] for n in kept]
+    dropped: set[int] = set()
+    for better, weaker in np.argwhere(np.triu(twins, 1)).tolist():
+        if better not in dropped:
+            dropped.add(weaker)
+    return [detection for n, detection in enumerate(best) if n not in dropped]
 
 
 def _iou_table(a: Sequence[Box], b: Sequence[Box], grow: float) -> npt.NDArray[np.float64]:

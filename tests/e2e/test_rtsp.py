@@ -10,12 +10,10 @@ from typing import Any
 import pytest
 
 from cv.geometry import Box, iou
-from tests.e2e.conftest import COMMAND, Run, json_lines
+from tests.e2e.conftest import COMMAND, ROOT, Run, json_lines
 from tests.rtsp import RtspServer
 
 pytestmark = [pytest.mark.media, pytest.mark.slow]
-
-HEIGHT = 996
 
 
 def detect(url: str, site: Path, camera: str, data: Path, seconds: int) -> subprocess.Popen[str]:
@@ -34,26 +32,19 @@ def opened(changes: list[dict[str, Any]]) -> list[Box]:
     return [Box(*change["box"]) for change in changes if change["state"] == "open"]
 
 
-def whole(boxes: list[Box]) -> list[Box]:
-    """Those that the picture's lower edge does not cut.
-
-    Of the nearest car only a door and a mirror are in the picture. It is a car in some looks and
-    nothing in others, so which second a look falls on decides.
-    """
-    return [box for box in boxes if box.y2 < HEIGHT - 4]
-
-
 def test_a_stream_gives_the_incidents_of_the_file(
-    kerbwatch: Run, demo_site: Path, parking: Path, tmp_path: Path
+    kerbwatch: Run, demo_site: Path, tmp_path: Path
 ) -> None:
+    """On the clip that comes with kerbwatch: a fixed camera, and nothing that is borderline."""
+    clip = ROOT / "datasets/samples/street.mp4"
     command = [
-        "detect", parking, "--site", demo_site, "--camera", "parking",
+        "detect", clip, "--site", demo_site, "--camera", "street",
         "--data", tmp_path / "file", "--json", "-q",
     ]  # fmt: skip
-    from_file = whole(opened(json_lines(kerbwatch(*command).stdout)))
-    with RtspServer(parking) as server:
-        out, log = detect(server.url, demo_site, "parking", tmp_path / "s", 32).communicate()
-    from_stream = whole(opened(json_lines(out)))
+    from_file = opened(json_lines(kerbwatch(*command).stdout))
+    with RtspServer(clip) as server:
+        out, log = detect(server.url, demo_site, "street", tmp_path / "s", 38).communicate()
+    from_stream = opened(json_lines(out))
     assert from_file
     assert len(from_stream) == len(from_file), log
     for box in from_file:
