@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json as jsonlib
-import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
 from enum import StrEnum
@@ -17,6 +16,7 @@ from rich.progress import track
 from cv.bench.incidents import own_scenarios, play
 from cv.bench.outcome import Outcome, summary
 from cv.bench.real import clips, watch_clip
+from cv.data.samples import default_data
 from cv.detect.detector import Detector
 from cv.errors import UserError
 from cv.tables import plain_table
@@ -98,7 +98,7 @@ def incidents(
 
 
 def _real(detector: Detector, console: Console) -> list[Outcome]:
-    videos = Path(os.environ.get("KERBWATCH_MEDIA", "../shared")) / "video"
+    videos = default_data().parent / "video"
     there, missing = clips(videos)
     if not there:
         raise UserError(f"{videos}: none of the real clips is there; set KERBWATCH_MEDIA or --only")

@@ -28,7 +28,7 @@ from cv.geometry import Box, Image
 from cv.labels import LABELS
 from cv.sim.lens import Lens
 from cv.sim.scenario import Scenario, ZoneOnGround, load_scenario, moments
-from cv.sim.scene import Scene
+from cv.sim.scene import SEEN_BELOW, Scene
 from cv.site.build import own_change
 from cv.site.model import Zone
 from cv.site.rules import Rule, effective_rule
@@ -36,7 +36,6 @@ from cv.site.rules import Rule, effective_rule
 __all__ = ["ModelEyes", "PerfectEyes", "Seeing", "own_scenarios", "play", "report"]
 
 CHINA_TIME = ZoneInfo("Asia/Shanghai")
-_SEEN_BELOW = 2 / 3
 _SCORE = 0.9
 _JPEG = [cv2.IMWRITE_JPEG_QUALITY, 60]
 
@@ -76,7 +75,7 @@ class PerfectEyes:
         return [
             Detection(seen.label, _SCORE, seen.box)
             for seen in self._scene.seen(time_s)
-            if seen.hidden < _SEEN_BELOW
+            if seen.hidden < SEEN_BELOW
         ]
 
     def boxes_of(self, thing: str, time_s: float) -> list[Box]:

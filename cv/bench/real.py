@@ -5,6 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -81,7 +82,7 @@ def watch_clip(clip: Clip, videos: Path, detector: Detector) -> Outcome:
     with open_recording(source, every_s=clip.every, start=_START, tz=CHINA_TIME) as recording:
         seen = _Looks(recording, detector)
         first = next(seen)
-        reported = report(_with(first, seen), seen.size, zones, detector.thresholds, clip.every)
+        reported = report(chain([first], seen), seen.size, zones, detector.thresholds, clip.every)
     happened = [_happened(standing, seen.size) for standing in clip.standing]
     return compared(clip.file, happened, reported, end=seen.last, every_s=clip.every)
 
@@ -105,11 +106,6 @@ class _Looks:
         self.last = frame.time
         same = self._view.look(frame.image)
         return frame.time, self._detector.detect(frame.image, ease=EASE) if same else None
-
-
-def _with(first: Look, rest: Iterator[Look]) -> Iterator[Look]:
-    yield first
-    yield from rest
 
 
 def _happened(standing: _Standing, size: tuple[int, int]) -> Happened:

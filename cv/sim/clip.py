@@ -13,13 +13,12 @@ from pathlib import Path
 import av
 
 from cv.data.new_folder import new_folder
-from cv.data.samples import LabelledBox, yolo_row
 from cv.durations import format_duration
 from cv.errors import UserError
-from cv.geometry import Box, Image
+from cv.geometry import Image
 from cv.sim.film import Film
 from cv.sim.scenario import Scenario, load_scenario, moments
-from cv.sim.scene import Seen
+from cv.sim.scene import SEEN_BELOW
 
 __all__ = ["write_clip"]
 
@@ -28,7 +27,6 @@ Progress = Callable[[Sequence[float]], Iterable[float]]
 _TICKS = 1000
 _GOP_S = 4.0
 """Between keyframes: many cameras come set to 50 or 100 frames at 25 a second."""
-_MOST_HIDDEN = 2 / 3
 
 
 def write_clip(
@@ -61,7 +59,7 @@ def write_clip(
             for number, time_s in enumerate(progress(times)):
                 picture, seen = film.frame(time_s)
                 encoder.add(picture, time_s)
-                text = "".join(_rows(seen, scenario.camera.size))
+                text = "".join(s.row(film.lens.size) for s in seen if s.hidden < SEEN_BELOW)
                 (folder / f"{number:06d}.txt").write_text(text, encoding="ascii")
         part.replace(out)
         incidents.write_text(json.dumps(_truth(scenario), indent=2) + "\n", encoding="utf-8")
@@ -108,15 +106,6 @@ class _Encoder:
     def __exit__(self, *_: object) -> None:
         self._container.mux(self._stream.encode(None))
         self._container.close()
-
-
-def _rows(seen: Sequence[Seen], size: tuple[int, int]) -> Iterable[str]:
-    width, height = size
-    for item in seen:
-        if item.hidden < _MOST_HIDDEN:
-            x1, y1, x2, y2 = item.box
-            part = Box(x1 / width, y1 / height, x2 / width, y2 / height)
-            yield yolo_row(LabelledBox(item.label, part))
 
 
 def _truth(scenario: Scenario) -> list[dict[str, str | None]]:

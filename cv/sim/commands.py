@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -50,8 +49,5 @@ def photos(
 
     console = Console(stderr=True)
 
-    def shown(numbers: Iterator[int]) -> Iterator[int]:
-        return iter(track(list(numbers), "photos", console=console, transient=True))
-
-    write_photos(to, count, seed, shown)
+    write_photos(to, count, seed, lambda n: track(n, "photos", console=console, transient=True))
     typer.echo(f"{to}: {count} photos")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -16,8 +16,6 @@ import cv2
 import numpy as np
 
 from cv.data.new_folder import new_folder
-from cv.data.samples import LabelledBox, yolo_row
-from cv.geometry import Box
 from cv.labels import LABELS
 from cv.sim.film import Film
 from cv.sim.scenario import CameraTable, Scenario, Thing
@@ -55,7 +53,7 @@ _HABITS: tuple[tuple[str, float, tuple[tuple[float, float, float], ...]], ...] =
 
 
 def write_photos(
-    to: Path, count: int, seed: int, progress: Callable[[Iterator[int]], Iterator[int]]
+    to: Path, count: int, seed: int, progress: Callable[[Sequence[int]], Iterable[int]]
 ) -> None:
     """Write a source folder of `count` photos.
 
@@ -70,7 +68,7 @@ def write_photos(
             (folder / name).mkdir()
         rows = []
         film = None
-        for number in progress(iter(range(count))):
+        for number in progress(range(count)):
             own, look = divmod(number, _LOOKS)
             if film is None or look == 0:
                 film = Film(street(seed, own))
@@ -86,14 +84,11 @@ def write_photos(
         (folder / "images.jsonl").write_text("\n".join(rows) + "\n", encoding="utf-8")
 
 
-def _rows(seen: list[Seen]) -> Iterator[str]:
+def _rows(seen: Sequence[Seen]) -> Iterator[str]:
     for item in seen:
         large = min(item.box.width, item.box.height) >= _SMALLEST_PX
         if large and item.hidden < _MOST_HIDDEN:
-            width, height = _SIZE
-            x1, y1, x2, y2 = item.box
-            part = Box(x1 / width, y1 / height, x2 / width, y2 / height)
-            yield yolo_row(LabelledBox(item.label, part))
+            yield item.row(_SIZE)
 
 
 def street(seed: int, number: int) -> Scenario:

@@ -11,11 +11,12 @@ from zlib import crc32
 
 import numpy as np
 
+from cv.data.samples import LabelledBox, yolo_row
 from cv.geometry import Box, intersection
 from cv.sim.lens import Lens, Points
 from cv.sim.scenario import Bump, CameraTable, Passers, Scenario
 
-__all__ = ["SIZES", "Present", "Scene", "Seen", "inside", "lens_of"]
+__all__ = ["SEEN_BELOW", "SIZES", "Present", "Scene", "Seen", "inside", "lens_of"]
 
 SIZES: dict[str, tuple[float, float, float]] = {
     "street_stall": (1.8, 1.2, 2.1),
@@ -34,6 +35,8 @@ SIZES: dict[str, tuple[float, float, float]] = {
 }
 """Width, length, height in metres of usual ones (a car: GB/T 3730.3 class M1; a lane's 3.5 m)."""
 
+SEEN_BELOW = 2 / 3
+"""What is hidden by less than this can be seen."""
 _NEAREST_M = 0.5
 _LEAST_INSIDE = 0.3
 _GRID = 16
@@ -55,6 +58,13 @@ class Seen:
     label: str
     box: Box
     hidden: float
+
+    def row(self, size: tuple[int, int]) -> str:
+        """Its line of a YOLO label file, in a picture of this (width, height)."""
+        width, height = size
+        x1, y1, x2, y2 = self.box
+        part = Box(x1 / width, y1 / height, x2 / width, y2 / height)
+        return yolo_row(LabelledBox(self.label, part))
 
 
 @dataclass(frozen=True, slots=True)
