@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
 
 pytest_plugins = ["tests.labelled"]
 
+# What a test run finds out about this machine's backends is not for its user to keep.
+os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="kerbwatch-cache-")
 ROOT = Path(__file__).resolve().parent.parent
 
 

@@ -1,13 +1,16 @@
-"""Running the model file: onnxruntime by default, OpenVINO where installed and chosen.
+"""Running the model file: onnxruntime by default, OpenVINO where installed and faster, or chosen.
 
 A backend takes one network input and gives the network's output; it knows nothing of labels,
-letterboxes or thresholds, so a third one is a class of one method and a row in `open_backend`.
+letterboxes or thresholds, so a third one is a class of one method and a row in `_BACKENDS`.
 """
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import threading
+from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, Protocol, get_args
 
@@ -15,10 +18,11 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
-from cv.cpus import cpu_features, usable_cpus
+from cv.cpus import cpu_features, cpu_name, usable_cpus
+from cv.detect.fastest import Infer, fastest
 from cv.errors import ModelError
 
-__all__ = ["Backend", "BackendName", "OnnxRuntime", "OpenVino", "choose_backend", "open_backend"]
+__all__ = ["Backend", "BackendName", "OnnxRuntime", "OpenVino", "open_backend"]
 
 BackendName = Literal["auto", "onnxruntime", "openvino"]
 
@@ -29,11 +33,13 @@ class Backend(Protocol):
     """One loaded model.
 
     `infer` takes uint8 [1, H, W, 3] BGR and gives float32 [N, 6]: x1, y1, x2, y2 in input pixels,
-    score, label id. It may be called from several threads at once.
+    score, label id. It may be called from several threads at once; `streams` calls run side by
+    side, with `threads // streams` processors each.
     """
 
     name: str
     threads: int
+    streams: int
 
     def infer(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]: ...
 
@@ -41,10 +47,11 @@ class Backend(Protocol):
 class OnnxRuntime:
     name = "onnxruntime"
 
-    def __init__(self, model: bytes, threads: int) -> None:
+    def __init__(self, model: bytes, threads: int, streams: int = 1) -> None:
         self.threads = threads
+        self.streams = streams
         options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
+        options.intra_op_num_threads = threads // streams
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
         self._session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
@@ -60,10 +67,11 @@ class OpenVino:
 
     name = "openvino"
 
-    def __init__(self, model: bytes, threads: int) -> None:
+    def __init__(self, model: bytes, threads: int, streams: int = 1) -> None:
         import openvino
 
         self.threads = threads
+        self.streams = streams
         self._core = openvino.Core()
         self._model = model
         self._compiled: dict[tuple[int, ...], Any] = {}
@@ -86,7 +94,8 @@ class OpenVino:
                 model = self._core.read_model(self._model)
                 model.reshape({"images": list(shape)})
                 settings = {
-                    "PERFORMANCE_HINT": "LATENCY",
+                    "PERFORMANCE_HINT": "LATENCY" if self.streams == 1 else "THROUGHPUT",
+                    "NUM_STREAMS": self.streams,
                     "INFERENCE_NUM_THREADS": self.threads,
                     # Pinned, two processes with one thread each land on the same core.
                     "ENABLE_CPU_PINNING": False,
@@ -96,34 +105,65 @@ class OpenVino:
             return self._compiled[shape]
 
 
-def choose_backend(name: str) -> str:
-    """Resolve "auto": OpenVINO where it is installed and gains (bfloat16), else onnxruntime.
-
-    Raises:
-        ModelError: an unknown name, or OpenVINO asked for and not installed.
-    """
-    installed = importlib.util.find_spec("openvino") is not None
-    if name == "auto":
-        return "openvino" if installed and _BF16 & set(cpu_features()) else "onnxruntime"
-    if name not in get_args(BackendName):
-        raise ModelError(f"backend {name!r} is unknown; choose {', '.join(get_args(BackendName))}")
-    if name == "openvino" and not installed:
-        raise ModelError('backend openvino is not installed; pip install "kerbwatch[openvino]"')
-    return name
+_BACKENDS: dict[str, type[OnnxRuntime] | type[OpenVino]] = {
+    "onnxruntime": OnnxRuntime,
+    "openvino": OpenVino,
+}
+"""The first one is the default; each is the name of the package that it needs."""
 
 
-def open_backend(name: str, model: bytes, path: Path, threads: int | None) -> Backend:
+def open_backend(
+    name: str, model: bytes, path: Path, threads: int | None, *, side_by_side: bool = False
+) -> Backend:
     """Load an ONNX file's bytes.
 
+    Args:
+        name: "auto" is the fastest one here (`cv.detect.fastest`).
+        threads: processors to use; None is all that this process may use.
+        side_by_side: analyse as many pictures at once, each on one processor, instead of one
+            picture on all of them: more pictures a second, each takes longer.
+
     Raises:
-        ModelError: the file is not a model that the backend can run.
+        ModelError: the file is not a model that the backend can run, the backend is unknown or not
+            installed, or `threads` is below 1.
     """
     count = usable_cpus() if threads is None else threads
     if count < 1:
         raise ModelError(f"threads must be 1 or more, not {count}")
-    kind = OpenVino if choose_backend(name) == "openvino" else OnnxRuntime
+    if name not in get_args(BackendName):
+        raise ModelError(f"backend {name!r} is unknown; choose {', '.join(get_args(BackendName))}")
+    streams = count if side_by_side else 1
+    if name == "auto":
+        return _open_fastest(model, path, count, streams)
+    if importlib.util.find_spec(name) is None:
+        raise ModelError(f'backend {name} is not installed; pip install "kerbwatch[{name}]"')
+    return _load(name, model, path, count, streams)
+
+
+def _open_fastest(model: bytes, path: Path, threads: int, streams: int) -> Backend:
+    names = [name for name in _BACKENDS if importlib.util.find_spec(name)]
+    if len(names) == 1:
+        return _load(names[0], model, path, threads, streams)
+    loaded: dict[str, Backend] = {}
+
+    def load(name: str) -> Infer:
+        loaded[name] = _load(name, model, path, threads, streams)
+        return loaded[name].infer
+
+    circumstances = (
+        cpu_name(),
+        *cpu_features(),
+        str(threads),
+        *(f"{name} {version(name)}" for name in names),
+        hashlib.sha256(model).hexdigest(),
+    )
+    best = fastest({name: partial(load, name) for name in names}, circumstances, streams)
+    return loaded.get(best) or _load(best, model, path, threads, streams)
+
+
+def _load(name: str, model: bytes, path: Path, threads: int, streams: int) -> Backend:
     try:
-        return kind(model, count)
+        return _BACKENDS[name](model, threads, streams)
     except Exception as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ModelError(f"{path}: not a model that {kind.name} can load ({reason})") from error
+        raise ModelError(f"{path}: not a model that {name} can load ({reason})") from error

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
@@ -21,8 +22,11 @@ from cv.detect.frames import (
     open_recording,
     open_stream,
 )
+from cv.detect.keyframes import Decode
 from cv.detect.photo import Photo, read_photo
-from cv.detect.watch import CameraWatch, Filing, Look
+from cv.detect.picture import Picture
+from cv.detect.turns import Turns
+from cv.detect.watch import Begun, CameraWatch, Detect, Done, Filing, Look
 from cv.errors import KerbwatchError, SourceError
 from cv.site import Camera
 
@@ -41,7 +45,7 @@ class Options:
     """
 
     every_s: float | None = 1.0
-    keyframes: bool = False
+    decode: Decode = Decode.AUTO
     start: datetime | None = None
     for_s: float | None = None
     tz: tzinfo = UTC
@@ -84,6 +88,42 @@ class Listener(Protocol):
     def ended(self, job: Job, progress: Progress) -> None: ...
 
 
+class Watching(Protocol):
+    """Makes looks of one source's frames: a `CameraWatch`, or a `Glance`."""
+
+    def detect(self, picture: Picture) -> list[Detection]: ...
+
+    def begin(self, frame: Frame, detect: Detect) -> Begun: ...
+
+    def finish(self, begun: Begun) -> Look: ...
+
+    def look(self, frame: Frame) -> Look: ...
+
+    def close(self) -> None: ...
+
+
+class Glance:
+    """Looks at what no camera of the site took: detections, no zones, no incidents."""
+
+    def __init__(self, detector: Detector) -> None:
+        self._detector = detector
+
+    def detect(self, picture: Picture) -> list[Detection]:
+        return self._detector.detect_in(picture)
+
+    def begin(self, frame: Frame, detect: Detect) -> Begun:
+        return Begun(frame, detect(frame.picture), here=True)
+
+    def finish(self, begun: Begun) -> Look:
+        return Look(begun.frame, begun.found.result() if begun.found else [])
+
+    def look(self, frame: Frame) -> Look:
+        return self.finish(self.begin(frame, lambda picture: Done(self.detect(picture))))
+
+    def close(self) -> None:
+        """Nothing is kept."""
+
+
 class Batch:
     """Runs jobs; one that fails is reported and never stops the others.
 
@@ -105,6 +145,7 @@ class Batch:
         self._options = options
         self._listener = listener
         self._stop = stop
+        self._turns = Turns(detector.streams)
         self._telling = threading.Lock()
 
     def run(self, jobs: Sequence[Job]) -> None:
@@ -153,25 +194,45 @@ class Batch:
             self._listener.photo(job, photo, detections)
 
     def _watch(self, job: Job) -> None:
-        camera = job.camera
-        watch = self._watch_of(camera, _line_of_time(job.source)) if camera else None
+        watch: Watching = Glance(self._detector)
+        if job.camera:
+            watch = self._watch_of(job.camera, _line_of_time(job.source))
         frames = self._open(job.source)
         with frames:
             progress = Progress(job.source.name, frames.stats, frames.duration_s)
             with self._telling:
                 self._listener.started(job, progress)
             try:
-                for frame in frames:
-                    self._look(job, watch, frame, progress)
+                for look in self._looks(watch, frames):
+                    self._tell(job, look, progress)
                     if self._stop.is_set():
                         break
             finally:
-                if watch:
-                    watch.close()
+                watch.close()
                 with self._telling:
                     self._listener.ended(job, progress)
             if progress.stats.looks == 0:
                 raise SourceError(f"{job.source.name}: gave no picture")
+
+    def _looks(self, watch: Watching, frames: Recording | Stream) -> Iterator[Look]:
+        """A stream's looks have a turn each; a recording's are analysed side by side, in order."""
+        if isinstance(frames, Stream):
+            for frame in frames:
+                yield watch.look(frame)
+            return
+
+        def detect(picture: Picture) -> list[Detection]:
+            with self._turns.take(monotonic()):
+                return watch.detect(picture)
+
+        begun: deque[Begun] = deque()
+        with ThreadPoolExecutor(self._turns.places, thread_name_prefix="detect") as pool:
+            for frame in frames:
+                begun.append(watch.begin(frame, lambda picture: pool.submit(detect, picture)))
+                if len(begun) > self._turns.places:
+                    yield watch.finish(begun.popleft())
+            while begun:
+                yield watch.finish(begun.popleft())
 
     def _open(self, source: Source) -> Recording | Stream:
         options = self._options
@@ -179,24 +240,22 @@ class Batch:
             return open_stream(
                 source,
                 every_s=options.every_s,
-                keyframes=options.keyframes,
+                decode=options.decode,
+                turns=self._turns,
                 stop=self._stop,
                 tz=options.tz,
             )
         return open_recording(
             source,
             every_s=options.every_s,
-            keyframes=options.keyframes,
+            decode=options.decode,
             start=options.start,
             tz=options.tz,
         )
 
-    def _look(self, job: Job, watch: CameraWatch | None, frame: Frame, progress: Progress) -> None:
-        if watch:
-            look = watch.look(frame)
-        else:
-            look = Look(frame, self._detector.detect(frame.image), [], [])
-        progress.media_s = frame.media_s
+    def _tell(self, job: Job, look: Look, progress: Progress) -> None:
+        progress.media_s = look.frame.media_s
+        progress.stats.unchanged += look.unchanged
         for detection in look.detections:
             progress.labels[detection.label] = progress.labels.get(detection.label, 0) + 1
         with self._telling:

@@ -19,6 +19,7 @@ from cv.cases.targets import build_targets
 from cv.detect.batch import Batch, Job, Listener, Options
 from cv.detect.detector import Detector
 from cv.detect.jobs import plan_jobs
+from cv.detect.keyframes import Decode
 from cv.detect.report import Report
 from cv.detect.save_video import AnnotatedCopies
 from cv.detect.watch import CameraWatch
@@ -51,9 +52,19 @@ def detect(
             show_default="the camera's, else 1s",
         ),
     ] = None,
-    keyframes: Annotated[
-        bool, typer.Option("--keyframes", help="Decode only keyframes: far cheaper.")
-    ] = False,
+    decode: Annotated[
+        Decode,
+        typer.Option(
+            help="Frames to decode: all, keyframes (far cheaper), or auto: keyframes where they "
+            "come as often as looks are asked for."
+        ),
+    ] = Decode.AUTO,
+    refresh: Annotated[
+        str,
+        typer.Option(
+            help="Analyse an unchanged view again after this time; 0s: analyse every look.",
+        ),
+    ] = "60s",
     start: Annotated[
         datetime | None,
         typer.Option(
@@ -86,12 +97,13 @@ def detect(
     jobs = plan_jobs(sources or [], place, camera)
     options = Options(
         every_s=_every(every, jobs),
-        keyframes=keyframes,
+        decode=decode,
         start=_aware(start, place),
         for_s=parse_duration(duration) if duration else None,
         tz=place.tz,
     )
-    detector = Detector(model, backend=backend, threads=threads)
+    refresh_s = parse_duration(refresh)
+    detector = Detector(model, backend=backend, threads=threads, side_by_side=True)
     stop = threading.Event()
     with ExitStack() as stack:
         stack.enter_context(_stopped_by_signals(stop))
@@ -105,8 +117,15 @@ def detect(
 
         def watch_of(owner: Camera, stream: str) -> CameraWatch:
             recorder = CaseRecorder(store, place, owner, stream, detector.info)
-            usual_s = options.every_s or 1.0
-            return CameraWatch(place, owner, detector, recorder, every_s=usual_s)
+            return CameraWatch(
+                place,
+                owner,
+                detector,
+                recorder,
+                every_s=options.every_s or 1.0,
+                # Who asks for every frame wants every frame analysed.
+                refresh_s=refresh_s if options.every_s else 0.0,
+            )
 
         Batch(detector, watch_of, options, listener, stop).run(jobs)
     report.close()

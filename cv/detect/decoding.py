@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
+from typing import NamedTuple
 
 import av
-from av import Packet
+from av import Packet, VideoFrame
 from av.error import FFmpegError
 from av.video.stream import VideoStream
 
 from cv.detect.damage import DamageFilter, Decoded
+from cv.detect.keyframes import Decode, KeyframeChoice
 from cv.detect.media_time import StampGuess
 from cv.detect.opening import open_container, problem_of
 from cv.detect.source_url import SourceUrl
@@ -22,22 +25,42 @@ from cv.errors import SourceError
 __all__ = ["Decoded", "Video"]
 
 _MOST_READ_FAILURES = 100
+_MOST_INDEXED = 3000  # two minutes of a file's index tell how it was encoded
+
+
+class _Decoding(NamedTuple):
+    """What goes along through one reading of a video."""
+
+    damage: DamageFilter
+    stats: SourceStats
+    timer: Callable[[], float]
+    due: Callable[[float | None], bool]
 
 
 class Video:
     """An opened file or stream with its best video track.
 
     Args:
-        keyframes: decode only key frames.
-        threads: for decoding. One, or whole frames in parallel: FFmpeg's slice threads switch the
-            detection of damage off, so they are never used.
+        every_s: seconds between looks; None is every frame.
+        live: a camera's stream. Of one whose key frames' distance is not known yet, only those are
+            decoded: a hundred cameras that begin at once must not decode everything at once.
+        most_threads: for decoding. One, or whole frames in parallel: FFmpeg's slice threads
+            switch the detection of damage off, so they are never used.
 
     Raises:
         SourceError: it cannot be opened or holds no video that can be decoded; RefusedError for a
             wrong password and the like.
     """
 
-    def __init__(self, uri: Path | SourceUrl, *, keyframes: bool, threads: int = 1) -> None:
+    def __init__(
+        self,
+        uri: Path | SourceUrl,
+        *,
+        decode: Decode,
+        every_s: float | None,
+        live: bool = False,
+        most_threads: int = 1,
+    ) -> None:
         self.uri = uri
         self._container = open_container(uri)
         stream = self._container.streams.best("video")
@@ -48,12 +71,15 @@ class Video:
             self._container.close()
             raise SourceError(f"{uri}: its video codec is not known here")
         self._stream = stream
-        self._threads = threads
         self._stamps = StampGuess()
+        self._choice = KeyframeChoice(
+            decode, every_s, stamps_s=self._indexed_keyframes(), hopeful=live
+        )
+        self._threads = 1 if self._choice.alone else most_threads
         context = stream.codec_context
         context.thread_type = "FRAME"
-        context.thread_count = threads
-        context.skip_frame = "NONKEY" if keyframes else "DEFAULT"
+        context.thread_count = self._threads
+        self._skip(self._choice.alone)
 
     def __enter__(self) -> Video:
         return self
@@ -99,55 +125,121 @@ class Video:
         """Tags of the container, and those that only the track has."""
         return {**self._stream.metadata, **self._container.metadata}
 
+    @property
+    def keyframes_only(self) -> bool:
+        """Whether only key frames are decoded, as of now."""
+        return self._choice.alone
+
+    @property
+    def keyframe_distance_s(self) -> float | None:
+        """Seconds between key frames, as far as is known."""
+        return self._choice.distance_s
+
     def frames(
         self,
         stats: SourceStats,
         stopped: Callable[[], bool] = lambda: False,
         timer: Callable[[], float] = time.monotonic,
+        due: Callable[[float | None], bool] = lambda _: True,
     ) -> Iterator[Decoded]:
         """Sound frames in display order; counts decoded and corrupt ones.
 
         Ends with the video or when `stopped` says so. To be iterated once.
 
+        Args:
+            due: whether to decode a key frame with this time stamp, where only those are decoded.
+
         Raises:
             SourceError: after the last frame, if reading failed before the video's end.
         """
-        damage = DamageFilter(self._threads, stats)
+        decoding = _Decoding(DamageFilter(self._threads, stats), stats, timer, due)
         problem: SourceError | None = None
         try:
             for packet in self._packets():
                 if stopped():
                     return
-                damage.sent(packet, self._seconds(packet.pts))
-                yield from self._decode(packet, damage, stats, timer)
+                yield from self._take(packet, decoding)
         except SourceError as error:
             problem = error
-        yield from self._decode(None, damage, stats, timer)
-        yield from damage.rest()
+        if not self._alone:
+            yield from self._rest(decoding)
         if problem:
             raise problem
 
-    def _decode(
-        self,
-        packet: Packet[VideoStream] | None,
-        damage: DamageFilter,
-        stats: SourceStats,
-        timer: Callable[[], float],
-    ) -> Iterator[Decoded]:
+    def _take(self, packet: Packet[VideoStream], decoding: _Decoding) -> Iterator[Decoded]:
+        """Frames that a packet completes."""
+        stamp_s = self._seconds(packet.pts)
+        if packet.is_keyframe:
+            self._choice.saw(stamp_s)
+            if self._choice.alone != self._alone:
+                if not self._alone:
+                    yield from self._rest(decoding)
+                self._skip(self._choice.alone)
+        if not self._alone:
+            decoding.damage.sent(packet, stamp_s)
+            yield from self._decode(packet, decoding)
+        elif not packet.is_keyframe or decoding.due(stamp_s):
+            yield from self._decode_alone(packet, decoding)
+
+    def _skip(self, alone: bool) -> None:
+        self._alone = alone
+        # Also tells the decoder, since containers call frames key frames that are none.
+        self._stream.codec_context.skip_frame = "NONKEY" if alone else "DEFAULT"
+
+    def _rest(self, decoding: _Decoding) -> Iterator[Decoded]:
+        """What is still in the decoder, which may then begin anew."""
+        yield from self._decode(None, decoding)
+        yield from decoding.damage.rest()
+        self._stream.codec_context.flush_buffers()
+
+    def _decode(self, packet: Packet[VideoStream] | None, decoding: _Decoding) -> Iterator[Decoded]:
         """Frames that a packet completes; without a packet, those left in the decoder."""
         try:
             pictures = self._stream.codec_context.decode(packet)
         except EOFError:
             return
         except FFmpegError:
-            damage.failed()
+            decoding.damage.failed()
             return
-        decoded = []
+        yield from decoding.damage.passed(self._numbered(pictures, decoding))
+
+    def _decode_alone(self, packet: Packet[VideoStream], decoding: _Decoding) -> Iterator[Decoded]:
+        """A key frame by itself, at once: a decoder that expects more would hold it back.
+
+        The decoder sees the other packets too, and skips them: it knows better than a container
+        what is a key frame, and tells what is damaged.
+        """
+        context = self._stream.codec_context
+        pictures: list[VideoFrame] = []
+        try:
+            pictures += context.decode(packet)
+            if packet.is_keyframe:
+                pictures += context.decode(None)
+                decoding.stats.corrupt += not pictures
+        except FFmpegError:
+            decoding.stats.corrupt += 1
+        finally:
+            if packet.is_keyframe:
+                context.flush_buffers()
+        for decoded in self._numbered(pictures, decoding):
+            if packet.is_corrupt or decoded.picture.is_corrupt:
+                decoding.stats.corrupt += 1
+            else:
+                yield decoded
+
+    def _numbered(self, pictures: Iterable[VideoFrame], decoding: _Decoding) -> list[Decoded]:
+        numbered = []
         for picture in pictures:
             stamp_s = self._seconds(self._stamps.best(picture.pts, picture.dts))
-            decoded.append(Decoded(picture, stats.decoded, stamp_s, timer()))
-            stats.decoded += 1
-        yield from damage.passed(decoded)
+            numbered.append(Decoded(picture, decoding.stats.decoded, stamp_s, decoding.timer()))
+            decoding.stats.decoded += 1
+        return numbered
+
+    def _indexed_keyframes(self) -> list[float]:
+        """Time stamps of the first key frames by the file's index; of a stream there are none."""
+        entries = islice(self._stream.index_entries, _MOST_INDEXED)
+        stamps = [self._seconds(entry.timestamp) for entry in entries if entry.is_keyframe]
+        return [stamp for stamp in stamps if stamp is not None]
 
     def _seconds(self, stamp: int | None) -> float | None:
         if stamp is None or self._stream.time_base is None:

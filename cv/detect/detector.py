@@ -13,16 +13,12 @@ import numpy as np
 import onnxruntime as ort
 
 from cv.detect.backends import open_backend
-from cv.detect.letterbox import letterbox
+from cv.detect.letterbox import SQUARE, WIDE, input_shape
+from cv.detect.picture import Picture, Pixels
 from cv.errors import ModelError
 from cv.geometry import Box, Image
 
 __all__ = ["Detection", "Detector", "ModelInfo", "model_path", "read_model_info"]
-
-SQUARE = (640, 640)
-WIDE = (384, 640)
-_WIDE_FROM = 1.5
-"""Images at least this much wider than high go through the 384x640 input: 1.6x cheaper."""
 
 _DEFAULT_SCORE = 0.35
 
@@ -112,26 +108,33 @@ class Detector:
     Args:
         model: an ONNX file as `kerbwatch train export` writes it; None is the one that ships.
         backend: "auto", "onnxruntime" or "openvino".
-        threads: cores for one image; None is all that this process may use.
+        threads: processors to use; None is all that this process may use.
+        side_by_side: that many pictures at once, each on one of them, instead of one on all.
 
     Raises:
         ModelError: no such file, not such a model, or no such backend.
     """
 
     def __init__(
-        self, model: Path | None = None, *, backend: str = "auto", threads: int | None = None
+        self,
+        model: Path | None = None,
+        *,
+        backend: str = "auto",
+        threads: int | None = None,
+        side_by_side: bool = False,
     ) -> None:
         path = model or model_path()
         try:
             content = path.read_bytes()
         except OSError as error:
             raise ModelError(f"{path}: {error.strerror}") from error
-        self._backend = open_backend(backend, content, path, threads)
+        self._backend = open_backend(backend, content, path, threads, side_by_side=side_by_side)
         self.info = read_model_info(path, content)
         self.labels = self.info.labels
         self.thresholds = self.info.thresholds
         self.backend = self._backend.name
         self.threads = self._backend.threads
+        self.streams = self._backend.streams
         self._floor = np.array(
             [self.thresholds.get(label, _DEFAULT_SCORE) for label in self.labels], dtype=np.float32
         )
@@ -139,16 +142,21 @@ class Detector:
     def detect(
         self, image: Image, *, min_score: float | None = None, ease: float = 1.0
     ) -> list[Detection]:
-        """Find objects, best score first.
+        """Find objects in uint8 [height, width, 3] BGR, upright; as `detect_in`."""
+        return self.detect_in(Pixels(image), min_score=min_score, ease=ease)
+
+    def detect_in(
+        self, picture: Picture, *, min_score: float | None = None, ease: float = 1.0
+    ) -> list[Detection]:
+        """Find objects, best score first; boxes are in pixels of the picture.
 
         Args:
-            image: uint8 [height, width, 3] BGR, upright.
             min_score: one threshold for all labels instead of the model's own.
             ease: factor on the model's own thresholds; below 1 lets weaker boxes through, which
                 may keep a still object alive but never start one.
         """
-        height, width = image.shape[:2]
-        fitted = letterbox(image, WIDE if width >= _WIDE_FROM * height else SQUARE)
+        width, height = picture.size
+        fitted = picture.fitted(input_shape(width, height))
         rows = self._backend.infer(fitted.image[None])
         labels = rows[:, 5].astype(np.intp)
         keep = rows[:, 4] >= (self._floor[labels] * ease if min_score is None else min_score)

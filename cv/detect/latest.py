@@ -35,13 +35,31 @@ class LatestFrame:
     def __init__(self, cadence: Cadence) -> None:
         self._cadence = cadence
         self._arrival: Arrival | None = None
+        self._since_s = 0.0
         self._closed = False
         self._changed = Condition()
+
+    @property
+    def missed(self) -> int:
+        """Looks that were due and never fetched."""
+        return self._cadence.missed
+
+    def is_due(self, at_s: float) -> bool:
+        """Whether a frame of this moment would be taken in."""
+        with self._changed:
+            return self._cadence.is_due(at_s)
+
+    def restart(self) -> None:
+        """The next frame is due at once: the camera was away."""
+        with self._changed:
+            self._cadence.restart()
 
     def offer(self, arrival: Arrival) -> None:
         """Put a frame in if a look is due."""
         with self._changed:
             if self._cadence.is_due(arrival.at_s):
+                if self._arrival is None:
+                    self._since_s = arrival.at_s
                 self._arrival = arrival
                 self._changed.notify()
 
@@ -51,15 +69,21 @@ class LatestFrame:
             self._closed = True
             self._changed.notify_all()
 
-    def fetch(self, stopped: Callable[[], bool]) -> Arrival | None:
-        """Wait for a frame and take it out; None when closed and empty, or `stopped`."""
+    def wait(self, stopped: Callable[[], bool]) -> float | None:
+        """Wait for a frame; gives since when one has been here, None when closed or `stopped`."""
         with self._changed:
             while not stopped():
                 if self._arrival is not None:
-                    arrival, self._arrival = self._arrival, None
-                    self._cadence.take(arrival.at_s)
-                    return arrival
+                    return self._since_s
                 if self._closed:
                     return None
                 self._changed.wait(_CHECK_S)
         return None
+
+    def take(self) -> Arrival:
+        """Take the frame out, the latest one by now; to be called after `wait` gave a time."""
+        with self._changed:
+            assert self._arrival is not None
+            arrival, self._arrival = self._arrival, None
+            self._cadence.take(arrival.at_s)
+            return arrival

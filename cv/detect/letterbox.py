@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -10,34 +11,94 @@ import numpy.typing as npt
 
 from cv.geometry import Image
 
-__all__ = ["GREY", "Letterbox", "letterbox"]
+__all__ = [
+    "GREY",
+    "SQUARE",
+    "WIDE",
+    "Letterbox",
+    "Placement",
+    "input_shape",
+    "letterbox",
+    "padded",
+    "placement",
+]
 
 GREY = 114
+SQUARE = (640, 640)
+WIDE = (384, 640)
+_WIDE_FROM = 1.5
+"""Pictures at least this much wider than high go through the 384x640 input: 1.6x cheaper."""
+
+
+class Placement(NamedTuple):
+    """Where a picture comes to lie in a network's input.
+
+    Attributes:
+        scale: input pixels per source pixel.
+        width, height: the picture's, in input pixels.
+        left, top: input pixels of grey before it.
+    """
+
+    scale: float
+    width: int
+    height: int
+    left: int
+    top: int
 
 
 @dataclass(frozen=True, slots=True)
 class Letterbox:
-    """An image fitted into a network's input.
+    """A picture fitted into a network's input.
 
     Attributes:
         image: uint8 [H, W, 3] BGR, the picture centred on grey.
-        scale: input pixels per source pixel.
-        left, top: input pixels of grey before the picture.
     """
 
     image: Image
-    scale: float
-    left: int
-    top: int
+    place: Placement
+
+    @property
+    def scale(self) -> float:
+        """Input pixels per source pixel."""
+        return self.place.scale
+
+    @property
+    def inside(self) -> Image:
+        """The picture without the grey around it."""
+        _, width, height, left, top = self.place
+        return self.image[top : top + height, left : left + width]
 
     def to_source(
         self, boxes: npt.NDArray[np.float32], width: int, height: int
     ) -> npt.NDArray[np.float32]:
         """Boxes [N, 4] xyxy in input pixels → source pixels, clipped to width x height."""
-        offset = np.array([self.left, self.top, self.left, self.top], dtype=np.float32)
+        left, top = self.place.left, self.place.top
+        offset = np.array([left, top, left, top], dtype=np.float32)
         limit = np.array([width, height, width, height], dtype=np.float32)
         unclipped: npt.NDArray[np.float32] = (boxes - offset) / np.float32(self.scale)
         return unclipped.clip(0, limit)
+
+
+def input_shape(width: int, height: int) -> tuple[int, int]:
+    """The network's input (height, width) for a picture of this size."""
+    return WIDE if width >= _WIDE_FROM * height else SQUARE
+
+
+def placement(width: int, height: int, shape: tuple[int, int]) -> Placement:
+    """Where a picture of this size lies in an input of (height, width), its proportions kept."""
+    high, wide = shape
+    scale = min(high / height, wide / width)
+    new_w = min(wide, max(1, round(width * scale)))
+    new_h = min(high, max(1, round(height * scale)))
+    return Placement(scale, new_w, new_h, (wide - new_w) // 2, (high - new_h) // 2)
+
+
+def padded(picture: Image, shape: tuple[int, int], place: Placement) -> Letterbox:
+    """Put a picture that has its final size where it belongs."""
+    out = np.full((*shape, 3), GREY, dtype=np.uint8)
+    box = Letterbox(out, place)
+    box.inside[:] = picture
+    return box
 
 
 def letterbox(image: Image, shape: tuple[int, int]) -> Letterbox:
@@ -46,13 +107,8 @@ def letterbox(image: Image, shape: tuple[int, int]) -> Letterbox:
     Shrinks by area averaging's cheap cousin (bilinear), which is what training uses too; INTER_AREA
     costs five times more and was not seen by the network.
     """
-    height, width = shape
-    scale = min(height / image.shape[0], width / image.shape[1])
-    new_w = min(width, max(1, round(image.shape[1] * scale)))
-    new_h = min(height, max(1, round(image.shape[0] * scale)))
-    if (new_h, new_w) != image.shape[:2]:
-        image = cv2.resize(image, (new_w, new_h), interpolation=cv2.INTER_LINEAR)  # type: ignore[assignment]
-    left, top = (width - new_w) // 2, (height - new_h) // 2
-    out = np.full((height, width, 3), GREY, dtype=np.uint8)
-    out[top : top + new_h, left : left + new_w] = image
-    return Letterbox(out, scale, left, top)
+    place = placement(image.shape[1], image.shape[0], shape)
+    if (place.height, place.width) != image.shape[:2]:
+        size = (place.width, place.height)
+        image = cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)  # type: ignore[assignment]
+    return padded(image, shape, place)

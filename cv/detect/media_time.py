@@ -65,22 +65,26 @@ class MediaClock:
 
     def read(self, stamp_s: float | None) -> float:
         """Media time of the next frame, whose time stamp (seconds, any origin) is given."""
+        self._media_s, self._offset_s = self._next(stamp_s)
+        return self._media_s
+
+    def foresee(self, stamp_s: float | None) -> float:
+        """What `read` would give; nothing is taken in."""
+        return self._next(stamp_s)[0]
+
+    def _next(self, stamp_s: float | None) -> tuple[float, float | None]:
+        """The next frame's media time and offset."""
         if self._media_s is None:
-            self._media_s = self._late_s(stamp_s)
-            self._offset_s = None if stamp_s is None else stamp_s - self._media_s
-            return self._media_s
+            media_s = self._late_s(stamp_s)
+            return media_s, None if stamp_s is None else stamp_s - media_s
         expected = self._media_s + self._step_s
         if stamp_s is None:
-            self._media_s = expected
-            return expected
-        if self._offset_s is None:
-            self._offset_s = stamp_s - expected
-        media_s = stamp_s - self._offset_s
+            return expected, self._offset_s
+        offset_s = stamp_s - expected if self._offset_s is None else self._offset_s
+        media_s = stamp_s - offset_s
         if not self._is_plausible(media_s):
-            self._offset_s = stamp_s - expected
-            media_s = expected
-        self._media_s = max(media_s, self._media_s + _SMALLEST_STEP_S)
-        return self._media_s
+            offset_s, media_s = stamp_s - expected, expected
+        return max(media_s, self._media_s + _SMALLEST_STEP_S), offset_s
 
     def _late_s(self, stamp_s: float | None) -> float:
         if stamp_s is None or self._origin_s is None:
@@ -104,12 +108,16 @@ class Cadence:
         every_s: seconds between looks; None makes every moment due.
         early_s: how much too early a frame may come and still be taken, so that one frame a
             second with network jitter does not miss every other turn.
+
+    Attributes:
+        missed: looks that were due and never taken, because frames or time for them were lacking.
     """
 
     def __init__(self, every_s: float | None, *, early_s: float = 0.0) -> None:
         self._every_s = every_s
         self._early_s = early_s
         self._next_s: float | None = None
+        self.missed = 0
 
     def is_due(self, time_s: float) -> bool:
         if self._next_s is None or self._every_s is None:
@@ -123,5 +131,10 @@ class Cadence:
         if self._next_s is None:
             self._next_s = time_s
         earliest = time_s + self._every_s / 2
-        steps = math.ceil((earliest - self._next_s) / self._every_s)
-        self._next_s += max(1, steps) * self._every_s
+        steps = max(1, math.ceil((earliest - self._next_s) / self._every_s))
+        self.missed += steps - 1
+        self._next_s += steps * self._every_s
+
+    def restart(self) -> None:
+        """Begin a new grid: nothing could be seen since the last look."""
+        self._next_s = None

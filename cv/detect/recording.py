@@ -10,15 +10,14 @@ from types import TracebackType
 from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo
 
-from av.error import FFmpegError
-
 from cv.cpus import usable_cpus
 from cv.detect.decoding import Video
+from cv.detect.keyframes import Decode
 from cv.detect.media_time import Cadence, MediaClock
+from cv.detect.picture import Upright
 from cv.detect.source_url import SourceUrl
 from cv.detect.sources import Frame, Source, SourceStats
 from cv.detect.start_time import find_start
-from cv.detect.upright import Upright
 from cv.errors import SourceError
 
 __all__ = ["CHINA_TIME", "Recording", "check_every", "open_recording"]
@@ -40,7 +39,7 @@ def open_recording(
     source: Source,
     *,
     every_s: float | None,
-    keyframes: bool = False,
+    decode: Decode = Decode.AUTO,
     start: datetime | None = None,
     tz: tzinfo = CHINA_TIME,
 ) -> Recording:
@@ -48,7 +47,7 @@ def open_recording(
 
     Args:
         every_s: seconds of media time between looks; None looks at every frame.
-        keyframes: decode only key frames, which costs a fraction; looks fall on those.
+        decode: which frames; with key frames only, looks fall on those.
         start: when it began, if known better than by the file.
         tz: the zone of a `start` without offset and of times in file names.
 
@@ -56,8 +55,8 @@ def open_recording(
         SourceError: it cannot be opened, holds no video, or `every_s` is not more than 0.
     """
     check_every(every_s)
-    threads = 1 if keyframes else min(usable_cpus(), _MOST_THREADS)
-    video = Video(source.uri, keyframes=keyframes, threads=threads)
+    threads = min(usable_cpus(), _MOST_THREADS)
+    video = Video(source.uri, decode=decode, every_s=every_s, most_threads=threads)
     return Recording(video, source, every_s=every_s, start=start, tz=tz)
 
 
@@ -122,20 +121,24 @@ class Recording:
             SourceError: not one frame could be decoded.
         """
         clock = MediaClock(self._video.step_s, self.duration_s, self._video.origin_s)
+
+        def due(stamp_s: float | None) -> bool:
+            return self._cadence.is_due(clock.foresee(stamp_s))
+
         try:
-            for decoded in self._video.frames(self.stats):
+            for decoded in self._video.frames(self.stats, due=due):
                 media_s = clock.read(decoded.stamp_s)
                 if not self._cadence.is_due(media_s):
                     continue
-                try:
-                    image = self._upright.bgr(decoded.picture)
-                except (FFmpegError, ValueError):
+                picture = self._upright.picture(decoded.picture)
+                if picture is None:
                     self.stats.corrupt += 1
                     continue
                 self._cadence.take(media_s)
                 self.stats.looks += 1
+                self.stats.missed = self._cadence.missed
                 time = self.start + timedelta(seconds=media_s)
-                yield Frame(image, time, media_s, decoded.index)
+                yield Frame(picture, time, media_s, decoded.index)
         except SourceError as error:
             log.warning("%s", error)
         self._check_out()

@@ -18,7 +18,9 @@ from rich.table import Table
 from cv.detect.batch import Job, Progress
 from cv.detect.detector import Detection
 from cv.detect.evidence import span
+from cv.detect.frames import SourceKind
 from cv.detect.incident import Change, Incident
+from cv.detect.pace import Pace
 from cv.detect.photo import Photo
 from cv.detect.watch import Filing, Look
 from cv.errors import KerbwatchError
@@ -88,6 +90,7 @@ class Report:
         self._incidents: dict[str, Incident] = {}
         self._unzoned: dict[str, int] = {}
         self._moved: set[str] = set()
+        self._pace = Pace()
         self.failures = 0
 
     def __enter__(self) -> Report:
@@ -98,6 +101,8 @@ class Report:
         self._bars.stop()
 
     def started(self, job: Job, progress: Progress) -> None:
+        if job.source.kind is SourceKind.STREAM:
+            self._pace.sources[job.camera.id if job.camera else job.source.name] = progress.stats
         self._tasks[id(progress)] = self._bars.add_task(
             escape(progress.name), total=progress.duration_s, counts=""
         )
@@ -109,6 +114,8 @@ class Report:
         self._bars.update(
             self._tasks[id(progress)], completed=progress.media_s, counts=_counts(progress)
         )
+        if (warning := self._pace.warning()) is not None:
+            self._console.print(warning, style="yellow", highlight=False, soft_wrap=True)
 
     def changed(self, job: Job, filing: Filing) -> None:
         self._incidents[filing.change.incident.id] = filing.change.incident
@@ -180,7 +187,9 @@ class Report:
                 self._unzoned[label] = self._unzoned.get(label, 0) + count
 
     def close(self) -> None:
-        """Print the closing table, unless a program is reading."""
+        """Print the closing tables; those of results not where a program is reading."""
+        if self._pace.sources and not self._quiet:
+            self._console.print(self._pace.table())
         if self._json:
             return
         console = Console(file=self._out)
@@ -238,6 +247,10 @@ def _counts(progress: Progress) -> str:
         f"{progress.media_s / wall:.1f}x real time",
         f"{progress.incidents} incident{'' if progress.incidents == 1 else 's'}",
     ]
+    if stats.unchanged:
+        parts.append(f"{stats.unchanged} unchanged")
+    if stats.late or stats.missed:
+        parts.append(f"{stats.late} late, {stats.missed} left out")
     if stats.corrupt:
         parts.append(f"{stats.corrupt} corrupt")
     if stats.reconnects:

@@ -100,6 +100,14 @@ class IncidentRules:
             for candidate in self.candidates.values()
         )
 
+    def may_matter(self, label: str, box: Box, size: tuple[int, int]) -> bool:
+        """Whether something of this label and place could come to be an incident."""
+        return any(
+            self._rule_of(zone, label) is not None
+            and overlap(footprint(box), self._polygon(zone, size)) > 0
+            for zone in self._zones.values()
+        )
+
     def restore(
         self, candidates: Sequence[Candidate], issued: dict[str, datetime], last_look: datetime
     ) -> None:

@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
+from cv.detect.picture import Picture
 from cv.detect.source_url import SourceUrl, redact
 from cv.errors import SourceError
 from cv.geometry import Image
@@ -41,16 +42,21 @@ class Frame:
     """One picture to look at.
 
     Attributes:
-        image: uint8 [height, width, 3], BGR, upright.
+        picture: upright; what is asked of it is converted then.
         time: aware UTC; media time of a recording, wall time of arrival of a stream.
         media_s: seconds since the source's start, never falling.
         index: number of the frame among all that were decoded, from 0.
     """
 
-    image: Image
+    picture: Picture
     time: datetime
     media_s: float
     index: int
+
+    @property
+    def image(self) -> Image:
+        """All pixels, uint8 [height, width, 3], BGR; converted anew at every call."""
+        return self.picture.bgr()
 
 
 @dataclass(slots=True)
@@ -60,6 +66,11 @@ class SourceStats:
     Attributes:
         decoded: frames that came out of the decoder, damaged ones included.
         looks: frames given out.
+        missed: looks that were due and not made, because frames or time for them were lacking.
+        late: looks made more than one interval after a frame for them had come.
+        unchanged: looks that needed no inference, because nothing had changed.
+        keyframes_only: whether only key frames are decoded, as of now.
+        keyframe_s: seconds between key frames, once known.
         corrupt: frames left out because they, or one they were built on, were damaged, and pieces
             of video that could not be decoded at all.
         reconnects: times a lost or refused stream was dialled again.
@@ -68,6 +79,11 @@ class SourceStats:
 
     decoded: int = 0
     looks: int = 0
+    missed: int = 0
+    late: int = 0
+    unchanged: int = 0
+    keyframes_only: bool = False
+    keyframe_s: float | None = None
     corrupt: int = 0
     reconnects: int = 0
     failures: int = 0

@@ -9,18 +9,18 @@ from random import Random
 from threading import Event, Thread
 from types import TracebackType
 
-from av.error import FFmpegError
-
 from cv.detect.backoff import Backoff
 from cv.detect.decoding import Video
+from cv.detect.keyframes import Decode
 from cv.detect.latest import Arrival, LatestFrame
 from cv.detect.line_state import LineLog, StreamState
 from cv.detect.media_time import Cadence
 from cv.detect.opening import RefusedError
+from cv.detect.picture import Upright
 from cv.detect.recording import CHINA_TIME, Recording, check_every
 from cv.detect.source_url import SourceUrl
 from cv.detect.sources import Frame, Source, SourceKind
-from cv.detect.upright import Upright
+from cv.detect.turns import Turns
 from cv.errors import SourceError
 
 __all__ = ["Stream", "StreamState", "open_stream"]
@@ -40,7 +40,8 @@ def open_stream(
     source: Source | SourceUrl,
     *,
     every_s: float | None,
-    keyframes: bool = False,
+    decode: Decode = Decode.AUTO,
+    turns: Turns | None = None,
     stop: Event | None = None,
     clock: Callable[[], datetime] = utc_now,
     timer: Callable[[], float] = time.monotonic,
@@ -52,7 +53,8 @@ def open_stream(
 
     Args:
         every_s: seconds between looks; None looks at every frame that can be kept up with.
-        keyframes: decode only key frames.
+        decode: which frames.
+        turns: when this one may be looked at, beside others.
         stop: ends everything when set.
         clock: wall time, aware UTC.
         timer: seconds on a clock that is never set back.
@@ -72,7 +74,8 @@ def open_stream(
         source,
         source.uri,
         every_s=every_s,
-        keyframes=keyframes,
+        decode=decode,
+        turns=turns or Turns(1),
         stop=stop or Event(),
         clock=clock,
         timer=timer,
@@ -97,7 +100,8 @@ class Stream:
         url: SourceUrl,
         *,
         every_s: float | None,
-        keyframes: bool,
+        decode: Decode,
+        turns: Turns,
         stop: Event,
         clock: Callable[[], datetime],
         timer: Callable[[], float],
@@ -110,7 +114,8 @@ class Stream:
         self._source = source
         self._url = url
         self._every_s = every_s
-        self._keyframes = keyframes
+        self._decode = decode
+        self._turns = turns
         self._stop = stop
         self._closed = Event()
         self._clock = clock
@@ -163,27 +168,31 @@ class Stream:
         known length is a recording: it gives looks by media time as `open_recording` does, and
         ends.
         """
-        while (arrival := self._slot.fetch(self._is_over)) is not None:
-            frame = self._look(arrival)
-            if frame:
-                self.stats.looks += 1
-                yield frame
+        while (since_s := self._slot.wait(self._is_over)) is not None:
+            with self._turns.take(since_s):
+                frame = self._look(self._slot.take())
+                if frame:
+                    self.stats.looks += 1
+                    self.stats.missed = self._slot.missed
+                    yield frame
+                    late_s = self._timer() - since_s
+                    self.stats.late += self._every_s is not None and late_s > self._every_s
         if self._recording and not self._is_over():
             for frame in self._recording:
-                yield frame
+                with self._turns.take(self._timer()):
+                    yield frame
                 if self._is_over():
                     break
 
     def _look(self, arrival: Arrival) -> Frame | None:
-        try:
-            image = self._upright.bgr(arrival.decoded.picture)
-        except (FFmpegError, ValueError):
+        picture = self._upright.picture(arrival.decoded.picture)
+        if picture is None:
             self.stats.corrupt += 1
             return None
         if self._first_s is None:
             self._first_s = arrival.at_s
         media_s = arrival.at_s - self._first_s
-        return Frame(image, arrival.time, media_s, arrival.decoded.index)
+        return Frame(picture, arrival.time, media_s, arrival.decoded.index)
 
     # All below runs in the reader's thread.
 
@@ -215,7 +224,7 @@ class Stream:
         """Connect and read; gives why it ended, or None when there is nothing more to read."""
         self._line.connecting()
         try:
-            video = Video(self._url, keyframes=self._keyframes)
+            video = Video(self._url, decode=self._decode, every_s=self._every_s, live=True)
         except SourceError as error:
             return error
         if self._url.scheme in ("http", "https") and video.duration_s is not None:
@@ -241,12 +250,22 @@ class Stream:
 
     def _read_frames(self, video: Video) -> None:
         began = latest = self._timer()
+        self._slot.restart()
 
         def must_end() -> bool:
             return self._is_over() or self._timer() - latest > _DARK_S
 
         pacer = Pacer(self._timer, self._wait) if video.format == "hls" else None
-        for decoded in video.frames(self.stats, must_end, self._timer):
+
+        def due(_stamp_s: float | None) -> bool:
+            nonlocal latest
+            latest = self._timer()
+            # Pieces come in a heap: which of their frames is due shows once they are spread.
+            return pacer is not None or self._slot.is_due(latest)
+
+        for decoded in video.frames(self.stats, must_end, self._timer, due):
+            self.stats.keyframes_only = video.keyframes_only
+            self.stats.keyframe_s = video.keyframe_distance_s
             age_s = self._timer() - decoded.at_s
             if pacer and decoded.stamp_s is not None:
                 pacer.keep_pace(decoded.stamp_s)

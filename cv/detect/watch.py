@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, Protocol
 
 from shapely import Polygon
 
+from cv.detect.change import ChangeGate
 from cv.detect.detector import Detection, Detector
 from cv.detect.evidence import EvidenceFile, EvidenceFolder
+from cv.detect.first_frames import FirstFrames
 from cv.detect.frames import Frame
-from cv.detect.incident import Candidate, Change, Incident
+from cv.detect.incident import Change, Incident
+from cv.detect.letterbox import input_shape
 from cv.detect.masking import MaskCounts, mask
+from cv.detect.picture import Picture
 from cv.detect.rules import IncidentRules, footprint
 from cv.detect.state import FORMAT, WatchState, dump_state, parse_state
 from cv.detect.still import StillObject, StillObjects
@@ -22,7 +26,7 @@ from cv.geometry import Image, overlap, pixel_polygon
 from cv.labels import ZoneKind
 from cv.site import Camera, Site
 
-__all__ = ["EASE", "CameraWatch", "Filing", "Look", "Recorder"]
+__all__ = ["EASE", "Begun", "CameraWatch", "Detect", "Done", "Filing", "Found", "Look", "Recorder"]
 
 EASE = 0.6
 """Boxes down to this share of a label's threshold keep an object alive (hysteresis)."""
@@ -31,6 +35,7 @@ _SAVE_EVERY = timedelta(seconds=10)
 _PURGE_EVERY = timedelta(hours=1)
 _GAP_LOOKS = 3
 _GAP_S = 30.0
+_SELDOM_S = 60.0
 
 
 class Filing(NamedTuple):
@@ -57,26 +62,71 @@ class Look:
     Attributes:
         open: the incidents open after it.
         moved: the camera shows another view than its zones were drawn on; they are suspended.
+        unchanged: the detections are those of an earlier picture, from which nothing has changed.
     """
 
     frame: Frame
     detections: list[Detection]
-    filings: list[Filing]
-    open: list[Incident]
+    filings: list[Filing] = field(default_factory=list)
+    open: list[Incident] = field(default_factory=list)
     moved: bool = False
+    unchanged: bool = False
+
+
+class Found(Protocol):
+    """Detections that may still be in the making, as a `concurrent.futures.Future` of them."""
+
+    def result(self) -> list[Detection]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Detections that are there already."""
+
+    detections: list[Detection]
+
+    def result(self) -> list[Detection]:
+        return self.detections
+
+
+Detect = Callable[[Picture], Found]
+"""Begins to look for objects in a picture."""
+
+
+class Begun(NamedTuple):
+    """A look that has begun.
+
+    Attributes:
+        found: None where the detections of the look before it hold.
+        here: whether the picture shows what the zones were drawn on.
+    """
+
+    frame: Frame
+    found: Found | None
+    here: bool
 
 
 class CameraWatch:
     """The way of one camera's frames: detector, still objects, rules, evidence, record.
 
-    Not for several threads at once; the detector and recorder may be shared.
+    A look has two halves, so that one frame can be analysed while the next one is decoded: `begin`
+    for each frame in turn, `finish` for each in the same order. Not for several threads at once;
+    the detector and recorder may be shared.
 
     Args:
         every_s: usual time between looks.
+        refresh_s: detections hold for at most this long while nothing changes; 0 analyses all.
     """
 
     def __init__(
-        self, site: Site, camera: Camera, detector: Detector, recorder: Recorder, *, every_s: float
+        self,
+        site: Site,
+        camera: Camera,
+        detector: Detector,
+        recorder: Recorder,
+        *,
+        every_s: float,
+        refresh_s: float = 0.0,
     ) -> None:
         self._camera = camera
         self._detector = detector
@@ -86,7 +136,7 @@ class CameraWatch:
         def hide(image: Image) -> MaskCounts:
             return mask(image, detector, heads=privacy.heads, plates=privacy.plates)
 
-        self._evidence = EvidenceFolder(site, camera, hide)
+        self._firsts = FirstFrames(EvidenceFolder(site, camera, hide), seldom=every_s >= _SELDOM_S)
         self._still = StillObjects(detector.thresholds)
         self._rules = IncidentRules(
             camera.id,
@@ -99,33 +149,67 @@ class CameraWatch:
         )
         self._view = View()
         self._zones = zones_mark(camera)
+        self._gate = ChangeGate(
+            [zone.polygon for zone in camera.zones if zone.kind is not ZoneKind.IGNORE],
+            refresh_s=refresh_s,
+        )
         self._ignored: dict[tuple[int, int], list[Polygon]] = {}
-        self._first_frames: dict[int, str] = {}
-        self._previous: Frame | None = None
+        self._begun = self._here = False
+        self._detections: list[Detection] = []
+        self._last: tuple[datetime, tuple[int, int]] | None = None
         self._saved: datetime | None = None
         self._purged: datetime | None = None
 
     def look(self, frame: Frame) -> Look:
         """Analyse one frame, later than the one before, and record what it changed."""
-        size = (frame.image.shape[1], frame.image.shape[0])
-        if self._previous is None:
-            self._resume(frame, size)
-        elif self._previous.image.shape != frame.image.shape:
-            self._restore(self._state(self._previous).resized(size))
-        detections = self._visible(self._detector.detect(frame.image, ease=EASE), size)
-        changes: list[Change] = []
+        return self.finish(self.begin(frame, lambda picture: Done(self.detect(picture))))
+
+    def detect(self, picture: Picture) -> list[Detection]:
+        """What the detector sees; may run in any thread."""
+        return self._detector.detect_in(picture, ease=EASE)
+
+    def begin(self, frame: Frame, detect: Detect) -> Begun:
+        """Take in a frame, later than the one before."""
+        size = frame.picture.size
+        if not self._begun:
+            self._begun = True
+            self._resume(frame.time, size)
+        picture = frame.picture.fitted(input_shape(*size)).inside
+        if not self._gate.look(picture, frame.time, decided=self._decided(size)):
+            return Begun(frame, None, self._here)
         # Another view is as good as no look: it neither opens nor clears anything.
-        if self._view.look(frame.image):
-            self._still.look(detections, frame.time, size, self._rules.is_open)
+        self._here = self._view.look(picture)
+        return Begun(frame, detect(frame.picture), self._here)
+
+    def finish(self, begun: Begun) -> Look:
+        """Bring a look to its end, and record what it changed."""
+        frame, found, here = begun
+        size = frame.picture.size
+        if self._last and self._last[1] != size:
+            self._restore(self._state(*self._last).resized(size))
+        if found:
+            self._detections = self._visible(found.result(), size)
+        changes: list[Change] = []
+        if here:
+            self._still.look(self._detections, frame.time, size, self._rules.is_open)
             changes = self._rules.look(self._still.objects, frame.time, size)
-        filings = [Filing(change, self._pictures(change, frame)) for change in changes]
-        self._keep_first_frames(frame)
+        candidates = list(self._rules.candidates.values())
+        filings = [Filing(c, self._firsts.pictures(c, frame, candidates)) for c in changes]
+        self._firsts.keep(self._still.objects, candidates, frame)
         if filings or self._saved is None or frame.time - self._saved >= _SAVE_EVERY:
-            self._recorder.record(filings, dump_state(self._state(frame)), frame.time)
+            state = dump_state(self._state(frame.time, size))
+            self._recorder.record(filings, state, frame.time)
             self._saved = frame.time
         self._purge(frame.time)
-        self._previous = frame
-        return Look(frame, detections, filings, self.open_incidents, self._view.moved)
+        self._last = frame.time, size
+        return Look(
+            frame,
+            self._detections,
+            filings,
+            self.open_incidents,
+            moved=self._view.moved,
+            unchanged=found is None,
+        )
 
     @property
     def open_incidents(self) -> list[Incident]:
@@ -137,35 +221,46 @@ class CameraWatch:
 
     def close(self) -> None:
         """Save what is known, for the next run."""
-        if self._previous is not None:
-            state = dump_state(self._state(self._previous))
-            self._recorder.record([], state, self._previous.time)
+        if self._last is not None:
+            self._recorder.record([], dump_state(self._state(*self._last)), self._last[0])
 
-    def _resume(self, frame: Frame, size: tuple[int, int]) -> None:
+    def _decided(self, size: tuple[int, int]) -> bool:
+        """Whether nothing waits for another look: what stands in zones is an incident or no matter.
+
+        A weak detection waits as well: in the next picture it may be strong enough to count.
+        """
+        if any(c.incident is None or c.absent_since for c in self._rules.candidates.values()):
+            return False
+        thresholds = self._detector.thresholds
+        return not any(
+            d.score < thresholds.get(d.label, 0.0) and self._rules.may_matter(d.label, d.box, size)
+            for d in self._detections
+        )
+
+    def _resume(self, time: datetime, size: tuple[int, int]) -> None:
         """Go on from an earlier run, unless this input lies before its end: then it is a re-run."""
         saved = self._recorder.load()
         state = parse_state(saved) if saved else None
-        if state is not None and state.last_look < frame.time:
+        if state is not None and state.last_look < time:
             self._restore(state.resized(size))
 
     def _restore(self, state: WatchState) -> None:
         self._still.restore(state.objects, state.next_key)
         self._rules.restore(state.candidates, state.issued, state.last_look)
-        self._first_frames = dict(state.first_frames)
+        self._firsts.files = dict(state.first_frames)
         if state.zones == self._zones:  # else they were drawn anew, on the view there is now
             self._view.restore(state.view)
 
-    def _state(self, frame: Frame) -> WatchState:
-        candidates: list[Candidate] = list(self._rules.candidates.values())
+    def _state(self, last_look: datetime, size: tuple[int, int]) -> WatchState:
         return WatchState(
             format=FORMAT,
-            last_look=frame.time,
-            size=(frame.image.shape[1], frame.image.shape[0]),
+            last_look=last_look,
+            size=size,
             next_key=self._still.next_key,
             objects=self._still.objects,
-            candidates=candidates,
+            candidates=list(self._rules.candidates.values()),
             issued=self._rules.issued,
-            first_frames=self._first_frames,
+            first_frames=self._firsts.files,
             view=self._view.dump(),
             zones=self._zones,
         )
@@ -184,40 +279,7 @@ class CameraWatch:
             if all(overlap(footprint(d.box), p) < _IGNORED_FROM for p in self._ignored[size])
         ]
 
-    def _keep_first_frames(self, frame: Frame) -> None:
-        """Keep the first frame of what was seen twice, and drop those of what has moved on.
-
-        Waiting for the second sighting spares a file for every passing car.
-        """
-        watched = {c.key for c in self._rules.candidates.values() if c.incident is None}
-        dropped = {k: f for k, f in self._first_frames.items() if k not in watched}
-        self._first_frames = {k: f for k, f in self._first_frames.items() if k in watched}
-        for thing in self._still.objects:
-            if thing.key not in watched or thing.key in self._first_frames or thing.hits < 2:
-                continue
-            before = self._previous
-            first = before if before and before.time >= thing.first_seen else frame
-            self._first_frames[thing.key] = self._evidence.keep_candidate(first.image, first.time)
-        for file in set(dropped.values()) - set(self._first_frames.values()):
-            self._evidence.drop_candidate(file)
-
-    def _pictures(self, change: Change, frame: Frame) -> tuple[EvidenceFile, ...]:
-        event, incident = change
-        if event == "cleared":
-            return self._evidence.cleared(incident, frame.image)
-        if event == "updated":
-            return self._evidence.updated(incident, frame.image)
-        first = next(
-            (
-                self._first_frames.get(c.key)
-                for c in self._rules.candidates.values()
-                if c.incident and c.incident.id == incident.id
-            ),
-            None,
-        )
-        return self._evidence.opened(incident, frame.image, first)
-
     def _purge(self, time: datetime) -> None:
         if self._purged is None or time - self._purged >= _PURGE_EVERY:
-            self._evidence.purge(datetime.now(UTC))
+            self._firsts.evidence.purge(datetime.now(UTC))
             self._purged = time

@@ -13,6 +13,7 @@ from cv.detect.frames import (
     SourceStats,
     open_recording,
 )
+from cv.detect.keyframes import Decode
 from tests.detect.clips import (
     number_of,
 )
@@ -21,19 +22,23 @@ START = datetime(2026, 3, 14, 7, 30, tzinfo=UTC)
 
 
 def open_clip(
-    path: Path, every_s: float | None = None, *, keyframes: bool = False, start: datetime = START
+    path: Path,
+    every_s: float | None = None,
+    *,
+    decode: Decode = Decode.AUTO,
+    start: datetime = START,
 ) -> Recording:
     source = Source(SourceKind.RECORDING, path)
-    return open_recording(source, every_s=every_s, keyframes=keyframes, start=start)
+    return open_recording(source, every_s=every_s, decode=decode, start=start)
 
 
-def look(path: Path, every_s: float | None = None, *, keyframes: bool = False) -> list[Frame]:
-    with open_clip(path, every_s, keyframes=keyframes) as recording:
+def look(path: Path, every_s: float | None = None, *, decode: Decode = Decode.AUTO) -> list[Frame]:
+    with open_clip(path, every_s, decode=decode) as recording:
         return list(recording)
 
 
-def look_and_count(path: Path, *, keyframes: bool = False) -> tuple[list[Frame], SourceStats]:
-    with open_clip(path, keyframes=keyframes) as recording:
+def look_and_count(path: Path, *, decode: Decode = Decode.AUTO) -> tuple[list[Frame], SourceStats]:
+    with open_clip(path, decode=decode) as recording:
         return list(recording), recording.stats
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cv.detect.keyframes import Decode
 from cv.errors import SourceError
 from tests.detect.clips import (
     cut,
@@ -52,8 +53,8 @@ def test_damage_in_a_transport_stream_is_left_out(tmp_path):
 
 def test_damaged_key_frames_are_left_out(tmp_path):
     clip = make_clip(tmp_path / "clip.mp4", gop=10, options={"movflags": "faststart"})
-    whole = {number_of(frame.image): frame.image for frame in look(clip, keyframes=True)}
-    frames, stats = look_and_count(damage(clip, 0.4, 0.7), keyframes=True)
+    whole = {number_of(frame.image): frame.image for frame in look(clip, decode=Decode.KEYFRAMES)}
+    frames, stats = look_and_count(damage(clip, 0.4, 0.7), decode=Decode.KEYFRAMES)
     assert stats.corrupt > 0
     assert {0, 90} <= set(numbers(frames)) < set(whole)
     assert all(np.array_equal(frame.image, whole[number_of(frame.image)]) for frame in frames)

@@ -12,7 +12,6 @@ import cv2
 import numpy as np
 import pytest
 
-from cv.detect.backends import choose_backend
 from cv.detect.detector import Detector
 from cv.errors import ModelError
 from cv.geometry import Box, Image, iou
@@ -124,7 +123,7 @@ def test_a_bad_model_file_is_one_line(tmp_path: Path, content: bytes | None, mes
 
 def test_an_unknown_backend_names_the_choices() -> None:
     with pytest.raises(ModelError, match="auto, onnxruntime, openvino"):
-        choose_backend("tensorrt")
+        Detector(backend="tensorrt")
 
 
 def test_no_threads_is_refused() -> None:

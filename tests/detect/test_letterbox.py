@@ -29,7 +29,7 @@ def test_the_picture_fits_in_the_middle_of_grey(
 def test_boxes_come_back_to_where_they_were(height: int, width: int) -> None:
     fitted = letterbox(np.zeros((height, width, 3), np.uint8), (640, 640))
     source = np.array([[10, 20, width - 5, height - 7]], np.float32)
-    offset = np.array([fitted.left, fitted.top] * 2)
+    offset = np.array([fitted.place.left, fitted.place.top] * 2)
     there = (source * fitted.scale + offset).astype(np.float32)
     assert fitted.to_source(there, width, height) == pytest.approx(source, abs=0.01)
 

@@ -17,6 +17,7 @@ from cv.detect.frames import (
     find_sources,
     open_recording,
 )
+from cv.detect.keyframes import Decode
 from cv.errors import SourceError
 from tests.detect.clips import (
     make_clip,
@@ -38,7 +39,8 @@ def test_every_frame_comes_in_display_order_at_its_time(tmp_path, name, b_frames
 
 
 def test_looks_are_the_right_frames_at_the_right_time(tmp_path):
-    frames = look(make_clip(tmp_path / "clip.mp4", b_frames=2), every_s=1.0)
+    clip = make_clip(tmp_path / "clip.mp4", b_frames=2)
+    frames = look(clip, every_s=1.0, decode=Decode.ALL)
     assert numbers(frames) == [0, 25, 50, 75]
     assert [frame.time for frame in frames] == [START + timedelta(seconds=n) for n in range(4)]
     assert [frame.index for frame in frames] == [0, 25, 50, 75]
@@ -86,16 +88,16 @@ def test_a_size_that_changes_on_the_way_is_followed(tmp_path):
 
 def test_key_frames_alone_are_decoded_when_asked(tmp_path):
     clip = make_clip(tmp_path / "clip.mp4", gop=20, b_frames=2)
-    frames, stats = look_and_count(clip, keyframes=True)
+    frames, stats = look_and_count(clip, decode=Decode.KEYFRAMES)
     assert numbers(frames) == [0, 20, 40, 60, 80]
     assert media_times(frames) == pytest.approx([0, 0.8, 1.6, 2.4, 3.2])
     assert (stats.decoded, stats.looks) == (5, 5)
-    assert numbers(look(clip, every_s=1.5, keyframes=True)) == [0, 40, 80]
+    assert numbers(look(clip, every_s=1.5, decode=Decode.KEYFRAMES)) == [0, 40, 80]
 
 
 def test_motion_jpeg_is_all_key_frames(tmp_path):
     clip = make_clip(tmp_path / "clip.avi", frames=10, codec="mjpeg")
-    assert numbers(look(clip, keyframes=True)) == list(range(10))
+    assert numbers(look(clip, decode=Decode.KEYFRAMES)) == list(range(10))
 
 
 def test_colours_come_as_blue_green_red(tmp_path):
@@ -149,7 +151,7 @@ def test_any_file_name_can_be_opened(tmp_path, monkeypatch, name):
 
 def test_a_source_knows_its_length_and_counts_after_opening(tmp_path):
     (source,) = find_sources([str(make_clip(tmp_path / "clip.mp4"))])
-    with open_recording(source, every_s=1.0) as recording:
+    with open_recording(source, every_s=1.0, decode=Decode.ALL) as recording:
         assert recording.duration_s == source.duration_s == pytest.approx(4.0)
         assert sum(1 for _ in recording) == 4
     assert recording.stats is source.stats

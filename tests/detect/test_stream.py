@@ -23,6 +23,7 @@ from cv.detect.frames import (
     find_sources,
     open_stream,
 )
+from cv.detect.keyframes import Decode
 from cv.errors import SourceError
 from tests.detect.clips import make_clip, number_of
 from tests.detect.streams import (
@@ -155,7 +156,7 @@ def test_a_slow_viewer_gets_new_frames_not_those_that_waited(stop, clip):
 
 @needs_rtsp
 def test_key_frames_alone_are_decoded_when_asked(stop, clip):
-    with RtspServer(clip) as server, reading(server.url, stop, keyframes=True) as stream:
+    with RtspServer(clip) as server, reading(server.url, stop, decode=Decode.KEYFRAMES) as stream:
         frames = take(stream, 4)
     assert [number_of(frame.image) % 25 for frame in frames] == [0] * 4
     assert stream.stats.decoded < 10

@@ -27,19 +27,21 @@ def test_the_slot_holds_the_latest_frame_only():
     frames = [arrival(at_s) for at_s in (0.0, 0.1, 0.2, 0.9, 1.25, 1.5)]
     for early in frames[:3]:
         slot.offer(early)
-    assert slot.fetch(lambda: False) is frames[2]
+    assert slot.wait(lambda: False) == 0.0, "waiting since the first of them"
+    assert slot.take() is frames[2]
     slot.offer(frames[3])
     slot.offer(frames[4])
     slot.offer(frames[5])
     slot.close()
-    assert slot.fetch(lambda: False) is frames[5]
-    assert slot.fetch(lambda: False) is None
+    assert slot.wait(lambda: False) == 1.25
+    assert slot.take() is frames[5]
+    assert slot.wait(lambda: False) is None
 
 
 def test_the_slot_gives_nothing_once_stopped():
     slot = LatestFrame(Cadence(None))
     slot.offer(arrival(0.0))
-    assert slot.fetch(lambda: True) is None
+    assert slot.wait(lambda: True) is None
 
 
 def test_pauses_start_over_once_the_stream_is_well():

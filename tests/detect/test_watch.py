@@ -19,6 +19,7 @@ from cv.detect.evidence import EvidenceFolder, span
 from cv.detect.frames import Frame
 from cv.detect.incident import Incident
 from cv.detect.masking import MaskCounts
+from cv.detect.picture import Pixels
 from cv.detect.watch import CameraWatch, Filing
 from cv.geometry import Box, Image
 from cv.labels import Matter, ZoneKind
@@ -104,7 +105,7 @@ def junction(media: Path) -> Image:
 
 def looks(watch: CameraWatch, image: Image, seconds: range) -> None:
     for second in seconds:
-        watch.look(Frame(image, START + timedelta(seconds=second), float(second), second))
+        watch.look(Frame(Pixels(image), START + timedelta(seconds=second), float(second), second))
 
 
 @pytest.mark.media
@@ -254,7 +255,7 @@ def test_a_turned_camera_suspends_its_zones_until_it_is_back_or_they_are_drawn_a
 
     def moved(watch: CameraWatch, image: Image, seconds: range) -> list[bool]:
         times = [(START + timedelta(seconds=s), s) for s in seconds]
-        return [watch.look(Frame(image, t, float(s), s)).moved for t, s in times]
+        return [watch.look(Frame(Pixels(image), t, float(s), s)).moved for t, s in times]
 
     watch = watched()
     looks(watch, junction, range(8))

@@ -12,6 +12,7 @@ from cv.detect.frames import (
     find_sources,
     open_stream,
 )
+from cv.detect.keyframes import Decode
 from tests.detect.clips import make_clip, number_of
 from tests.detect.streams import (
     SECRET,
@@ -29,7 +30,7 @@ def test_a_recording_behind_a_web_address_is_seen_by_media_time_and_ends(stop, t
     make_clip(tmp_path / "clip.mp4", options=faststart, metadata=made)
     with serving_files(tmp_path) as web:
         (source,) = find_sources([f"{web}/clip.mp4?token={SECRET}"])
-        with open_stream(source, every_s=1.0, stop=stop) as stream:
+        with open_stream(source, every_s=1.0, decode=Decode.ALL, stop=stop) as stream:
             frames = list(stream)
     assert [number_of(frame.image) for frame in frames] == [0, 25, 50, 75]
     start = datetime(2026, 3, 14, 7, 30, tzinfo=UTC)

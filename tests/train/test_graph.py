@@ -64,7 +64,10 @@ def test_every_shape_gives_the_same_boxes_as_torch(
     given = backend(content, 1).infer(noise(shape)[None])
     assert given.shape == expected.shape == (300, 6)
     assert given.dtype == np.float32
-    box, score = compare_rows(expected, given)
+    # Of detections with nearly equal scores, another one comes last on every processor.
+    certain = expected[expected[:, 4] > expected[:, 4].min() + 1e-3]
+    assert len(certain) > 250
+    box, score = compare_rows(certain, given)
     # OpenVINO computes in bfloat16 where the processor has it, with 8 bits of mantissa.
     allowed = (1.0, 0.01) if backend is OnnxRuntime else (np.inf, np.inf)
     assert box <= allowed[0]

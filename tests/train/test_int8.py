@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cv.cpus import cpu_features
 from cv.data.samples import read_sources
 from cv.detect.detector import model_path
 from cv.train.average_precision import iou_matrix
@@ -49,4 +50,5 @@ def test_what_was_sure_is_found_again(
     assert sure >= 20
     assert again >= 0.95 * sure
     # Scores move, which is why the file has thresholds of its own; AP does not (`export --int8`).
-    assert 0 < np.mean(apart) < 0.12
+    # Without VNNI, 16-bit sums of 8-bit products saturate, and scores move further.
+    assert 0 < np.mean(apart) < (0.12 if "avx512_vnni" in cpu_features() else 0.2)

@@ -1,0 +1,81 @@
+"""Whether key frames alone give the looks that are asked for.
+
+A key frame decodes by itself, for the price of one frame; to see any other one, every frame since
+the last key frame must be decoded. Cameras send a key frame every 1 to 4 s, so for a look a second
+or in two, key frames often suffice, and decoding costs a tenth. What a stream really does is
+measured: cameras are set up in many ways, and some space their key frames out while nothing moves.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from enum import StrEnum
+from itertools import pairwise
+
+__all__ = ["Decode", "KeyframeChoice"]
+
+_REMEMBERED = 4
+_TOLERANCE = 1.05
+"""A key frame "every second" comes after 1.001 s at 29.97 frames a second."""
+
+
+class Decode(StrEnum):
+    """Which frames to decode.
+
+    AUTO: only key frames where they come at least as often as looks are asked for, else all.
+    """
+
+    AUTO = "auto"
+    ALL = "all"
+    KEYFRAMES = "keyframes"
+
+
+class KeyframeChoice:
+    """Follows one video's key frames.
+
+    Args:
+        every_s: seconds between looks; None is every frame.
+        stamps_s: time stamps of key frames, if a file's index tells some.
+        hopeful: begin with key frames alone as long as their distance is unknown.
+
+    Attributes:
+        alone: decode key frames only.
+    """
+
+    def __init__(
+        self,
+        decode: Decode,
+        every_s: float | None,
+        *,
+        stamps_s: Iterable[float] = (),
+        hopeful: bool = False,
+    ) -> None:
+        self._asked = decode
+        self._longest_s = None if every_s is None else every_s * _TOLERANCE
+        self._distances: deque[float] = deque(maxlen=_REMEMBERED)
+        self._last_s: float | None = None
+        self._hopeful = hopeful
+        known = list(stamps_s)
+        self._distances.extend(
+            sorted(later - earlier for earlier, later in pairwise(known))[-_REMEMBERED:]
+        )
+        self.alone = self._choose()
+
+    @property
+    def distance_s(self) -> float | None:
+        """The longest of the latest distances between key frames, if one was seen."""
+        return max(self._distances, default=None)
+
+    def saw(self, stamp_s: float | None) -> None:
+        """A key frame comes; `alone` says what to do with it and what follows."""
+        if stamp_s is not None and self._last_s is not None and stamp_s > self._last_s:
+            self._distances.append(stamp_s - self._last_s)
+        self._last_s = stamp_s
+        self.alone = self._choose()
+
+    def _choose(self) -> bool:
+        if self._asked is not Decode.AUTO or self._longest_s is None:
+            return self._asked is Decode.KEYFRAMES
+        distance_s = self.distance_s
+        return self._hopeful if distance_s is None else distance_s <= self._longest_s

@@ -1,0 +1,39 @@
+"""What an operator is told about looks that come late."""
+
+from __future__ import annotations
+
+from rich.console import Console
+
+from cv.detect.pace import Pace
+from cv.detect.sources import SourceStats
+
+
+def test_overload_is_said_once_a_minute_in_numbers():
+    now = 0.0
+    pace = Pace(lambda: now)
+    stats = pace.sources["gate"] = SourceStats()
+    stats.looks, stats.late = 30, 20
+    assert pace.warning() is None, "not before a minute has passed"
+    now = 61.0
+    assert "20 of 30 looks late or left out" in str(pace.warning())
+    assert pace.warning() is None
+    stats.looks, stats.missed = 90, 30
+    now = 122.0
+    assert "30 of 90 looks" in str(pace.warning()), "only of the last minute"
+    stats.looks = 200
+    now = 183.0
+    assert pace.warning() is None
+
+
+def test_the_table_has_every_camera_and_their_sum():
+    pace = Pace()
+    pace.sources["gate"] = SourceStats(looks=50, unchanged=40, decoded=50, keyframes_only=True)
+    pace.sources["gate"].keyframe_s = 2.0
+    pace.sources["yard"] = SourceStats(looks=20, missed=30, late=5, decoded=900)
+    console = Console(width=120, record=True, file=None, quiet=False)
+    with console.capture() as capture:
+        console.print(pace.table())
+    lines = [line.split() for line in capture.get().splitlines()]
+    assert ["yard", "50", "20", "5", "0", "900", "every", "?"] in lines
+    assert ["gate", "50", "50", "0", "40", "50", "every", "2.0", "s,", "only"] in lines
+    assert ["2", "sources", "100", "70", "5", "40", "950"] in lines
