@@ -6,6 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 from time import monotonic
@@ -22,15 +23,20 @@ from cv.detect.frames import (
     open_recording,
     open_stream,
 )
+from cv.detect.glance import Glance, Watching
 from cv.detect.keyframes import Decode
+from cv.detect.patrol import Beat, Patrol
 from cv.detect.photo import Photo, read_photo
 from cv.detect.picture import Picture
 from cv.detect.turns import Turns
-from cv.detect.watch import Begun, CameraWatch, Detect, Done, Filing, Look
+from cv.detect.watch import Begun, CameraWatch, Filing, Look
 from cv.errors import KerbwatchError, SourceError
 from cv.site import Camera
 
 __all__ = ["Batch", "Job", "Listener", "Options", "Progress"]
+
+
+_USUAL_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +44,27 @@ class Options:
     """How to look.
 
     Attributes:
-        every_s: seconds between looks; None is every frame.
+        every_s: seconds between looks, at every camera; None is each camera's own, else 1 s.
+        all_frames: look at every frame instead.
+        patrol: visit streams in turn, a look each, instead of staying connected.
         start: when recordings begin, if known better than by the file.
         for_s: end streams after this many seconds; None is until stopped.
         tz: the zone of times in file names.
     """
 
-    every_s: float | None = 1.0
+    every_s: float | None = None
+    all_frames: bool = False
     decode: Decode = Decode.AUTO
+    patrol: bool = False
     start: datetime | None = None
     for_s: float | None = None
     tz: tzinfo = UTC
+
+    def every_for(self, camera: Camera | None) -> float | None:
+        """Seconds between looks at a camera; None is every frame."""
+        if self.all_frames:
+            return None
+        return self.every_s or (camera and camera.every_s) or _USUAL_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,42 +104,6 @@ class Listener(Protocol):
     def ended(self, job: Job, progress: Progress) -> None: ...
 
 
-class Watching(Protocol):
-    """Makes looks of one source's frames: a `CameraWatch`, or a `Glance`."""
-
-    def detect(self, picture: Picture) -> list[Detection]: ...
-
-    def begin(self, frame: Frame, detect: Detect) -> Begun: ...
-
-    def finish(self, begun: Begun) -> Look: ...
-
-    def look(self, frame: Frame) -> Look: ...
-
-    def close(self) -> None: ...
-
-
-class Glance:
-    """Looks at what no camera of the site took: detections, no zones, no incidents."""
-
-    def __init__(self, detector: Detector) -> None:
-        self._detector = detector
-
-    def detect(self, picture: Picture) -> list[Detection]:
-        return self._detector.detect_in(picture)
-
-    def begin(self, frame: Frame, detect: Detect) -> Begun:
-        return Begun(frame, detect(frame.picture), here=True)
-
-    def finish(self, begun: Begun) -> Look:
-        return Look(begun.frame, begun.found.result() if begun.found else [])
-
-    def look(self, frame: Frame) -> Look:
-        return self.finish(self.begin(frame, lambda picture: Done(self.detect(picture))))
-
-    def close(self) -> None:
-        """Nothing is kept."""
-
-
 class Batch:
     """Runs jobs; one that fails is reported and never stops the others.
 
@@ -154,7 +134,10 @@ class Batch:
         files = [job for job in jobs if job.source.kind is not SourceKind.STREAM]
         with ThreadPoolExecutor(max(1, len(streams)), thread_name_prefix="stream") as pool:
             timer = self._timer(bool(streams))
-            futures = [pool.submit(self._guarded, job) for job in streams]
+            if streams and self._options.patrol:
+                futures = [pool.submit(self._patrol, streams)]
+            else:
+                futures = [pool.submit(self._guarded, job) for job in streams]
             try:
                 for job in files:
                     if not self._stop.is_set():
@@ -169,6 +152,29 @@ class Batch:
             for future in futures:
                 future.result()
 
+    def _patrol(self, jobs: Sequence[Job]) -> None:
+        """Visit streams in turn until stopped."""
+        with ExitStack() as stack:
+            beats = [self._beat(job, stack) for job in jobs]
+            Patrol(self._turns, self._stop).run(beats)
+
+    def _beat(self, job: Job, stack: ExitStack) -> Beat:
+        watch = self._watch(job)
+        progress = Progress(job.source.name, job.source.stats)
+        stack.callback(self._end, job, watch, progress)
+        with self._telling:
+            self._listener.started(job, progress)
+
+        def look(frame: Frame) -> None:
+            self._tell(job, watch.look(frame), progress)
+
+        return Beat(job.source, self._options.every_for(job.camera), look)
+
+    def _end(self, job: Job, watch: Watching, progress: Progress) -> None:
+        watch.close()
+        with self._telling:
+            self._listener.ended(job, progress)
+
     def _timer(self, needed: bool) -> threading.Timer | None:
         if not needed or self._options.for_s is None:
             return None
@@ -182,7 +188,7 @@ class Batch:
             if job.source.kind is SourceKind.PHOTO:
                 self._photo(job)
             else:
-                self._watch(job)
+                self._play(job)
         except KerbwatchError as error:
             with self._telling:
                 self._listener.failed(job, error)
@@ -193,11 +199,14 @@ class Batch:
         with self._telling:
             self._listener.photo(job, photo, detections)
 
-    def _watch(self, job: Job) -> None:
-        watch: Watching = Glance(self._detector)
-        if job.camera:
-            watch = self._watch_of(job.camera, _line_of_time(job.source))
-        frames = self._open(job.source)
+    def _watch(self, job: Job) -> Watching:
+        if job.camera is None:
+            return Glance(self._detector)
+        return self._watch_of(job.camera, _line_of_time(job.source))
+
+    def _play(self, job: Job) -> None:
+        watch = self._watch(job)
+        frames = self._open(job)
         with frames:
             progress = Progress(job.source.name, frames.stats, frames.duration_s)
             with self._telling:
@@ -208,9 +217,7 @@ class Batch:
                     if self._stop.is_set():
                         break
             finally:
-                watch.close()
-                with self._telling:
-                    self._listener.ended(job, progress)
+                self._end(job, watch, progress)
             if progress.stats.looks == 0:
                 raise SourceError(f"{job.source.name}: gave no picture")
 
@@ -234,12 +241,12 @@ class Batch:
             while begun:
                 yield watch.finish(begun.popleft())
 
-    def _open(self, source: Source) -> Recording | Stream:
-        options = self._options
+    def _open(self, job: Job) -> Recording | Stream:
+        source, options = job.source, self._options
         if source.kind is SourceKind.STREAM:
             return open_stream(
                 source,
-                every_s=options.every_s,
+                every_s=options.every_for(job.camera),
                 decode=options.decode,
                 turns=self._turns,
                 stop=self._stop,
@@ -247,7 +254,7 @@ class Batch:
             )
         return open_recording(
             source,
-            every_s=options.every_s,
+            every_s=options.every_for(job.camera),
             decode=options.decode,
             start=options.start,
             tz=options.tz,

@@ -16,7 +16,7 @@ from cv.cases.outbox import Outbox
 from cv.cases.recorder import CaseRecorder
 from cv.cases.store import CaseStore
 from cv.cases.targets import build_targets
-from cv.detect.batch import Batch, Job, Listener, Options
+from cv.detect.batch import Batch, Listener, Options
 from cv.detect.detector import Detector
 from cv.detect.jobs import plan_jobs
 from cv.detect.keyframes import Decode
@@ -28,6 +28,8 @@ from cv.site import Camera, Site
 from cv.site.choice import open_site
 
 __all__ = ["detect"]
+
+_ALL = "all"
 
 
 def detect(
@@ -65,6 +67,14 @@ def detect(
             help="Analyse an unchanged view again after this time; 0s: analyse every look.",
         ),
     ] = "60s",
+    patrol: Annotated[
+        bool,
+        typer.Option(
+            "--patrol",
+            help="Visit streams in turn, a key frame each, instead of staying connected; "
+            "--every is the time between visits to a camera.",
+        ),
+    ] = False,
     start: Annotated[
         datetime | None,
         typer.Option(
@@ -96,7 +106,9 @@ def detect(
     place = open_site(site, data)
     jobs = plan_jobs(sources or [], place, camera)
     options = Options(
-        every_s=_every(every, jobs),
+        every_s=parse_duration(every) if every and every != _ALL else None,
+        all_frames=every == _ALL,
+        patrol=patrol,
         decode=decode,
         start=_aware(start, place),
         for_s=parse_duration(duration) if duration else None,
@@ -122,23 +134,15 @@ def detect(
                 owner,
                 detector,
                 recorder,
-                every_s=options.every_s or 1.0,
+                every_s=options.every_for(owner) or 1.0,
                 # Who asks for every frame wants every frame analysed.
-                refresh_s=refresh_s if options.every_s else 0.0,
+                refresh_s=0.0 if options.all_frames else refresh_s,
             )
 
         Batch(detector, watch_of, options, listener, stop).run(jobs)
     report.close()
     if report.failures:
         raise typer.Exit(1)
-
-
-def _every(text: str | None, jobs: list[Job]) -> float | None:
-    if text == "all":
-        return None
-    if text:
-        return parse_duration(text)
-    return min((job.camera.every_s for job in jobs if job.camera and job.camera.every_s), default=1)
 
 
 def _aware(start: datetime | None, site: Site) -> datetime | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -72,6 +73,8 @@ class Video:
             raise SourceError(f"{uri}: its video codec is not known here")
         self._stream = stream
         self._stamps = StampGuess()
+        self._key: Packet[VideoStream] | None = None  # of the key frame that is being decoded
+        self._parts: list[VideoFrame] = []
         self._choice = KeyframeChoice(
             decode, every_s, stamps_s=self._indexed_keyframes(), hopeful=live
         )
@@ -161,8 +164,7 @@ class Video:
                 yield from self._take(packet, decoding)
         except SourceError as error:
             problem = error
-        if not self._alone:
-            yield from self._rest(decoding)
+        yield from self._rest(decoding)
         if problem:
             raise problem
 
@@ -172,13 +174,12 @@ class Video:
         if packet.is_keyframe:
             self._choice.saw(stamp_s)
             if self._choice.alone != self._alone:
-                if not self._alone:
-                    yield from self._rest(decoding)
+                yield from self._rest(decoding)
                 self._skip(self._choice.alone)
         if not self._alone:
             decoding.damage.sent(packet, stamp_s)
             yield from self._decode(packet, decoding)
-        elif not packet.is_keyframe or decoding.due(stamp_s):
+        else:
             yield from self._decode_alone(packet, decoding)
 
     def _skip(self, alone: bool) -> None:
@@ -188,6 +189,9 @@ class Video:
 
     def _rest(self, decoding: _Decoding) -> Iterator[Decoded]:
         """What is still in the decoder, which may then begin anew."""
+        if self._alone:
+            yield from self._drain(decoding)
+            return
         yield from self._decode(None, decoding)
         yield from decoding.damage.rest()
         self._stream.codec_context.flush_buffers()
@@ -204,25 +208,43 @@ class Video:
         yield from decoding.damage.passed(self._numbered(pictures, decoding))
 
     def _decode_alone(self, packet: Packet[VideoStream], decoding: _Decoding) -> Iterator[Decoded]:
-        """A key frame by itself, at once: a decoder that expects more would hold it back.
+        """A key frame by itself, one packet later: a decoder that expects more holds it back.
 
-        The decoder sees the other packets too, and skips them: it knows better than a container
-        what is a key frame, and tells what is damaged.
+        Cameras send a key frame in several packets of one time stamp. The decoder sees the other
+        packets too, and skips them: it knows better than a container what is a key frame.
         """
-        context = self._stream.codec_context
-        pictures: list[VideoFrame] = []
+        if not self._goes_on(packet):
+            yield from self._drain(decoding)
+        if packet.is_keyframe and not decoding.due(self._seconds(packet.pts)):
+            return
+        if packet.is_keyframe:
+            self._key = packet
         try:
-            pictures += context.decode(packet)
-            if packet.is_keyframe:
-                pictures += context.decode(None)
-                decoding.stats.corrupt += not pictures
+            self._parts += self._stream.codec_context.decode(packet)
         except FFmpegError:
             decoding.stats.corrupt += 1
-        finally:
-            if packet.is_keyframe:
-                context.flush_buffers()
+        if packet.is_corrupt:
+            self._parts.clear()
+
+    def _goes_on(self, packet: Packet[VideoStream]) -> bool:
+        """Whether a packet belongs to the key frame before it."""
+        key = self._key
+        if key is None or packet.pts is None:
+            return False
+        return packet.pts == key.pts or (key.pts is None and packet.is_keyframe)
+
+    def _drain(self, decoding: _Decoding) -> Iterator[Decoded]:
+        """The key frame that was begun, if one was."""
+        pictures, self._parts = self._parts, []
+        if self._key is not None:
+            self._key = None
+            context = self._stream.codec_context
+            with suppress(FFmpegError):
+                pictures += context.decode(None)
+            context.flush_buffers()
+            decoding.stats.corrupt += not pictures
         for decoded in self._numbered(pictures, decoding):
-            if packet.is_corrupt or decoded.picture.is_corrupt:
+            if decoded.picture.is_corrupt:
                 decoding.stats.corrupt += 1
             else:
                 yield decoded

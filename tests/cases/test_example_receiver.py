@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 
+from cv.bench.rtsp import free_port
 from cv.cases.outgoing import Outgoing
 from cv.cases.targets import Message
 from cv.cases.targets.webhook import WebhookTarget
 from cv.errors import DeliveryError
 from cv.site import Site
 from tests.cases.filings import case_of
-from tests.rtsp import free_port
 from tests.webhook_receiver import WebhookReceiver
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples/receiver.py"

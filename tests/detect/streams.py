@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
+from cv.bench.rtsp import why_no_rtsp_server
 from cv.detect.frames import (
     Frame,
     SourceUrl,
     Stream,
     open_stream,
 )
-from tests.rtsp import why_no_rtsp_server
 
 SECRET = "Hush4711"
 DEADLINE_S = 30.0

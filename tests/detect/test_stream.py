@@ -14,6 +14,7 @@ from random import Random
 
 import pytest
 
+from cv.bench.rtsp import RtspServer, free_port
 from cv.detect.frames import (
     Frame,
     Source,
@@ -37,7 +38,6 @@ from tests.detect.streams import (
     warnings_in,
 )
 from tests.detect.web_camera import refusing_camera
-from tests.rtsp import RtspServer, free_port
 
 
 def test_a_camera_that_is_off_is_tried_again_with_growing_pauses_and_one_line(stop, caplog):

@@ -17,10 +17,10 @@ from pathlib import Path
 import pytest
 from shapely import Polygon
 
+from cv.bench.rtsp import free_port
 from cv.sim.scenario import load_scenario
 from cv.sim.scene import lens_of
 from cv.site import load_site
-from tests.rtsp import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 BLOCK = re.compile(r"```sh\n(.*?)```", re.DOTALL)

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from cv.bench.rtsp import RtspServer
 from cv.geometry import Box, iou
 from tests.e2e.conftest import COMMAND, ROOT, Run, json_lines
-from tests.rtsp import RtspServer
 
 pytestmark = [pytest.mark.media, pytest.mark.slow]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from cv.bench.rtsp import free_port
 from tests.e2e.conftest import Run
-from tests.rtsp import free_port
 
 
 @pytest.mark.parametrize("verbose", [[], ["-v"], ["-v", "--log-json"]])

@@ -15,13 +15,13 @@ import httpx2
 import pytest
 from fastapi.testclient import TestClient
 
+from cv.bench.rtsp import free_port
 from cv.cases.links import evidence_url
 from cv.detect.detector import Detection, Detector
 from cv.geometry import Image
 from cv.site import Site
 from serve.app import create_app
 from serve.limits import Limits
-from tests.rtsp import free_port
 from tests.serve.conftest import jpeg
 
 COMMAND = str(Path(sys.executable).with_name("kerbwatch"))

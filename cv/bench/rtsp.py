@@ -1,4 +1,4 @@
-"""Start and stop the RTSP camera of rtsp_server.py: `with RtspServer(clip) as server: ...`."""
+"""Start and stop the RTSP cameras of rtsp_server.py: `with RtspServer(clip) as server: ...`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from types import TracebackType
 
 _SCRIPT = Path(__file__).with_name("rtsp_server.py")
 _PYTHON = "/usr/bin/python3"
+
+__all__ = ["RtspServer", "free_port", "why_no_rtsp_server"]
 
 
 def free_port() -> int:
@@ -38,6 +40,8 @@ class RtspServer:
         loop: go round at the clip's end; otherwise the stream ends there.
         user: ask for this user and `password`.
         port: where to listen; a free one by default.
+        phases: so many mounts that loop from another place each, shared by their clients, instead
+            of one that begins anew for each client.
     """
 
     def __init__(
@@ -48,12 +52,15 @@ class RtspServer:
         user: str | None = None,
         password: str = "",
         port: int | None = None,
+        phases: int = 0,
     ) -> None:
         self.port = port or free_port()
         self.url = f"rtsp://127.0.0.1:{self.port}/cam"
         self._command = [_PYTHON, str(_SCRIPT), "--port", str(self.port), "--file", str(clip)]
         if loop:
             self._command.append("--loop")
+        if phases:
+            self._command += ["--phases", str(phases)]
         if user:
             self._command += ["--user", user, "--password", password]
         self._process: subprocess.Popen[str] | None = None

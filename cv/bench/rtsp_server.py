@@ -1,12 +1,15 @@
 #!/usr/bin/python3
-"""An RTSP camera for tests: plays an H.264 clip in real time, from its start for each client.
+"""RTSP cameras for tests and benchmarks: play an H.264 clip in real time.
 
 Runs under the system's Python with Debian's GStreamer (scripts/install-test-tools), outside the
 virtual environment. The clip's own H.264 is sent, never encoded again. Ends when its parent does.
 
     rtsp_server.py --port 8554 --mount /cam --file clip.mp4 [--loop] [--user u --password p]
 
-prints "ready" once it listens. Without --loop the stream ends with the clip.
+prints "ready" once it listens. Each client sees the clip from its start; without --loop the stream
+ends with it. With --phases 8 there are the mounts /cam0 to /cam7 instead, each of which plays the
+clip in a loop from another place on and is shared by all of its clients: a hundred cameras cost
+little more than sending their data.
 """
 
 from __future__ import annotations
@@ -24,8 +27,9 @@ gi.require_version("GstApp", "1.0")
 gi.require_version("GstRtspServer", "1.0")
 from gi.repository import GLib, Gst, GstApp, GstRtspServer  # noqa: E402  needs the versions above
 
+# Who joins in the middle needs the parameter sets again at every key frame: config-interval=-1.
 _READ = (
-    "filesrc name=file ! parsebin ! h264parse "
+    "filesrc name=file ! parsebin ! h264parse config-interval=-1 "
     "! video/x-h264,stream-format=byte-stream,alignment=au ! appsink name=out sync=false"
 )
 _SERVE = (
@@ -79,11 +83,11 @@ def read_clip(path: str) -> Clip:
 class Feed:
     """Pushes a clip into one client's appsrc, again and again if looping."""
 
-    def __init__(self, clip: Clip, loop: bool, source: GstApp.AppSrc) -> None:
+    def __init__(self, clip: Clip, loop: bool, source: GstApp.AppSrc, first: int = 0) -> None:
         self._clip = clip
         self._loop = loop
-        self._next = 0
-        self._offset = 0
+        self._next = first
+        self._offset = -clip.pictures[first].dts
         source.set_caps(clip.caps)
         source.connect("need-data", self._push)
 
@@ -105,14 +109,16 @@ class Feed:
         source.push_buffer(buffer)
 
 
-def make_factory(clip: Clip, loop: bool) -> GstRtspServer.RTSPMediaFactory:
-    """A mount that gives each client a pipeline of its own."""
+def make_factory(
+    clip: Clip, loop: bool, *, first: int = 0, shared: bool = False
+) -> GstRtspServer.RTSPMediaFactory:
+    """A mount that plays the clip from a picture on, for each client or once for all of them."""
     factory = GstRtspServer.RTSPMediaFactory()
     factory.set_launch(_SERVE)
-    factory.set_shared(False)
+    factory.set_shared(shared)
 
     def configure(_factory: object, media: GstRtspServer.RTSPMedia) -> None:
-        Feed(clip, loop, media.get_element().get_by_name("clip"))
+        Feed(clip, loop, media.get_element().get_by_name("clip"), first)
 
     factory.connect("media-configure", configure)
     return factory
@@ -142,6 +148,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--mount", default="/cam")
     parser.add_argument("--file", required=True)
     parser.add_argument("--loop", action="store_true")
+    parser.add_argument("--phases", type=int, default=0)
     parser.add_argument("--user")
     parser.add_argument("--password", default="")
     return parser.parse_args()
@@ -153,10 +160,18 @@ def main() -> None:
     server = GstRtspServer.RTSPServer()
     server.set_address("127.0.0.1")
     server.set_service(str(arguments.port))
-    factory = make_factory(read_clip(arguments.file), arguments.loop)
-    if arguments.user:
-        guard(server, factory, arguments.user, arguments.password)
-    server.get_mount_points().add_factory(arguments.mount, factory)
+    clip, mounts = read_clip(arguments.file), server.get_mount_points()
+    keys = [n for n, picture in enumerate(clip.pictures) if picture.is_key]
+    for phase in range(arguments.phases):
+        first = keys[phase * len(keys) // arguments.phases]
+        mounts.add_factory(
+            f"{arguments.mount}{phase}", make_factory(clip, True, first=first, shared=True)
+        )
+    if not arguments.phases:
+        factory = make_factory(clip, arguments.loop)
+        if arguments.user:
+            guard(server, factory, arguments.user, arguments.password)
+        mounts.add_factory(arguments.mount, factory)
     if server.attach(None) == 0:
         sys.exit(f"rtsp_server: port {arguments.port} is taken")
     loop = GLib.MainLoop()
@@ -170,7 +185,8 @@ def main() -> None:
         return True
 
     GLib.timeout_add_seconds(1, quit_with_parent)
-    print("ready", flush=True)
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
     loop.run()
 
 

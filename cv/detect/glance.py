@@ -1,0 +1,48 @@
+"""Looks at sources that no camera of the site took."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from cv.detect.detector import Detection, Detector
+from cv.detect.frames import Frame
+from cv.detect.picture import Picture
+from cv.detect.watch import Begun, Detect, Done, Look
+
+__all__ = ["Glance", "Watching"]
+
+
+class Watching(Protocol):
+    """Makes looks of one source's frames: a `CameraWatch`, or a `Glance`."""
+
+    def detect(self, picture: Picture) -> list[Detection]: ...
+
+    def begin(self, frame: Frame, detect: Detect) -> Begun: ...
+
+    def finish(self, begun: Begun) -> Look: ...
+
+    def look(self, frame: Frame) -> Look: ...
+
+    def close(self) -> None: ...
+
+
+class Glance:
+    """Looks at what no camera of the site took: detections, no zones, no incidents."""
+
+    def __init__(self, detector: Detector) -> None:
+        self._detector = detector
+
+    def detect(self, picture: Picture) -> list[Detection]:
+        return self._detector.detect_in(picture)
+
+    def begin(self, frame: Frame, detect: Detect) -> Begun:
+        return Begun(frame, detect(frame.picture), here=True)
+
+    def finish(self, begun: Begun) -> Look:
+        return Look(begun.frame, begun.found.result() if begun.found else [])
+
+    def look(self, frame: Frame) -> Look:
+        return self.finish(self.begin(frame, lambda picture: Done(self.detect(picture))))
+
+    def close(self) -> None:
+        """Nothing is kept."""
