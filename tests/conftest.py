@@ -7,11 +7,15 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 pytest_plugins = ["tests.labelled"]
 
 # What a test run finds out about this machine's backends is not for its user to keep.
 os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="kerbwatch-cache-")
+# How long an example takes is the machine's affair; benchmarks/ and `kerbwatch bench` measure time.
+settings.register_profile("kerbwatch", deadline=None)
+settings.load_profile("kerbwatch")
 ROOT = Path(__file__).resolve().parent.parent
 
 

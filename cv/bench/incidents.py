@@ -6,7 +6,7 @@ the rules can be wrong, so their errors are told apart from the model's, which l
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 
 from cv.bench.outcome import Happened, Outcome, compared
+from cv.detect.change import ChangeGate
 from cv.detect.detector import Detection, Detector
 from cv.detect.incident import Incident
 from cv.detect.rules import IncidentRules
@@ -33,10 +34,11 @@ from cv.site.build import own_change
 from cv.site.model import Zone
 from cv.site.rules import Rule, effective_rule
 
-__all__ = ["ModelEyes", "PerfectEyes", "Seeing", "own_scenarios", "play", "report"]
+__all__ = ["GatedEyes", "ModelEyes", "PerfectEyes", "Seeing", "own_scenarios", "play", "report"]
 
 CHINA_TIME = ZoneInfo("Asia/Shanghai")
 _SCORE = 0.9
+_REFRESH_S = 60.0  # as `kerbwatch detect` does by default
 _JPEG = [cv2.IMWRITE_JPEG_QUALITY, 60]
 
 Look = tuple[datetime, list[Detection] | None]
@@ -106,20 +108,51 @@ class ModelEyes:
         return [seen.box for seen in self._film.frame(time_s)[1] if seen.name == thing]
 
 
+class GatedEyes:
+    """Sees the right boxes, but looks anew only when the change gate says so on the film.
+
+    Stricter than a watch, which also looks anew while something waits to become an incident.
+
+    Raises:
+        UserError: Blender is not installed.
+    """
+
+    def __init__(self, scenario: Scenario) -> None:
+        from cv.sim.film import Film
+
+        self._film = Film(scenario)
+        self._perfect = PerfectEyes(scenario)
+        self.lens, self.thresholds = self._perfect.lens, self._perfect.thresholds
+        zones = [self.lens.polygon(zone.ground) for zone in scenario.zones]
+        self._gate = ChangeGate(zones, refresh_s=_REFRESH_S)
+        self._start = scenario.start
+        self._seen: list[Detection] | None = None
+
+    def look(self, time_s: float) -> list[Detection] | None:
+        picture = _compressed(self._film.frame(time_s)[0])
+        time = self._start + timedelta(seconds=time_s)
+        if self._gate.look(picture, time, decided=True):
+            self._seen = self._perfect.look(time_s)
+        return self._seen
+
+    def boxes_of(self, thing: str, time_s: float) -> list[Box]:
+        return self._perfect.boxes_of(thing, time_s)
+
+
 def own_scenarios() -> list[Path]:
     """The scenario files that come with kerbwatch."""
     folder = Path(str(files("cv.sim").joinpath("scenarios")))
     return sorted(folder.glob("*.toml"))
 
 
-def play(file: Path, detector: Detector | None = None) -> Outcome:
-    """Run the rules over a scenario, on perfect boxes or on what a model sees.
+def play(file: Path, see: Callable[[Scenario], Seeing] = PerfectEyes) -> Outcome:
+    """Run the rules over a scenario, on what some eyes see of it.
 
     Raises:
         UserError: the file is no scenario, or Blender is not installed.
     """
     scenario = load_scenario(file)
-    eyes: Seeing = ModelEyes(scenario, detector) if detector else PerfectEyes(scenario)
+    eyes = see(scenario)
     start = scenario.start.astimezone(UTC)
 
     def moment(time_s: float) -> datetime:

@@ -27,6 +27,8 @@ _LEVELS = 7.0
 _CELLS = 2
 """Cells that must differ; the smallest thing that the detector sees covers about six."""
 _SETTLE = 3
+_MOST_GAIN = 1.6
+"""More is no change of exposure: fog, a hand before the lens, another picture."""
 
 
 class ChangeGate:
@@ -92,6 +94,7 @@ def _in_the_light_of(seen: Grey, known: Grey) -> Grey:
     for _ in range(2):
         spread = float(x.var())
         gain = float(np.mean((x - x.mean()) * (y - y.mean()))) / spread if spread > 1 else 1.0
+        gain = min(_MOST_GAIN, max(1 / _MOST_GAIN, gain))
         light = gain * known + (float(y.mean()) - gain * float(x.mean()))
         rest = np.abs(seen - light).ravel()
         usual = rest <= 2 * np.median(rest) + 1

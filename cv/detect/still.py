@@ -18,7 +18,7 @@ import numpy.typing as npt
 from cv.detect.detector import Detection
 from cv.geometry import Box, intersection, iou
 
-__all__ = ["StillObject", "StillObjects"]
+__all__ = ["StillObject", "StillObjects", "is_lookalike"]
 
 _LOOKALIKES: dict[str, str] = {
     # The detector wavers between these from look to look; the object is the same one.
@@ -230,6 +230,11 @@ class StillObjects:
             )
         )
         self._next_key += 1
+
+
+def is_lookalike(a: str, b: str) -> bool:
+    """Whether the detector may take one label for the other."""
+    return _group(a) == _group(b)
 
 
 def _group(label: str) -> str:

@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 from shapely import Polygon
 
 from cv.detect.change import ChangeGate
+from cv.detect.closer import detect_closer, parts
 from cv.detect.detector import Detection, Detector
 from cv.detect.evidence import EvidenceFile, EvidenceFolder
 from cv.detect.first_frames import FirstFrames
@@ -166,7 +167,8 @@ class CameraWatch:
 
     def detect(self, picture: Picture) -> list[Detection]:
         """What the detector sees; may run in any thread."""
-        return self._detector.detect_in(picture, ease=EASE)
+        regions = parts((z.polygon for z in self._camera.zones if z.closer), picture.size)
+        return detect_closer(self._detector, picture, regions, ease=EASE)
 
     def begin(self, frame: Frame, detect: Detect) -> Begun:
         """Take in a frame, later than the one before."""

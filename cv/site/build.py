@@ -88,6 +88,7 @@ def _camera(table: CameraTable, places: Places | None) -> Camera:
                 zone.kind,
                 tuple(zone.polygon),
                 own_change(zone, f"{table.id}/{zone.id}"),
+                zone.closer,
             )
             for zone in table.zones
         ),

@@ -113,6 +113,7 @@ class ZoneTable(RuleKeys):
     name: Text | None = None
     kind: Kind
     polygon: ZonePolygon
+    closer: StrictBool = False
 
 
 class CameraTable(_Table):

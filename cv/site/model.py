@@ -37,6 +37,7 @@ class Zone:
     Attributes:
         polygon: (x, y) in 0..1 of the picture's width and height.
         change: the zone's own rule keys.
+        closer: it is far away: look at it a second time, enlarged.
     """
 
     id: str
@@ -44,6 +45,7 @@ class Zone:
     kind: ZoneKind
     polygon: tuple[Point, ...]
     change: RuleChange | None = None
+    closer: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,6 +79,11 @@ def test_noise_and_light_are_no_change(street: Image):
         assert not gate(np.clip(street * gain + lift + noise, 0, 255).astype(np.uint8))
 
 
+def test_a_picture_without_contrast_is_another_one(street: Image):
+    gate = settled(street)
+    assert gate(np.full_like(street, int(street.mean())))
+
+
 def test_a_compressed_picture_is_the_same_picture(street: Image):
     gate = settled(street)
     for quality in (40, 60, 80):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import cv2
@@ -14,13 +15,13 @@ import numpy as np
 import pytest
 
 from cv.codes import edition
-from cv.detect.detector import Detector
+from cv.detect.detector import Detection, Detector
 from cv.detect.evidence import EvidenceFolder, span
 from cv.detect.frames import Frame
 from cv.detect.incident import Incident
 from cv.detect.masking import MaskCounts
-from cv.detect.picture import Pixels
-from cv.detect.watch import CameraWatch, Filing
+from cv.detect.picture import Picture, Pixels
+from cv.detect.watch import EASE, CameraWatch, Filing
 from cv.geometry import Box, Image
 from cv.labels import Matter, ZoneKind
 from cv.site import Camera, Privacy, Reporting, Rule, Site, Zone
@@ -166,6 +167,60 @@ def test_a_restart_goes_on_and_a_second_run_repeats_itself(
     memory.filings.clear()
     run(range(12))
     assert {filing.change.incident.id for filing in memory.filings} == first
+
+
+class Counting(Detector):
+    """Counts what it is asked."""
+
+    asked = 0
+
+    def detect_in(self, picture: Picture, **options: Any) -> list[Detection]:
+        self.asked += 1
+        return super().detect_in(picture, **options)
+
+
+@pytest.mark.media
+def test_an_unchanged_view_opens_the_same_incidents_for_fewer_analyses(
+    tmp_path: Path, junction: Image
+) -> None:
+    """All at the same looks; once they are open, one analysis a minute."""
+
+    def run(folder: str, refresh_s: float) -> tuple[list[tuple[str, str, datetime]], int]:
+        site, memory = site_in(tmp_path / folder), Memory()
+        site = replace(site, privacy=Privacy(heads=False))
+        counting = Counting(backend="onnxruntime")
+        # Weak boxes wait for a better look; here they are as strong as they will get.
+        counting.thresholds = {label: EASE * t for label, t in counting.thresholds.items()}
+        watch = CameraWatch(site, site.cameras[0], counting, memory, every_s=1, refresh_s=refresh_s)
+        looks(watch, junction, range(20))
+        looks(watch, np.full_like(junction, 114), range(20, 40))
+        events = [
+            (f.change.event, f.change.incident.id, f.change.incident.last_seen)
+            for f in memory.filings
+        ]
+        return events, counting.asked
+
+    every, all_asked = run("every", 0.0)
+    gated, few_asked = run("gated", 60.0)
+    assert gated == every
+    assert {event for event, _, _ in gated} == {"new", "cleared"}
+    assert all_asked == 40
+    assert few_asked < 30
+
+
+@pytest.mark.media
+def test_where_minutes_pass_between_looks_the_first_sighting_is_kept_at_once(
+    tmp_path: Path, detector: Detector, junction: Image
+) -> None:
+    site, memory = site_in(tmp_path, dwell_s=900), Memory()
+    watch = CameraWatch(site, site.cameras[0], detector, memory, every_s=600)
+    watch.look(Frame(Pixels(junction), START, 0.0, 0))
+    assert list((tmp_path / "candidates/gate").glob("*.jpg"))
+    for n in (1, 2, 3):
+        watch.look(Frame(Pixels(junction), START + timedelta(minutes=10 * n), 600.0 * n, n))
+    assert memory.filings
+    roles = [[item.role for item in filing.evidence] for filing in memory.filings]
+    assert all("before" in found for found in roles)
 
 
 @pytest.mark.media

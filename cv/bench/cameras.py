@@ -1,0 +1,211 @@
+"""How many live cameras this machine watches: real RTSP, more and more, until looks are late."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from zoneinfo import ZoneInfo
+
+from cv.bench.rtsp import RtspServer, why_no_rtsp_server
+from cv.cases.recorder import CaseRecorder
+from cv.cases.store import CaseStore
+from cv.codes import edition
+from cv.detect.batch import Batch, Job, Listener, Options, Progress
+from cv.detect.detector import Detection, Detector
+from cv.detect.frames import Source, SourceKind, SourceStats, SourceUrl
+from cv.detect.photo import Photo
+from cv.detect.watch import CameraWatch, Filing, Look
+from cv.errors import KerbwatchError, UserError
+from cv.labels import ZoneKind
+from cv.site import Camera, Privacy, Reporting, Site, Zone
+
+__all__ = ["Load", "ramp"]
+
+_PHASES = 8
+_WARM_S = 6.0
+_GROWTH = 1.5
+_LATE = 0.02
+"""Share of looks late or left out from which on there are too many cameras."""
+_ZONE = ((0.05, 0.35), (0.95, 0.35), (0.95, 0.98), (0.05, 0.98))
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What so many cameras cost.
+
+    Attributes:
+        asked, made, late, unchanged: looks; late ones and those left out are what is too much.
+        cpu_s: processor time of kerbwatch per second, in processors; the server is another process.
+        look_ms: processor time per look made.
+        rss_mb: memory of the process.
+    """
+
+    cameras: int
+    asked: int
+    made: int
+    late: int
+    unchanged: int
+    cpu_s: float
+    look_ms: float
+    rss_mb: float
+
+    @property
+    def kept_up(self) -> bool:
+        return self.asked - self.made + self.late <= _LATE * self.asked
+
+    @property
+    def per_core(self) -> float:
+        """Cameras that a processor would watch at this cost, if it did nothing else."""
+        return self.cameras / self.cpu_s if self.cpu_s else float("inf")
+
+
+def ramp(
+    clip: Path,
+    detector: Detector,
+    *,
+    every_s: float,
+    seconds: float,
+    first: int,
+    most: int,
+    refresh_s: float,
+    told: Callable[[Load], None],
+) -> list[Load]:
+    """Watch more and more cameras until one load is too much, or there are `most`.
+
+    Args:
+        clip: H.264 to serve in a loop.
+        seconds: how long each load is measured, after a warm-up.
+        refresh_s: as for a watch; 0 analyses every look.
+
+    Raises:
+        UserError: no RTSP server can be run here.
+    """
+    missing = why_no_rtsp_server()
+    if missing:
+        raise UserError(f"no RTSP server to measure with: {missing}")
+    loads: list[Load] = []
+    with RtspServer(clip, phases=_PHASES) as server:
+        count = first
+        while True:
+            with _watching(server, detector, count, every_s, refresh_s) as stats:
+                loads.append(_measured(stats, seconds))
+            told(loads[-1])
+            if not loads[-1].kept_up or count >= most:
+                return loads
+            count = min(most, max(count + 1, round(count * _GROWTH)))
+
+
+@contextmanager
+def _watching(
+    server: RtspServer, detector: Detector, count: int, every_s: float, refresh_s: float
+) -> Iterator[list[SourceStats]]:
+    """The whole way of `kerbwatch detect` at so many cameras, cases and all, in a scrap folder."""
+    with TemporaryDirectory(prefix="kerbwatch-bench-") as folder:
+        site = _site(Path(folder), server, count, every_s)
+        jobs = [_job(camera) for camera in site.cameras]
+        stop = threading.Event()
+        with CaseStore(Path(folder) / "cases.sqlite") as store:
+
+            def watch_of(camera: Camera, stream: str) -> CameraWatch:
+                recorder = CaseRecorder(store, site, camera, stream, detector.info)
+                return CameraWatch(
+                    site, camera, detector, recorder, every_s=every_s, refresh_s=refresh_s
+                )
+
+            batch = Batch(detector, watch_of, Options(tz=UTC), Silence(), stop)
+            runner = threading.Thread(target=batch.run, args=(jobs,), name="batch")
+            runner.start()
+            try:
+                yield [job.source.stats for job in jobs]
+            finally:
+                stop.set()
+                runner.join()
+
+
+def _measured(stats: list[SourceStats], seconds: float) -> Load:
+    time.sleep(_WARM_S)
+    before, cpu, began = _counts(stats), time.process_time(), time.monotonic()
+    time.sleep(seconds)
+    passed, cpu = time.monotonic() - began, time.process_time() - cpu
+    made, missed, late, unchanged = (b - a for a, b in zip(before, _counts(stats), strict=True))
+    return Load(
+        cameras=len(stats),
+        asked=made + missed,
+        made=made,
+        late=late,
+        unchanged=unchanged,
+        cpu_s=cpu / passed,
+        look_ms=1000 * cpu / made if made else float("nan"),
+        rss_mb=_rss_mb(),
+    )
+
+
+def _counts(stats: list[SourceStats]) -> tuple[int, int, int, int]:
+    return (
+        sum(s.looks for s in stats),
+        sum(s.missed for s in stats),
+        sum(s.late for s in stats),
+        sum(s.unchanged for s in stats),
+    )
+
+
+def _rss_mb() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def _site(folder: Path, server: RtspServer, count: int, every_s: float) -> Site:
+    zone = Zone("street", "Street", ZoneKind.LANE, _ZONE)
+    cameras = tuple(
+        Camera(
+            id=f"camera-{n}",
+            name=f"Camera {n}",
+            url=SourceUrl(f"{server.url}{n % _PHASES}"),
+            every_s=every_s,
+            zones=(zone,),
+        )
+        for n in range(count)
+    )
+    return Site(
+        name="bench",
+        division=None,
+        tz=ZoneInfo("Asia/Shanghai"),
+        codes=edition("GB/T 47678.5-2026"),
+        cameras=cameras,
+        reporting=Reporting(data=folder, targets=()),
+        privacy=Privacy(),
+    )
+
+
+def _job(camera: Camera) -> Job:
+    assert camera.url is not None
+    return Job(Source(SourceKind.STREAM, camera.url), camera)
+
+
+class Silence(Listener):
+    """Hears all and says nothing."""
+
+    def started(self, job: Job, progress: Progress) -> None:
+        """No progress line."""
+
+    def looked(self, job: Job, progress: Progress, look: Look) -> None:
+        """No progress line."""
+
+    def changed(self, job: Job, filing: Filing) -> None:
+        """No incident line."""
+
+    def photo(self, job: Job, photo: Photo, detections: list[Detection]) -> None:
+        """There are no photos."""
+
+    def failed(self, job: Job, error: KerbwatchError) -> None:
+        raise error
+
+    def ended(self, job: Job, progress: Progress) -> None:
+        """No progress line."""
