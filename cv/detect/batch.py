@@ -1,4 +1,4 @@
-"""Many sources in one run: photos, recordings one after another, streams side by side."""
+"""Many videos in one run: recordings one after another, streams side by side."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from cv.detect.frames import (
     open_recording,
     open_stream,
 )
-from cv.detect.photo import Photo, read_photo
+from cv.detect.photo import Photo
+from cv.detect.resume import Resume
 from cv.detect.watch import CameraWatch, Filing, Look
 from cv.errors import KerbwatchError, SourceError
 from cv.site import Camera
@@ -79,6 +80,8 @@ class Listener(Protocol):
 
     def photo(self, job: Job, photo: Photo, detections: Sequence[Detection]) -> None: ...
 
+    def skipped(self, job: Job) -> None: ...
+
     def failed(self, job: Job, error: KerbwatchError) -> None: ...
 
     def ended(self, job: Job, progress: Progress) -> None: ...
@@ -90,6 +93,7 @@ class Batch:
     Args:
         watch_of: makes the watch of a camera for a line of time ("live", "recording", "http").
         stop: set it to end early; what was looked at is recorded.
+        resume: knows which recordings an earlier run has done, and is told of those done now.
     """
 
     def __init__(
@@ -99,8 +103,11 @@ class Batch:
         options: Options,
         listener: Listener,
         stop: threading.Event,
+        *,
+        resume: Resume | None = None,
     ) -> None:
         self._detector = detector
+        self._resume = resume
         self._watch_of = watch_of
         self._options = options
         self._listener = listener
@@ -108,7 +115,7 @@ class Batch:
         self._telling = threading.Lock()
 
     def run(self, jobs: Sequence[Job]) -> None:
-        """Work through all jobs; returns when files have ended and streams were stopped."""
+        """Work through all jobs; returns when recordings have ended and streams were stopped."""
         streams = [job for job in jobs if job.source.kind is SourceKind.STREAM]
         files = [job for job in jobs if job.source.kind is not SourceKind.STREAM]
         with ThreadPoolExecutor(max(1, len(streams)), thread_name_prefix="stream") as pool:
@@ -138,19 +145,14 @@ class Batch:
 
     def _guarded(self, job: Job) -> None:
         try:
-            if job.source.kind is SourceKind.PHOTO:
-                self._photo(job)
+            if self._resume and self._resume.is_done(job.source, job.camera):
+                with self._telling:
+                    self._listener.skipped(job)
             else:
                 self._watch(job)
         except KerbwatchError as error:
             with self._telling:
                 self._listener.failed(job, error)
-
-    def _photo(self, job: Job) -> None:
-        photo = read_photo(job.source.path)
-        detections = self._detector.detect(photo.image)
-        with self._telling:
-            self._listener.photo(job, photo, detections)
 
     def _watch(self, job: Job) -> None:
         camera = job.camera
@@ -160,9 +162,11 @@ class Batch:
             progress = Progress(job.source.name, frames.stats, frames.duration_s)
             with self._telling:
                 self._listener.started(job, progress)
+            known = self._known(job, watch, frames)
             try:
                 for frame in frames:
-                    self._look(job, watch, frame, progress)
+                    if known is None or frame.time > known:
+                        self._look(job, watch, frame, progress)
                     if self._stop.is_set():
                         break
             finally:
@@ -172,6 +176,16 @@ class Batch:
                     self._listener.ended(job, progress)
             if progress.stats.looks == 0:
                 raise SourceError(f"{job.source.name}: gave no picture")
+            if self._resume and not self._stop.is_set():
+                self._resume.end(job.source, progress.incidents, progress.labels)
+
+    def _known(
+        self, job: Job, watch: CameraWatch | None, frames: Recording | Stream
+    ) -> datetime | None:
+        """Until when a killed run has looked at this very recording."""
+        if self._resume is None:
+            return None
+        return self._resume.begin(job.source, job.camera, frames, watch)
 
     def _open(self, source: Source) -> Recording | Stream:
         options = self._options
