@@ -1,0 +1,87 @@
+"""`kerbwatch bench`: infer, photos, archive."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cv.bench.archive import measure_photo_folder, measure_recording
+from cv.bench.clip import sample_clip
+from cv.bench.infer import measure_infer
+from cv.bench.photos import measure_photos
+from cv.bench.showing import show
+from cv.detect.detector import Detector
+
+__all__ = ["archive", "infer", "photos"]
+
+Model = Annotated[Path | None, typer.Option(help="ONNX file.", show_default="the model that ships")]
+Threads = Annotated[
+    int | None, typer.Option(help="Cores for inference.", show_default="all usable")
+]
+Backend = Annotated[str, typer.Option(help="auto, onnxruntime or openvino.")]
+Quick = Annotated[bool, typer.Option("--quick", help="Fewer rounds, smaller inputs.")]
+Json = Annotated[bool, typer.Option("--json", help="For machines.")]
+Plot = Annotated[Path | None, typer.Option(help="Draw a plot there, as PNG.", show_default=False)]
+
+
+def infer(
+    *,
+    model: Model = None,
+    threads: Threads = None,
+    quick: Quick = False,
+    json: Json = False,
+    plot: Plot = None,
+) -> None:
+    """The detector against its bare session, each backend and input shape (推理).
+
+    `share` is the bare session's time over the detector's, letterbox and thresholds counted in.
+    """
+    result = measure_infer(model, threads, rounds=10 if quick else 60)
+    show([result], as_json=json, plot=plot)
+
+
+def photos(
+    *,
+    model: Model = None,
+    backend: Backend = "auto",
+    threads: Threads = None,
+    quick: Quick = False,
+    json: Json = False,
+    plot: Plot = None,
+) -> None:
+    """Phone photos from bytes to answer, against decoding and inference alone (照片)."""
+    detector = Detector(model, backend=backend, threads=threads)
+    show([measure_photos(detector, rounds=5 if quick else 30)], as_json=json, plot=plot)
+
+
+def archive(
+    *,
+    count: Annotated[
+        int | None, typer.Option("--photos", min=1, help="How many.", show_default="2000")
+    ] = None,
+    clip: Annotated[
+        Path | None,
+        typer.Option(help="Recording to loop.", show_default="the clip of `make demo`"),
+    ] = None,
+    model: Model = None,
+    backend: Backend = "auto",
+    threads: Threads = None,
+    quick: Quick = False,
+    json: Json = False,
+    plot: Plot = None,
+) -> None:
+    """A folder of photos and an hour of recording, against their parts alone (归档)."""
+    source = clip or sample_clip()
+    detector = Detector(model, backend=backend, threads=threads)
+    with tempfile.TemporaryDirectory(prefix="kerbwatch-bench-") as folder:
+        place = Path(folder)
+        results = [
+            measure_photo_folder(detector, place, count or (20 if quick else 2000)),
+            measure_recording(
+                detector, source, place, 120 if quick else 3600, rounds=2 if quick else 3
+            ),
+        ]
+    show(results, as_json=json, plot=plot)
