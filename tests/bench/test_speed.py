@@ -108,7 +108,8 @@ def test_a_result_is_a_table_a_document_or_a_plot(
     text = capsys.readouterr().out
     for word in ("Some ms", "one", "12.3", "1.50 (1.40-1.60)", "other", " -\n", "cores of"):
         assert word in text
-    assert Image.open(tmp_path / "new/plot.png").size[0] > 300
+    with Image.open(tmp_path / "new/plot.png") as plot:
+        assert plot.size[0] > 300
     show([result], as_json=True, plot=None)
     document = json.loads(capsys.readouterr().out)
     assert document["machine"]["cores"] >= 1
