@@ -1,8 +1,9 @@
-"""Photos by the thousand: one is decoded while the one before is looked at, and none is kept."""
+"""Photos by the thousand: one is read while the one before is looked at, and none is kept."""
 
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
@@ -20,6 +21,8 @@ from cv.geometry import Box
 from cv.suggest import suggest
 
 __all__ = ["ENOUGH", "PhotoArchive", "detect_in_photo", "photo_document"]
+
+Answer = tuple[Photo, list[Detection]]
 
 ENOUGH = 1280
 """Longer side from which a photo is decoded at a part of its size: twice the network's input."""
@@ -67,6 +70,7 @@ class PhotoArchive:
     Args:
         journal: takes the results, and knows which photos are done.
         whole: decode large photos at their full size, for a listener that shows them.
+        places: photos that the detector looks at side by side.
         stop: set it to end early.
     """
 
@@ -79,6 +83,7 @@ class PhotoArchive:
         *,
         journal: Journal | None = None,
         whole: bool = False,
+        places: int = 1,
     ) -> None:
         self._detector = detector
         self._codes = codes
@@ -86,6 +91,8 @@ class PhotoArchive:
         self._stop = stop
         self._journal = journal
         self._enough = None if whole else ENOUGH
+        self._places = places
+        self._looking = threading.BoundedSemaphore(places)
 
     def run(self, paths: Iterable[str]) -> None:
         """Look at each photo that is not done yet, in order.
@@ -94,19 +101,19 @@ class PhotoArchive:
             KerbwatchError: results cannot be written any more.
         """
         with ExitStack() as stack:
-            reader = ThreadPoolExecutor(1, thread_name_prefix="photo")
-            stack.callback(reader.shutdown, cancel_futures=True)
-            for job, mark, reading in self._ahead(paths, reader):
-                self._finish(job, mark, reading)
-                del reading  # and its pixels, before the next but one is read
+            workers = ThreadPoolExecutor(self._places + 1, thread_name_prefix="photo")
+            stack.callback(workers.shutdown, cancel_futures=True)
+            for job, mark, answer in self._ahead(paths, workers):
+                self._finish(job, mark, answer)
+                del answer  # and its pixels, before another photo is begun
                 if self._stop.is_set():
                     return
 
     def _ahead(
-        self, paths: Iterable[str], reader: ThreadPoolExecutor
-    ) -> Iterator[tuple[Job, Mark, Future[Photo]]]:
-        """Photos that are being read: the next one while a caller is busy with this one."""
-        before: tuple[Job, Mark, Future[Photo]] | None = None
+        self, paths: Iterable[str], workers: ThreadPoolExecutor
+    ) -> Iterator[tuple[Job, Mark, Future[Answer]]]:
+        """Photos in order, and of the next ones as many in work as there are places, and one."""
+        begun: deque[tuple[Job, Mark, Future[Answer]]] = deque()
         for path in paths:
             job = Job(Source(SourceKind.PHOTO, Path(path)), None)
             mark: Mark = {"photo": path}
@@ -116,17 +123,20 @@ class PhotoArchive:
                 if self._journal.holds(mark):
                     self._listener.skipped(job)
                     continue
-            this = (job, mark, reader.submit(read_photo, job.source.path, enough=self._enough))
-            if before:
-                yield before
-            before = this
-        if before:
-            yield before
+            begun.append((job, mark, workers.submit(self._answer, job.source.path)))
+            if len(begun) > self._places:
+                yield begun.popleft()
+        while begun:
+            yield begun.popleft()
 
-    def _finish(self, job: Job, mark: Mark, reading: Future[Photo]) -> None:
+    def _answer(self, path: Path) -> Answer:
+        photo = read_photo(path, enough=self._enough)
+        with self._looking:
+            return photo, detect_in_photo(self._detector, photo)
+
+    def _finish(self, job: Job, mark: Mark, answer: Future[Answer]) -> None:
         try:
-            photo = reading.result()
-            detections = detect_in_photo(self._detector, photo)
+            photo, detections = answer.result()
             self._listener.photo(job, photo, detections)
         except (UserError, MemoryError) as error:
             told = error if isinstance(error, KerbwatchError) else _too_much(job)
