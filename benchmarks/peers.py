@@ -32,7 +32,7 @@ from cv.bench.clip import cache_folder, camera_clip, looped, sample_clip
 from cv.bench.infer import compare, installed_backends
 from cv.bench.showing import machine
 from cv.bench.timing import by_turns, middle, ratio
-from cv.bench.watching import watch_recording
+from cv.bench.watching import load_detector, watch_recording
 from cv.detect.detector import Detector, model_path
 from cv.geometry import Box, iou
 
@@ -158,10 +158,33 @@ def check_agreement(detector: Detector, exports: Exports, clip: Path) -> dict[st
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Ours:
+    """kerbwatch's detectors.
+
+    Attributes:
+        auto: as `kerbwatch detect` loads it.
+        fast: the same with OpenVINO, where that is installed.
+        bare: of auto's backend, all cores for one picture, for what is measured alone.
+    """
+
+    auto: Detector
+    fast: Detector
+    bare: Detector
+
+    @classmethod
+    def load(cls, backend: str) -> Ours:
+        auto = load_detector(backend=backend)
+        name = "openvino" if "openvino" in installed_backends() else "onnxruntime"
+        fast = auto if auto.backend == name else load_detector(backend=name)
+        return cls(auto, fast, Detector(backend=auto.backend))
+
+
 def contenders(
-    auto: Detector, fast: Detector, exports: Exports, clips: Clips, *, quick: bool, data: Path
+    ours: Ours, exports: Exports, clips: Clips, *, quick: bool, data: Path
 ) -> dict[str, Way]:
     """What is timed, by name; those on every frame first."""
+    auto, fast = ours.auto, ours.fast
     kind = "openvino" if fast.backend == "openvino" else "onnx"
     ways: dict[str, Way] = {
         f"every frame: kerbwatch {fast.backend}": _watched(clips.frames, fast, None),
@@ -175,7 +198,7 @@ def contenders(
         "sampled: ultralytics vid_stride": predict(
             exports.yolo(kind, WIDE), clips.seconds, WIDE, FPS
         ),
-        "sampled: keyframes and session alone": lambda: looks_alone(clips.seconds, auto),
+        "sampled: keyframes and session alone": lambda: looks_alone(clips.seconds, ours.bare),
     }
     if auto is not fast:
         ways[f"every frame: kerbwatch {auto.backend}"] = _watched(clips.frames, auto, None)
@@ -238,38 +261,38 @@ def counted(name: str, way: Way, clips: Clips) -> Way:
 
 def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
     exports = Exports()
-    auto = Detector(backend=arguments.backend)
-    name = "openvino" if "openvino" in installed_backends() else "onnxruntime"
-    fast = auto if auto.backend == name else Detector(backend=name)
+    ours = Ours.load(arguments.backend)
+    kind = "openvino" if ours.fast.backend == "openvino" else "onnx"
     source = arguments.clip or camera_recording()
-    for kind, shape in (("onnx", SQUARE), ("openvino" if name == "openvino" else "onnx", WIDE)):
-        exports.file(kind, shape)
+    exports.file("onnx", SQUARE)
+    exports.file(kind, WIDE)
     ready = time.monotonic()  # what is made once does not count
 
     def ways(clips: Clips) -> dict[str, Way]:
-        named = contenders(auto, fast, exports, clips, quick=arguments.quick, data=folder)
+        named = contenders(ours, exports, clips, quick=arguments.quick, data=folder)
         return {name: counted(name, way, clips) for name, way in named.items()}
 
     by_turns(ways(cut_clips(source, folder, 2, 1)), rounds=1)  # first calls load and compile
     picture = np.zeros((1080, 1920, 3), np.uint8)
-    look_s = middle(by_turns({"look": lambda: auto.detect(picture)}, rounds=3)["look"])
+    look_s = middle(by_turns({"look": lambda: ours.bare.detect(picture)}, rounds=3)["look"])
     round_s = 8.0 if arguments.quick else 60.0
     count = int(np.clip(round_s / (9 * look_s), 5, 50 if arguments.quick else 250))
     clips = cut_clips(source, folder, count, max(5, count // 3))
-    found = check_agreement(auto, exports, clips.seconds)
+    found = check_agreement(ours.bare, exports, clips.seconds)
     limit_s = (QUICK_S if arguments.quick else FULL_S) - (LOADED - BEGAN)
     limit_s -= time.monotonic() - ready
-    inferred = compare("infer", auto, picture, rounds=100, limit_s=0.15 * limit_s)
+    inferred = compare("infer", ours.bare, picture, rounds=100, limit_s=0.15 * limit_s)
     times = by_turns(ways(clips), rounds=5 if arguments.quick else 9, limit_s=0.85 * limit_s)
-    return _document(auto, fast, clips, times, share=inferred.values["share"]) | {
+    return _document(ours, clips, times, share=inferred.values["share"]) | {
         "objects_found": found,
         "seconds": round(time.monotonic() - ready + LOADED - BEGAN, 1),
     }
 
 
 def _document(
-    auto: Detector, fast: Detector, clips: Clips, times: dict[str, list[float]], *, share: Any
+    ours: Ours, clips: Clips, times: dict[str, list[float]], *, share: Any
 ) -> dict[str, Any]:
+    auto, fast = ours.auto, ours.fast
     kind = "openvino" if fast.backend == "openvino" else "onnx"
     same = times[f"every frame: ultralytics {kind} 384x640"]
     pairs = {

@@ -28,9 +28,12 @@ __all__ = ["keyframe_times_s", "looks_alone", "measure_photo_folder", "measure_r
 _ROUNDS = 5
 
 
-def measure_photo_folder(detector: Detector, folder: Path, count: int) -> Result:
+def measure_photo_folder(detector: Detector, bare: Detector, folder: Path, count: int) -> Result:
     """Photos per second of a folder of 12 MP photos, results written, in five parts by turns with
     a plain loop: read, decode all pixels, run the session.
+
+    Args:
+        bare: for the loop; all cores for one picture.
     """
     parts = _photo_parts(folder, count)
     site = bench_site(folder)
@@ -49,15 +52,16 @@ def measure_photo_folder(detector: Detector, folder: Path, count: int) -> Result
     def alone() -> None:
         for path in next(turns["alone"]):
             cv2.imdecode(np.frombuffer(Path(path).read_bytes(), np.uint8), cv2.IMREAD_COLOR_BGR)
-            detector._backend.infer(ready)
+            bare._backend.infer(ready)
 
     detector.warm_up()
+    bare.warm_up()
     times = by_turns({"archive": archive, "alone": alone}, rounds=len(parts))
     return _result(f"{count} photos of 12 MP", "photos/s", times, [len(part) for part in parts])
 
 
 def measure_recording(
-    detector: Detector, clip: Path, folder: Path, seconds: float, *, rounds: int
+    detector: Detector, bare: Detector, clip: Path, folder: Path, seconds: float, *, rounds: int
 ) -> Result:
     """Looks per second over a long recording, one look a keyframe, incidents and all, by turns
     with nothing but decoding its keyframes and running the session.
@@ -66,13 +70,14 @@ def measure_recording(
     every_s = keyframe_times_s(long)
     looks = []
     detector.warm_up()
+    bare.warm_up()
 
     def watched() -> None:
         data = folder / f"data{time.monotonic_ns()}"
         looks.append(watch_recording(long, detector, every_s=every_s, data=data))
 
-    alone_looks = looks_alone(long, detector, count_only=True)
-    ways = {"kerbwatch": watched, "alone": lambda: looks_alone(long, detector)}
+    alone_looks = looks_alone(long, bare, count_only=True)
+    ways = {"kerbwatch": watched, "alone": lambda: looks_alone(long, bare)}
     times = by_turns(ways, rounds=rounds)
     if abs(looks[0] - alone_looks) > 1 + 0.02 * alone_looks:
         raise UserError(f"{clip}: {looks[0]} looks, but {alone_looks} keyframes")

@@ -13,6 +13,7 @@ from cv.bench.clip import sample_clip
 from cv.bench.infer import measure_infer
 from cv.bench.photos import measure_photos
 from cv.bench.showing import show
+from cv.bench.watching import load_detector
 from cv.detect.detector import Detector
 
 __all__ = ["archive", "infer", "photos"]
@@ -75,13 +76,14 @@ def archive(
 ) -> None:
     """A folder of photos and an hour of recording, against their parts alone (归档)."""
     source = clip or sample_clip()
-    detector = Detector(model, backend=backend, threads=threads)
+    detector = load_detector(model, backend=backend, threads=threads)
+    bare = Detector(model, backend=detector.backend, threads=threads)
     with tempfile.TemporaryDirectory(prefix="kerbwatch-bench-") as folder:
         place = Path(folder)
         results = [
-            measure_photo_folder(detector, place, count or (20 if quick else 2000)),
+            measure_photo_folder(detector, bare, place, count or (20 if quick else 2000)),
             measure_recording(
-                detector, source, place, 120 if quick else 3600, rounds=2 if quick else 3
+                detector, bare, source, place, 120 if quick else 3600, rounds=2 if quick else 3
             ),
         ]
     show(results, as_json=json, plot=plot)

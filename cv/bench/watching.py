@@ -1,4 +1,4 @@
-"""Runs what `kerbwatch detect` runs, without its terminal."""
+"""Runs what `kerbwatch detect` runs, set up as it does, without its terminal."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cv.errors import KerbwatchError
 from cv.labels import ZoneKind
 from cv.site import Camera, Privacy, Reporting, Site, Zone
 
-__all__ = ["Counter", "bench_site", "watch_recording"]
+__all__ = ["Counter", "bench_site", "load_detector", "watch_recording"]
 
 
 class Counter:
@@ -45,6 +45,13 @@ class Counter:
         raise error
 
     def ended(self, job: Job, progress: Progress) -> None: ...
+
+
+def load_detector(
+    model: Path | None = None, *, backend: str = "auto", threads: int | None = None
+) -> Detector:
+    """As `kerbwatch detect` loads it: set up for many pictures in a row."""
+    return Detector(model, backend=backend, threads=threads)
 
 
 def bench_site(data: Path) -> Site:

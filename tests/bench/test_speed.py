@@ -95,7 +95,7 @@ def test_what_is_compared_looks_equally_often(tmp_path: Path, detector: Detector
     assert watch_recording(clip, detector, every_s=1.0) == 6
     assert watch_recording(clip, detector, every_s=1.0, data=tmp_path / "data") == 6
     assert watch_recording(clip, detector, every_s=None) == 150
-    result = measure_recording(detector, clip, tmp_path, 12, rounds=2)
+    result = measure_recording(detector, detector, clip, tmp_path, 12, rounds=2)
     assert [row.name for row in result.rows] == ["kerbwatch", "alone"]
 
 
