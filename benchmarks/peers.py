@@ -37,7 +37,7 @@ from cv.detect.detector import Detector, model_path
 from cv.geometry import Box, iou
 
 BEGAN = time.monotonic()
-QUICK_S, FULL_S = 42.0, 600.0
+QUICK_S, FULL_S = 38.0, 600.0
 """No round is begun that would end later than so many seconds after the start."""
 WIDE, SQUARE = (384, 640), (640, 640)
 FPS = 25

@@ -81,9 +81,9 @@ def archive(
     with tempfile.TemporaryDirectory(prefix="kerbwatch-bench-") as folder:
         place = Path(folder)
         results = [
-            measure_photo_folder(detector, bare, place, count or (20 if quick else 2000)),
+            measure_photo_folder(detector, bare, place, count or (12 if quick else 2000)),
             measure_recording(
-                detector, bare, source, place, 120 if quick else 3600, rounds=2 if quick else 3
+                detector, bare, source, place, 60 if quick else 3600, rounds=2 if quick else 3
             ),
         ]
     show(results, as_json=json, plot=plot)

@@ -90,6 +90,24 @@ def test_photos_killed_at_any_moment_go_on_and_give_the_same(
     assert "792 done before · 8 failed" in again.stderr
 
 
+def test_names_that_are_no_utf8_are_photos_too(kerbwatch: Run, tiny: Path, tmp_path: Path) -> None:
+    """Archives from Windows machines have GBK names."""
+    (tmp_path / "photos").mkdir()
+    good = cv2.imencode(".png", np.zeros((16, 16, 3), np.uint8))[1].tobytes()
+    for name, data in ((b"\xd5\xd5\xc6\xac.png", good), (b"\xbb\xb5.png", b"bad")):
+        (tmp_path / "photos" / os.fsdecode(name)).write_bytes(data)
+    command = ["detect", "photos", "--model", tiny, "--backend", "onnxruntime"]
+    shown = kerbwatch(*command, status=1)
+    assert "photos/\\udcd5\\udcd5\u01ac.png: 1 car" in shown.stdout
+    assert "\\udcbb" in shown.stderr
+    bad, fine = json_lines(kerbwatch(*command, "--json", status=1).stdout)
+    assert "failure" in bad
+    assert os.fsencode(fine["photo"]) == b"photos/\xd5\xd5\xc6\xac.png"
+    kerbwatch(*command, "--out", "out.jsonl", status=1)
+    again = kerbwatch(*command, "--out", "out.jsonl", status=1)
+    assert "1 done before · 1 failed" in again.stderr
+
+
 def peak_kib(command: list[str], folder: Path) -> int:
     """Most memory that a command had at any time, in KiB."""
     run = subprocess.Popen(
@@ -121,13 +139,16 @@ def test_memory_does_not_grow_with_the_photos(count: int, tiny: Path, tmp_path: 
 
 
 def street(seconds: range, fps: int) -> list[Pixels]:
-    """A car that stands for 25 s, is elsewhere for 25 s, and so on: solid colours, for the model
-    that sees a car where the colour says.
+    """A car that stands for 25 s, is elsewhere for 25 s, and so on, as the model sees it that goes
+    by the mean colour: the right half of the picture changes, the left one has stripes.
     """
-    return [
-        np.full((192, 320, 3), (30 + 200 * (n // fps // 25 % 2), 120, 30), np.uint8)
-        for n in range(seconds.start * fps, seconds.stop * fps)
-    ]
+    pictures = []
+    for n in range(seconds.start * fps, seconds.stop * fps):
+        picture = np.full((192, 320, 3), (30, 120, 30), np.uint8)
+        picture[:, :160:16, 1] = 20
+        picture[:, 160:, 0] += 200 * (n // fps // 25 % 2)
+        pictures.append(picture)
+    return pictures
 
 
 @pytest.fixture(scope="module")
