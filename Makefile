@@ -37,7 +37,11 @@ test: $(STAMPS)/dev
 	$(BIN)/pytest $(if $(ALL),,-m "not slow")
 
 bench: $(STAMPS)/dev
-	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+	$(BIN)/kerbwatch bench infer --quick
+	$(BIN)/kerbwatch bench photos --quick
+	$(BIN)/kerbwatch bench archive --quick
+	$(BIN)/python benchmarks/rules.py
+	$(BIN)/python benchmarks/peers.py --quick
 
 clean:
 	rm -rf .venv kerbwatch-data out runs build dist

@@ -7,33 +7,30 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from zoneinfo import ZoneInfo
 
 from cv.bench.rtsp import RtspServer, why_no_rtsp_server
+from cv.bench.showing import Result, Row
+from cv.bench.watching import Counter, bench_site
 from cv.cases.recorder import CaseRecorder
 from cv.cases.store import CaseStore
-from cv.codes import edition
-from cv.detect.batch import Batch, Job, Listener, Options, Progress
-from cv.detect.detector import Detection, Detector
+from cv.detect.batch import Batch, Job, Options
+from cv.detect.detector import Detector
 from cv.detect.frames import Source, SourceKind, SourceStats, SourceUrl
-from cv.detect.photo import Photo
-from cv.detect.watch import CameraWatch, Filing, Look
-from cv.errors import KerbwatchError, UserError
-from cv.labels import ZoneKind
-from cv.site import Camera, Privacy, Reporting, Site, Zone
+from cv.detect.watch import CameraWatch
+from cv.errors import UserError
+from cv.site import Camera, Site
 
-__all__ = ["Load", "ramp"]
+__all__ = ["Load", "ramp", "result_of"]
 
 _PHASES = 8
 _WARM_S = 6.0
 _GROWTH = 1.5
 _LATE = 0.02
 """Share of looks late or left out from which on there are too many cameras."""
-_ZONE = ((0.05, 0.35), (0.95, 0.35), (0.95, 0.98), (0.05, 0.98))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +61,27 @@ class Load:
     def per_core(self) -> float:
         """Cameras that a processor would watch at this cost, if it did nothing else."""
         return self.cameras / self.cpu_s if self.cpu_s else float("inf")
+
+
+def result_of(loads: list[Load], title: str) -> Result:
+    """For people and programs."""
+    rows = [
+        Row(
+            f"{load.cameras} cameras{'' if load.kept_up else ', too many'}",
+            {
+                "looks asked": load.asked,
+                "made": load.made,
+                "late": load.late,
+                "unchanged": load.unchanged,
+                "CPU ms/look": load.look_ms,
+                "cores used": load.cpu_s,
+                "cameras/core": load.per_core,
+                "RSS MB": load.rss_mb,
+            },
+        )
+        for load in loads
+    ]
+    return Result(title, rows, ("cameras/core",))
 
 
 def ramp(
@@ -119,7 +137,7 @@ def _watching(
                     site, camera, detector, recorder, every_s=every_s, refresh_s=refresh_s
                 )
 
-            batch = Batch(detector, watch_of, Options(tz=UTC), Silence(), stop)
+            batch = Batch(detector, watch_of, Options(tz=UTC), Counter(), stop)
             runner = threading.Thread(target=batch.run, args=(jobs,), name="batch")
             runner.start()
             try:
@@ -162,50 +180,20 @@ def _rss_mb() -> float:
 
 
 def _site(folder: Path, server: RtspServer, count: int, every_s: float) -> Site:
-    zone = Zone("street", "Street", ZoneKind.LANE, _ZONE)
+    site = bench_site(folder)
+    (model,) = site.cameras
     cameras = tuple(
-        Camera(
+        replace(
+            model,
             id=f"camera-{n}",
-            name=f"Camera {n}",
             url=SourceUrl(f"{server.url}{n % _PHASES}"),
             every_s=every_s,
-            zones=(zone,),
         )
         for n in range(count)
     )
-    return Site(
-        name="bench",
-        division=None,
-        tz=ZoneInfo("Asia/Shanghai"),
-        codes=edition("GB/T 47678.5-2026"),
-        cameras=cameras,
-        reporting=Reporting(data=folder, targets=()),
-        privacy=Privacy(),
-    )
+    return replace(site, cameras=cameras, reporting=replace(site.reporting, targets=()))
 
 
 def _job(camera: Camera) -> Job:
     assert camera.url is not None
     return Job(Source(SourceKind.STREAM, camera.url), camera)
-
-
-class Silence(Listener):
-    """Hears all and says nothing."""
-
-    def started(self, job: Job, progress: Progress) -> None:
-        """No progress line."""
-
-    def looked(self, job: Job, progress: Progress, look: Look) -> None:
-        """No progress line."""
-
-    def changed(self, job: Job, filing: Filing) -> None:
-        """No incident line."""
-
-    def photo(self, job: Job, photo: Photo, detections: list[Detection]) -> None:
-        """There are no photos."""
-
-    def failed(self, job: Job, error: KerbwatchError) -> None:
-        raise error
-
-    def ended(self, job: Job, progress: Progress) -> None:
-        """No progress line."""

@@ -1,4 +1,4 @@
-"""`kerbwatch bench`: incidents."""
+"""`kerbwatch bench`: incidents; the speed commands are in speed.py."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from rich.progress import track
 from cv.bench.incidents import GatedEyes, ModelEyes, own_scenarios, play
 from cv.bench.outcome import Outcome, summary
 from cv.bench.real import clips, watch_clip
+from cv.bench.speed import archive, cameras, infer, photos
 from cv.data.samples import default_data
 from cv.detect.detector import Detector
 from cv.errors import UserError
@@ -25,6 +26,10 @@ from cv.tables import plain_table
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
+app.command()(infer)
+app.command()(photos)
+app.command()(archive)
+app.command()(cameras)
 
 _PRECISION, _RECALL = 0.9, 0.9
 """What the model is to reach on simulated clips."""

@@ -1,4 +1,4 @@
-"""Many sources in one run: photos, recordings one after another, streams side by side."""
+"""Many videos in one run: recordings one after another, streams side by side."""
 
 from __future__ import annotations
 
@@ -26,8 +26,9 @@ from cv.detect.frames import (
 from cv.detect.glance import Glance, Watching
 from cv.detect.keyframes import Decode
 from cv.detect.patrol import Beat, Patrol
-from cv.detect.photo import Photo, read_photo
+from cv.detect.photo import Photo
 from cv.detect.picture import Picture
+from cv.detect.resume import Resume
 from cv.detect.turns import Turns
 from cv.detect.watch import Begun, CameraWatch, Filing, Look
 from cv.errors import KerbwatchError, SourceError
@@ -99,6 +100,8 @@ class Listener(Protocol):
 
     def photo(self, job: Job, photo: Photo, detections: Sequence[Detection]) -> None: ...
 
+    def skipped(self, job: Job) -> None: ...
+
     def failed(self, job: Job, error: KerbwatchError) -> None: ...
 
     def ended(self, job: Job, progress: Progress) -> None: ...
@@ -110,6 +113,7 @@ class Batch:
     Args:
         watch_of: makes the watch of a camera for a line of time ("live", "recording", "http").
         stop: set it to end early; what was looked at is recorded.
+        resume: knows which recordings an earlier run has done, and is told of those done now.
     """
 
     def __init__(
@@ -119,8 +123,11 @@ class Batch:
         options: Options,
         listener: Listener,
         stop: threading.Event,
+        *,
+        resume: Resume | None = None,
     ) -> None:
         self._detector = detector
+        self._resume = resume
         self._watch_of = watch_of
         self._options = options
         self._listener = listener
@@ -129,7 +136,7 @@ class Batch:
         self._telling = threading.Lock()
 
     def run(self, jobs: Sequence[Job]) -> None:
-        """Work through all jobs; returns when files have ended and streams were stopped."""
+        """Work through all jobs; returns when recordings have ended and streams were stopped."""
         streams = [job for job in jobs if job.source.kind is SourceKind.STREAM]
         files = [job for job in jobs if job.source.kind is not SourceKind.STREAM]
         with ThreadPoolExecutor(max(1, len(streams)), thread_name_prefix="stream") as pool:
@@ -185,19 +192,14 @@ class Batch:
 
     def _guarded(self, job: Job) -> None:
         try:
-            if job.source.kind is SourceKind.PHOTO:
-                self._photo(job)
+            if self._resume and self._resume.is_done(job.source, job.camera):
+                with self._telling:
+                    self._listener.skipped(job)
             else:
                 self._play(job)
         except KerbwatchError as error:
             with self._telling:
                 self._listener.failed(job, error)
-
-    def _photo(self, job: Job) -> None:
-        photo = read_photo(job.source.path)
-        detections = self._detector.detect(photo.image)
-        with self._telling:
-            self._listener.photo(job, photo, detections)
 
     def _watch(self, job: Job) -> Watching:
         if job.camera is None:
@@ -211,8 +213,9 @@ class Batch:
             progress = Progress(job.source.name, frames.stats, frames.duration_s)
             with self._telling:
                 self._listener.started(job, progress)
+            known = self._known(job, watch, frames)
             try:
-                for look in self._looks(watch, frames):
+                for look in self._looks(watch, frames, known):
                     self._tell(job, look, progress)
                     if self._stop.is_set():
                         break
@@ -220,8 +223,18 @@ class Batch:
                 self._end(job, watch, progress)
             if progress.stats.looks == 0:
                 raise SourceError(f"{job.source.name}: gave no picture")
+            if self._resume and not self._stop.is_set():
+                self._resume.end(job.source, progress.incidents, progress.labels)
 
-    def _looks(self, watch: Watching, frames: Recording | Stream) -> Iterator[Look]:
+    def _known(self, job: Job, watch: Watching, frames: Recording | Stream) -> datetime | None:
+        """Until when a killed run has looked at this very recording."""
+        if self._resume is None:
+            return None
+        return self._resume.begin(job.source, job.camera, frames, watch.recorded_until)
+
+    def _looks(
+        self, watch: Watching, frames: Recording | Stream, known: datetime | None
+    ) -> Iterator[Look]:
         """A stream's looks have a turn each; a recording's are analysed side by side, in order."""
         if isinstance(frames, Stream):
             for frame in frames:
@@ -235,6 +248,8 @@ class Batch:
         begun: deque[Begun] = deque()
         with ThreadPoolExecutor(self._turns.places, thread_name_prefix="detect") as pool:
             for frame in frames:
+                if known is not None and frame.time <= known:
+                    continue
                 begun.append(watch.begin(frame, lambda picture: pool.submit(detect, picture)))
                 if len(begun) > self._turns.places:
                     yield watch.finish(begun.popleft())

@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -16,11 +17,14 @@ from cv.cases.outbox import Outbox
 from cv.cases.recorder import CaseRecorder
 from cv.cases.store import CaseStore
 from cv.cases.targets import build_targets
+from cv.detect.archive import PhotoArchive
 from cv.detect.batch import Batch, Listener, Options
 from cv.detect.detector import Detector
 from cv.detect.jobs import plan_jobs
+from cv.detect.journal import Journal
 from cv.detect.keyframes import Decode
 from cv.detect.report import Report
+from cv.detect.resume import Resume
 from cv.detect.save_video import AnnotatedCopies
 from cv.detect.watch import CameraWatch
 from cv.durations import parse_duration
@@ -96,6 +100,14 @@ def detect(
         typer.Option(help="Folder for cases and evidence.", show_default="the site file's"),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON object per change.")] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write results of photos there, as JSON lines, and which recordings are done; "
+            "a second run with the same file goes on where the first one ended.",
+            show_default=False,
+        ),
+    ] = None,
     save_video: Annotated[
         Path | None, typer.Option(help="Write an annotated copy: a file, or a folder.")
     ] = None,
@@ -104,7 +116,7 @@ def detect(
 ) -> None:
     """Watch photos, recordings and streams; open incidents, file and deliver cases."""
     place = open_site(site, data)
-    jobs = plan_jobs(sources or [], place, camera)
+    plan = plan_jobs(sources or [], place, camera)
     options = Options(
         every_s=parse_duration(every) if every and every != _ALL else None,
         all_frames=every == _ALL,
@@ -119,12 +131,15 @@ def detect(
     stop = threading.Event()
     with ExitStack() as stack:
         stack.enter_context(_stopped_by_signals(stop))
-        report = stack.enter_context(Report(place, as_json=json, quiet=quiet))
+        journal = stack.enter_context(Journal(out, detector.info)) if out else None
+        report = stack.enter_context(
+            Report(place, as_json=json, quiet=quiet, photos=len(plan.photos), out_file=out)
+        )
         listener: Listener = report
         if save_video:
-            listener = stack.enter_context(AnnotatedCopies(save_video, place, jobs, report))
+            listener = stack.enter_context(AnnotatedCopies(save_video, place, plan, report))
         store = stack.enter_context(CaseStore(place.reporting.data / "cases.sqlite"))
-        if deliver and any(job.camera for job in jobs):
+        if deliver and any(job.camera for job in plan.jobs):
             stack.enter_context(_delivering(store, place))
 
         def watch_of(owner: Camera, stream: str) -> CameraWatch:
@@ -139,7 +154,19 @@ def detect(
                 refresh_s=0.0 if options.all_frames else refresh_s,
             )
 
-        Batch(detector, watch_of, options, listener, stop).run(jobs)
+        PhotoArchive(
+            detector,
+            place.codes,
+            listener,
+            stop,
+            journal=journal,
+            whole=save_video is not None,
+            places=detector.streams,
+        ).run(plan.photos)
+        settings = (place.rules, replace(options, for_s=None))
+        # An annotated copy shows the whole recording, so then it is watched from its start.
+        resume = Resume(journal, settings, midway=save_video is None) if journal else None
+        Batch(detector, watch_of, options, listener, stop, resume=resume).run(plan.jobs)
     report.close()
     if report.failures:
         raise typer.Exit(1)

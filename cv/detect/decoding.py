@@ -138,6 +138,11 @@ class Video:
         """Seconds between key frames, as far as is known."""
         return self._choice.distance_s
 
+    @property
+    def spacing_s(self) -> float:
+        """Seconds between the frames that come, where only key frames do; else 0."""
+        return (self._choice.distance_s or 0.0) if self._alone else 0.0
+
     def frames(
         self,
         stats: SourceStats,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Protocol
 
 from cv.detect.detector import Detection, Detector
@@ -14,6 +15,11 @@ __all__ = ["Glance", "Watching"]
 
 class Watching(Protocol):
     """Makes looks of one source's frames: a `CameraWatch`, or a `Glance`."""
+
+    @property
+    def recorded_until(self) -> datetime | None:
+        """Time of the last look that was recorded, by whichever run."""
+        ...
 
     def detect(self, picture: Picture) -> list[Detection]: ...
 
@@ -31,6 +37,10 @@ class Glance:
 
     def __init__(self, detector: Detector) -> None:
         self._detector = detector
+
+    @property
+    def recorded_until(self) -> datetime | None:
+        return None
 
     def detect(self, picture: Picture) -> list[Detection]:
         return self._detector.detect_in(picture)

@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cv.detect.batch import Job
 from cv.detect.frames import Source, SourceKind, find_sources
+from cv.detect.sources import walk_sources
 from cv.errors import SourceError
 from cv.site import Camera, Site
 
-__all__ = ["plan_jobs"]
+__all__ = ["Plan", "plan_jobs"]
 
 
-def plan_jobs(arguments: Sequence[str], site: Site, camera: str | None) -> list[Job]:
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What there is to do.
+
+    Attributes:
+        jobs: recordings and streams.
+        photos: paths as given. Plain text: of a large archive there are a hundred thousand.
+    """
+
+    jobs: list[Job] = field(default_factory=list)
+    photos: list[str] = field(default_factory=list)
+
+
+def plan_jobs(arguments: Sequence[str], site: Site, camera: str | None) -> Plan:
     """Turn the command line's sources into jobs.
 
     A camera's id stands for its stream; no argument at all, for every camera's. A recording or
@@ -26,16 +41,19 @@ def plan_jobs(arguments: Sequence[str], site: Site, camera: str | None) -> list[
     """
     chosen = site.camera(camera) if camera else None
     if not arguments:
-        return _all_cameras(site, chosen)
-    jobs = []
+        return Plan(_all_cameras(site, chosen))
+    plan = Plan()
     for argument in arguments:
         own = next((c for c in site.cameras if c.id == argument), None)
         if own is not None and not Path(argument).exists():
-            jobs.append(_live(own))
+            plan.jobs.append(_live(own))
             continue
-        for source in find_sources([argument]):
-            jobs.append(Job(source, _owner(source, site, chosen)))
-    return jobs
+        for source in walk_sources([argument]):
+            if source.kind is SourceKind.PHOTO:
+                plan.photos.append(source.name)
+            else:
+                plan.jobs.append(Job(source, _owner(source, site, chosen)))
+    return plan
 
 
 def _all_cameras(site: Site, chosen: Camera | None) -> list[Job]:
@@ -56,7 +74,7 @@ def _live(camera: Camera) -> Job:
 
 
 def _owner(source: Source, site: Site, chosen: Camera | None) -> Camera | None:
-    if chosen or source.kind is SourceKind.PHOTO:
+    if chosen:
         return chosen
     if len(site.cameras) <= 1:
         return site.cameras[0] if site.cameras else None

@@ -44,6 +44,11 @@ class LatestFrame:
         """Looks that were due and never fetched."""
         return self._cadence.missed
 
+    def come_apart(self, step_s: float) -> None:
+        """Frames will come about so many seconds apart, see `Cadence`."""
+        with self._changed:
+            self._cadence.step_s = step_s
+
     def is_due(self, at_s: float) -> bool:
         """Whether a frame of this moment would be taken in."""
         with self._changed:

@@ -11,6 +11,8 @@ _LATE_S = 1.0  # less is the decoder's own delay in files without proper stamps
 _BACKWARD_JITTER_S = 1.0
 _BEYOND_END_S = 10.0
 _LONGEST_GAP_S = 3600.0
+_NEARER = 0.45
+"""Of the distance between two frames: from here on the first one is the nearer one."""
 
 
 class StampGuess:
@@ -110,6 +112,8 @@ class Cadence:
             second with network jitter does not miss every other turn.
 
     Attributes:
+        step_s: seconds from frame to frame, where they are so rare that it matters: one that comes
+            early is taken if the next one would be later still.
         missed: looks that were due and never taken, because frames or time for them were lacking.
     """
 
@@ -117,12 +121,14 @@ class Cadence:
         self._every_s = every_s
         self._early_s = early_s
         self._next_s: float | None = None
+        self.step_s = 0.0
         self.missed = 0
 
     def is_due(self, time_s: float) -> bool:
         if self._next_s is None or self._every_s is None:
             return True
-        return time_s >= self._next_s - self._early_s
+        nearer_s = _NEARER * min(self.step_s, self._every_s)
+        return time_s >= self._next_s - max(self._early_s, nearer_s)
 
     def take(self, time_s: float) -> None:
         """A look was taken: the next one is due at the grid's next point at least half away."""

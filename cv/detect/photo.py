@@ -9,6 +9,7 @@ import warnings
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -23,6 +24,11 @@ __all__ = ["MAX_BYTES", "MAX_PIXELS", "Photo", "decode_photo", "read_photo"]
 MAX_PIXELS = 100_000_000
 MAX_BYTES = 20 * 1024 * 1024
 _TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
+_REDUCED = {
+    2: cv2.IMREAD_REDUCED_COLOR_2,
+    4: cv2.IMREAD_REDUCED_COLOR_4,
+    8: cv2.IMREAD_REDUCED_COLOR_8,
+}
 _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
 _TURNS: dict[int, tuple[int | None, int | None]] = {
     # EXIF orientation → (rotation, then flip: 1 left-right), EXIF 2.32 §4.6.4
@@ -41,10 +47,11 @@ class Photo:
     """A decoded photo.
 
     Attributes:
-        image: uint8 [height, width, 3] BGR, EXIF orientation applied.
+        image: uint8 [H, W, 3] BGR, EXIF orientation applied; at most as large as the photo.
         taken_at: from EXIF; aware if EXIF has an offset, else naive local time.
         lon, lat: degrees WGS84 from EXIF.
         sha256: of the bytes as given, hexadecimal.
+        width, height: of the whole photo, upright, in pixels.
     """
 
     image: Image
@@ -53,16 +60,33 @@ class Photo:
     lat: float | None
     mime: str
     sha256: str
+    width: int
+    height: int
 
 
-def read_photo(path: Path) -> Photo:
+class Header(NamedTuple):
+    """What a picture says of itself; `width` and `height` as stored, `point` is (lon, lat)."""
+
+    mime: str
+    width: int
+    height: int
+    orientation: int
+    taken_at: datetime | None
+    point: tuple[float, float] | None
+
+
+def read_photo(path: Path, *, enough: int | None = None) -> Photo:
     """A photo from a file.
+
+    Args:
+        enough: as of `decode_photo`.
 
     Raises:
         ImageError: as `decode_photo`; the message names the file.
     """
     try:
-        return decode_photo(path.read_bytes())
+        _check_bytes(path.stat().st_size)
+        return decode_photo(path.read_bytes(), enough=enough)
     except OSError as error:
         raise ImageError(
             f"{path}: {error.strerror}", status=422, message_zh="文件无法读取"
@@ -73,37 +97,55 @@ def read_photo(path: Path) -> Photo:
         ) from error
 
 
-def decode_photo(data: bytes, *, max_pixels: int = MAX_PIXELS) -> Photo:
+def decode_photo(data: bytes, *, max_pixels: int = MAX_PIXELS, enough: int | None = None) -> Photo:
     """Check the header, then decode.
+
+    Args:
+        enough: the longer side in pixels that suffices: a JPEG that is at least twice as large is
+            decoded at a half, quarter or eighth of its size, which costs half the time.
 
     Raises:
         ImageError: 413 too many bytes or pixels, 415 not JPEG, PNG or WebP, 422 broken.
     """
-    if len(data) > MAX_BYTES:
-        raise _too_large(
-            f"{len(data)} bytes; at most {MAX_BYTES}", f"文件过大，最多 {MAX_BYTES} 字节"
-        )
-    mime, orientation, taken_at, point = _read_header(data, max_pixels)
+    _check_bytes(len(data))
+    header = _read_header(data, max_pixels)
     # Upright by our own hand, once: cv2 applies EXIF to some formats and not to others.
-    image = cv2.imdecode(
-        np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_BGR | cv2.IMREAD_IGNORE_ORIENTATION
-    )
-    if image is None or _is_truncated(data, mime):
+    flags = _colour(header, enough) | cv2.IMREAD_IGNORE_ORIENTATION
+    try:
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    except cv2.error:
+        image = None
+    if image is None or _is_truncated(data, header.mime):
         raise ImageError("the picture is damaged", status=422, message_zh="图片已损坏，无法解码")
-    upright = np.ascontiguousarray(_turned(np.asarray(image, np.uint8), orientation))
-    lon, lat = point or (None, None)
-    return Photo(upright, taken_at, lon, lat, mime, hashlib.sha256(data).hexdigest())
+    upright = np.ascontiguousarray(_turned(np.asarray(image, np.uint8), header.orientation))
+    lon, lat = header.point or (None, None)
+    width, height = header.width, header.height
+    if header.orientation in range(5, 9):  # quarter turns
+        width, height = height, width
+    digest = hashlib.sha256(data).hexdigest()
+    return Photo(upright, header.taken_at, lon, lat, header.mime, digest, width, height)
+
+
+def _colour(header: Header, enough: int | None) -> int:
+    """The way to decode: only JPEG is cheaper at a part of its size."""
+    longer = max(header.width, header.height)
+    if enough is None or header.mime != "image/jpeg":
+        return cv2.IMREAD_COLOR_BGR
+    fitting = [part for part in _REDUCED if longer >= enough * part]
+    return _REDUCED[max(fitting)] if fitting else cv2.IMREAD_COLOR_BGR
+
+
+def _check_bytes(count: int) -> None:
+    if count > MAX_BYTES:
+        raise _too_large(f"{count} bytes; at most {MAX_BYTES}", f"文件过大，最多 {MAX_BYTES} 字节")
 
 
 def _too_large(english: str, chinese: str) -> ImageError:
     return ImageError(f"the picture is too large: {english}", status=413, message_zh=chinese)
 
 
-Header = tuple[str, int, datetime | None, tuple[float, float] | None]
-
-
 def _read_header(data: bytes, max_pixels: int) -> Header:
-    """(mime, EXIF orientation, taken at, (lon, lat)) without decoding a pixel."""
+    """What there is to know without decoding a pixel."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's own warnings on size and odd EXIF
@@ -116,7 +158,8 @@ def _read_header(data: bytes, max_pixels: int) -> Header:
                         f"图片尺寸过大（{width}x{height}），最多 {max_pixels} 像素",
                     )
                 exif = header.getexif()
-                return mime, _orientation(exif), _taken_at(exif), _point(exif)
+                turn, taken_at = _orientation(exif), _taken_at(exif)
+                return Header(mime, width, height, turn, taken_at, _point(exif))
     except (UnidentifiedImageError, Pillow.DecompressionBombError) as error:
         if isinstance(error, Pillow.DecompressionBombError):
             raise _too_large(f"more than {max_pixels} pixels", "图片尺寸过大") from error

@@ -123,11 +123,13 @@ class Recording:
         clock = MediaClock(self._video.step_s, self.duration_s, self._video.origin_s)
 
         def due(stamp_s: float | None) -> bool:
+            self._cadence.step_s = self._video.spacing_s
             return self._cadence.is_due(clock.foresee(stamp_s))
 
         try:
             for decoded in self._video.frames(self.stats, due=due):
                 media_s = clock.read(decoded.stamp_s)
+                self._cadence.step_s = self._video.spacing_s
                 if not self._cadence.is_due(media_s):
                     continue
                 picture = self._upright.picture(decoded.picture)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 from time import monotonic
 from typing import Any, TextIO
 
@@ -15,6 +17,7 @@ from rich.progress import BarColumn, TaskID, TextColumn
 from rich.progress import Progress as Bars
 from rich.table import Table
 
+from cv.detect.archive import photo_document
 from cv.detect.batch import Job, Progress
 from cv.detect.detector import Detection
 from cv.detect.evidence import span
@@ -22,11 +25,11 @@ from cv.detect.frames import SourceKind
 from cv.detect.incident import Change, Incident
 from cv.detect.pace import Pace
 from cv.detect.photo import Photo
+from cv.detect.tally import PhotoTally
 from cv.detect.watch import Filing, Look
 from cv.errors import KerbwatchError
 from cv.labels import LABEL_NAMES_ZH
 from cv.site import Camera, Site
-from cv.suggest import suggest
 from cv.tables import plain_table
 
 __all__ = ["Report", "change_document"]
@@ -69,10 +72,19 @@ class Report:
     Args:
         site: for names, codes and times.
         as_json: one JSON object a line instead of tables.
+        photos: how many there are to look at.
+        out_file: takes the results of photos instead of stdout.
     """
 
     def __init__(
-        self, site: Site, *, as_json: bool, quiet: bool, out: TextIO | None = None
+        self,
+        site: Site,
+        *,
+        as_json: bool,
+        quiet: bool,
+        photos: int = 0,
+        out_file: Path | None = None,
+        out: TextIO | None = None,
     ) -> None:
         self._site = site
         self._json = as_json
@@ -86,6 +98,8 @@ class Report:
             console=self._console,
             disable=quiet or not self._console.is_terminal,
         )
+        self._photos = PhotoTally(photos, out_file)
+        self._photo_bar: TaskID | None = None
         self._tasks: dict[int, TaskID] = {}
         self._incidents: dict[str, Incident] = {}
         self._unzoned: dict[str, int] = {}
@@ -121,8 +135,8 @@ class Report:
         self._incidents[filing.change.incident.id] = filing.change.incident
         if self._json:
             self._line(change_document(self._site, filing))
-        elif not self._quiet:
-            self._console.print(self._sentence(filing.change), highlight=False, soft_wrap=True)
+        else:
+            self._say(self._sentence(filing.change))
 
     def _fault(self, camera: Camera, look: Look) -> None:
         """The camera was bumped, or is back: said whatever `--quiet` asks."""
@@ -141,53 +155,54 @@ class Report:
         self._console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
     def photo(self, job: Job, photo: Photo, detections: Sequence[Detection]) -> None:
-        height, width = photo.image.shape[:2]
-        suggestions = suggest(detections, table=self._site.codes, width=width, height=height)
-        if self._json:
-            self._line(
-                {
-                    "photo": job.source.name,
-                    "width": width,
-                    "height": height,
-                    "detections": [
-                        {
-                            "label": d.label,
-                            "score": round(d.score, 3),
-                            "box": [round(edge, 1) for edge in d.box],
-                        }
-                        for d in detections
-                    ],
-                    "suggestions": [s.model_dump(mode="json") for s in suggestions],
-                }
-            )
+        self._photos.done += 1
+        self._show_photos()
+        if self._photos.file:
             return
-        counts: dict[str, int] = {}
-        for detection in detections:
-            counts[detection.label] = counts.get(detection.label, 0) + 1
+        document = photo_document(job.source.name, photo, detections, self._site.codes)
+        if self._json:
+            self._line(document)
+            return
+        counts = Counter(detection.label for detection in detections)
         seen = ", ".join(f"{n} {label}" for label, n in counts.items()) or "nothing"
-        maybe = "; ".join(f"{s.name_zh} {s.name_en} ({s.code5})" for s in suggestions)
-        print(f"{job.source.name}: {seen}{' → ' + maybe if maybe else ''}", file=self._out)
+        maybe = "; ".join(
+            f"{s['name_zh']} {s['name_en']} ({s['code5']})" for s in document["suggestions"]
+        )
+        self._print(f"{job.source.name}: {seen}{' → ' + maybe if maybe else ''}")
+
+    def skipped(self, job: Job) -> None:
+        if job.source.kind is SourceKind.PHOTO:
+            self._photos.skipped += 1
+            self._show_photos()
+        else:
+            self._say(escape(f"{job.source.name}: done before"))
 
     def failed(self, job: Job, error: KerbwatchError) -> None:
         self.failures += 1
+        if job.source.kind is SourceKind.PHOTO:
+            self._photos.failed += 1
+            self._show_photos()
         if self._json:
             self._line({"source": job.source.name, "failure": str(error)})
-        self._console.print(
-            f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True
-        )
+        line = _printable(f"error: {error}")
+        self._console.print(line, style="red", markup=False, highlight=False, soft_wrap=True)
 
     def ended(self, job: Job, progress: Progress) -> None:
         task = self._tasks.pop(id(progress))
         self._bars.update(task, completed=progress.duration_s or progress.media_s)
-        if not self._quiet and not self._console.is_terminal:
-            line = f"{progress.name}: {_counts(progress)}"
-            self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+        if not self._console.is_terminal:
+            self._say(escape(f"{progress.name}: {_counts(progress)}"))
         if job.camera is None:
             for label, count in progress.labels.items():
                 self._unzoned[label] = self._unzoned.get(label, 0) + count
 
     def close(self) -> None:
-        """Print the closing tables; those of results not where a program is reading."""
+        """Print what came of it: counts, and the closing table unless a program is reading."""
+        if self._photos.total:
+            there = f" → {self._photos.file}" if self._photos.file else ""
+            self._say(escape(f"photos: {self._photos}{there}"))
+        if self.failures > 1:
+            self._say(f"[red]{self.failures} sources failed[/red]")
         if self._pace.sources and not self._quiet:
             self._console.print(self._pace.table())
         if self._json:
@@ -203,8 +218,22 @@ class Report:
             console.print(self._incident_table())
             console.print(f"Evidence: {self._site.reporting.data / 'evidence'}", soft_wrap=True)
 
+    def _show_photos(self) -> None:
+        if self._photo_bar is None:
+            self._photo_bar = self._bars.add_task("photos", total=self._photos.total, counts="")
+        counts = str(self._photos)
+        self._bars.update(self._photo_bar, completed=self._photos.behind, counts=counts)
+
     def _line(self, document: dict[str, Any]) -> None:
-        print(json.dumps(document, ensure_ascii=False), file=self._out, flush=True)
+        self._print(json.dumps(document, ensure_ascii=False))
+
+    def _print(self, line: str) -> None:
+        print(_printable(line), file=self._out, flush=True)
+
+    def _say(self, line: str) -> None:
+        """A line of progress, with rich's markup."""
+        if not self._quiet:
+            self._console.print(_printable(line), highlight=False, soft_wrap=True)
 
     def _sentence(self, change: Change) -> str:
         incident = change.incident
@@ -235,6 +264,11 @@ class Report:
                 incident.state,
             )
         return table
+
+
+def _printable(text: str) -> str:
+    """A file's name may be no UTF-8 (GBK, say): its odd bytes are shown as escapes."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _counts(progress: Progress) -> str:

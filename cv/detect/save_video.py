@@ -15,6 +15,7 @@ from cv.detect.batch import Job, Listener, Progress
 from cv.detect.detector import Detection
 from cv.detect.drawing import BLUE, draw_box
 from cv.detect.frames import SourceKind
+from cv.detect.jobs import Plan
 from cv.detect.masking import head_region, pixelate
 from cv.detect.photo import Photo
 from cv.detect.watch import Filing, Look
@@ -31,15 +32,16 @@ class AnnotatedCopies:
         SourceError: the place cannot be written.
     """
 
-    def __init__(self, path: Path, site: Site, jobs: Sequence[Job], then: Listener) -> None:
+    def __init__(self, path: Path, site: Site, plan: Plan, then: Listener) -> None:
         self._site = site
         self._then = then
-        self._paths = _paths(path, jobs)
+        self._paths = _paths(path, plan)
         self._videos: dict[int, AnnotatedVideo] = {}
         self._open = ExitStack()
 
     def started(self, job: Job, progress: Progress) -> None:
-        self._videos[id(job)] = self._open.enter_context(AnnotatedVideo(self._paths[id(job)]))
+        copy = AnnotatedVideo(self._paths[job.source.name])
+        self._videos[id(job)] = self._open.enter_context(copy)
         self._then.started(job, progress)
 
     def looked(self, job: Job, progress: Progress, look: Look) -> None:
@@ -57,11 +59,14 @@ class AnnotatedCopies:
                     pixelate(picture, head_region(detection.box))
         for detection in detections:
             draw_box(picture, detection.box, BLUE, f"{detection.label} {detection.score:.2f}")
-        path = self._paths[id(job)]
+        path = self._paths[job.source.name]
         path.parent.mkdir(parents=True, exist_ok=True)
         if not cv2.imwrite(str(path), picture):
             raise SourceError(f"{path}: cannot write a picture there")
         self._then.photo(job, photo, detections)
+
+    def skipped(self, job: Job) -> None:
+        self._then.skipped(job)
 
     def failed(self, job: Job, error: KerbwatchError) -> None:
         self._then.failed(job, error)
@@ -81,21 +86,25 @@ class AnnotatedCopies:
         self._open.close()
 
 
-def _paths(path: Path, jobs: Sequence[Job]) -> dict[int, Path]:
-    """A file for a single source; in a folder, names that do not clash."""
-    if len(jobs) == 1 and path.suffix:
-        return {id(jobs[0]): path}
+def _paths(path: Path, plan: Plan) -> dict[str, Path]:
+    """For each source's name a file; for a single one that given, else one in that folder."""
+    stems = [(name, Path(name).stem, ".jpg") for name in plan.photos]
+    for job in plan.jobs:
+        live = job.source.kind is SourceKind.STREAM and job.camera
+        stem = job.camera.id if live and job.camera else Path(job.source.name).stem or "stream"
+        stems.append((job.source.name, stem, ".mp4"))
+    if len(stems) == 1 and path.suffix:
+        return {stems[0][0]: path}
     if path.suffix in {".mp4", ".mkv", ".jpg"}:
         raise SourceError(f"{path}: several sources need a folder, not one file")
-    paths: dict[int, Path] = {}
-    for job in jobs:
-        suffix = ".jpg" if job.source.kind is SourceKind.PHOTO else ".mp4"
-        stem = job.camera.id if job.source.kind is SourceKind.STREAM and job.camera else None
-        stem = stem or Path(job.source.name).stem or "stream"
-        name = stem
-        taken = set(paths.values())
-        number = 2
-        while path / f"{name}{suffix}" in taken:
-            name, number = f"{stem}-{number}", number + 1
-        paths[id(job)] = path / f"{name}{suffix}"
+    paths: dict[str, Path] = {}
+    numbers: dict[str, int] = {}
+    taken: set[str] = set()
+    for name, stem, suffix in stems:
+        file = f"{stem}{suffix}"
+        while file in taken:
+            numbers[stem] = numbers.get(stem, 1) + 1
+            file = f"{stem}-{numbers[stem]}{suffix}"
+        taken.add(file)
+        paths[name] = path / file
     return paths

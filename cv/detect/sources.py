@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import glob
+import logging
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,7 +24,10 @@ __all__ = [
     "SourceKind",
     "SourceStats",
     "find_sources",
+    "walk_sources",
 ]
+
+log = logging.getLogger(__name__)
 
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 RECORDING_SUFFIXES = (
@@ -116,6 +121,11 @@ class Source:
 
 
 def find_sources(arguments: Sequence[str]) -> list[Source]:
+    """What `walk_sources` gives, all at once."""
+    return list(walk_sources(arguments))
+
+
+def walk_sources(arguments: Iterable[str]) -> Iterator[Source]:
     """Photos and recordings of files, folders (with all below, sorted) and patterns, and URLs.
 
     An address is a stream even if it ends in .mp4, as live ones do too: only opening it tells
@@ -125,50 +135,73 @@ def find_sources(arguments: Sequence[str]) -> list[Source]:
         SourceError: an argument is nothing that exists, has an unknown type, or a folder or
             pattern holds neither photo nor recording.
     """
-    found: dict[object, Source] = {}
+    seen: set[int] = set()  # hashes: of a hundred thousand paths, a tenth of their size
     for argument in arguments:
         for source in _find(argument):
-            key = source.uri if isinstance(source.uri, SourceUrl) else source.uri.resolve()
-            found.setdefault(key, source)
-    return list(found.values())
+            uri = source.uri
+            mark = hash(uri if isinstance(uri, SourceUrl) else os.path.realpath(uri))
+            if mark not in seen:
+                seen.add(mark)
+                yield source
 
 
-def _find(argument: str) -> list[Source]:
+def _find(argument: str) -> Iterator[Source]:
     if "://" in argument:
-        return [Source(SourceKind.STREAM, SourceUrl(argument))]
+        yield Source(SourceKind.STREAM, SourceUrl(argument))
+        return
     path = Path(argument).expanduser()
     if path.is_file():
-        return [_file(path)]
-    if path.is_dir():
-        sources = list(_usable(_below(path)))
-        if not sources:
-            raise SourceError(f"{path}: no photo or video in this folder; allowed are {_allowed()}")
-        return sources
-    names = glob.glob(str(path), recursive=True)  # noqa: PTH207  Path.glob takes no absolute pattern
-    matches = [Path(name) for name in sorted(names)]
-    sources = [source for match in matches for source in _match(match)]
-    if matches and not sources:
-        raise SourceError(
-            f"{redact(argument)}: no photo or video matches; allowed are {_allowed()}"
-        )
-    if not sources:
+        yield _file(path)
+    elif path.is_dir():
+        nothing = f"{path}: no photo or video in this folder; allowed are {_allowed()}"
+        yield from _some(_usable(_below(path)), nothing)
+    else:
+        yield from _matching(argument, str(path))
+
+
+def _matching(argument: str, pattern: str) -> Iterator[Source]:
+    names = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207  Path.glob takes no absolute pattern
+    if not names:
         what = "nothing matches" if glob.has_magic(argument) else "no such file or folder"
         raise SourceError(
             f"{redact(argument)}: {what}; give photos, videos, folders, patterns, "
             "or rtsp://, rtsps://, http:// or https:// addresses"
         )
-    return sources
+    nothing = f"{redact(argument)}: no photo or video matches; allowed are {_allowed()}"
+    yield from _some((source for name in names for source in _match(Path(name))), nothing)
 
 
-def _match(path: Path) -> Iterable[Source]:
+def _some(sources: Iterable[Source], nothing: str) -> Iterator[Source]:
+    """The same, but an error if there is none."""
+    empty = True
+    for source in sources:
+        empty = False
+        yield source
+    if empty:
+        raise SourceError(nothing)
+
+
+def _match(path: Path) -> Iterator[Source]:
     return _usable(_below(path)) if path.is_dir() else _usable([path])
 
 
 def _below(folder: Path) -> Iterator[Path]:
     """Files in a folder and its folders, sorted; hidden ones are left out."""
-    for path in sorted(folder.rglob("*")):
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if not hidden and path.is_file():
+    try:
+        with os.scandir(folder) as entries:
+            names = sorted(
+                (entry.name, entry.is_dir(follow_symlinks=False))
+                for entry in entries
+                if not entry.name.startswith(".")
+            )
+    except OSError as error:
+        log.warning("%s: %s; left out", folder, error.strerror)
+        return
+    for name, is_folder in names:
+        path = folder / name
+        if is_folder:
+            yield from _below(path)
+        elif path.is_file():
             yield path
 
 

@@ -261,11 +261,13 @@ class Stream:
             nonlocal latest
             latest = self._timer()
             # Pieces come in a heap: which of their frames is due shows once they are spread.
+            self._slot.come_apart(video.spacing_s)
             return pacer is not None or self._slot.is_due(latest)
 
         for decoded in video.frames(self.stats, must_end, self._timer, due):
             self.stats.keyframes_only = video.keyframes_only
             self.stats.keyframe_s = video.keyframe_distance_s
+            self._slot.come_apart(video.spacing_s)
             age_s = self._timer() - decoded.at_s
             if pacer and decoded.stamp_s is not None:
                 pacer.keep_pace(decoded.stamp_s)

@@ -221,6 +221,13 @@ class CameraWatch:
     def objects(self) -> list[StillObject]:
         return self._still.objects
 
+    @property
+    def recorded_until(self) -> datetime | None:
+        """Time of the last look that was recorded, by whichever run."""
+        saved = self._recorder.load()
+        state = parse_state(saved) if saved else None
+        return state.last_look if state else None
+
     def close(self) -> None:
         """Save what is known, for the next run."""
         if self._last is not None:

@@ -71,6 +71,12 @@ def test_key_frames_between_looks_are_not_even_decoded(tmp_path: Path):
         assert recording.stats.decoded == 6
 
 
+def test_key_frames_a_little_closer_than_looks_do_for_each(tmp_path: Path):
+    """48 frames are 1.92 s: waiting for the next one would leave out every other look."""
+    clip = make_clip(tmp_path / "clip.mp4", frames=250, gop=48)
+    assert numbers(look(clip, 2.0)) == [0, 48, 96, 144, 192, 240]
+
+
 def test_too_rare_key_frames_mean_that_all_is_decoded(tmp_path: Path):
     clip = make_clip(tmp_path / "clip.mp4", frames=100, gop=50)
     with open_clip(clip, 1.0) as recording:

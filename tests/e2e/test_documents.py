@@ -48,7 +48,7 @@ def folder(tmp_path: Path, media: Path) -> Path:
     (tmp_path / "recording.mp4").symlink_to(clip)
     (tmp_path / "rec").mkdir()
     (tmp_path / "rec/gate_20260314_153000.mp4").symlink_to(clip)
-    for name in ("Makefile", "examples", "scripts", "weights", "pyproject.toml"):
+    for name in ("Makefile", "examples", "scripts", "weights", "pyproject.toml", "benchmarks"):
         (tmp_path / name).symlink_to(ROOT / name)
     return tmp_path
 
@@ -107,6 +107,19 @@ def test_the_commands_of_the_readme(folder: Path) -> None:
     assert "make test" in found
     for command in found:
         run(command, folder)
+
+
+@pytest.mark.slow
+@pytest.mark.media
+@pytest.mark.timeout(1200)
+def test_the_commands_about_speed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    found = commands(ROOT / "docs/how-to-measure-speed.md")
+    assert len(found) == 4
+    for command in found:
+        run(command, folder)
+    assert (folder / "photos.png").stat().st_size > 5000
 
 
 @pytest.mark.slow

@@ -1,0 +1,133 @@
+"""Recordings to measure on, made of the clip that comes with the checkout."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+
+from cv.errors import UserError
+from cv.geometry import Image
+
+__all__ = ["cache_folder", "camera_clip", "looped", "sample_clip"]
+
+_GRAINS = 8
+
+
+def sample_clip() -> Path:
+    """The clip of `make demo`.
+
+    Raises:
+        UserError: this is no checkout.
+    """
+    clip = Path(__file__).resolve().parents[2] / "datasets/samples/street.mp4"
+    if not clip.is_file():
+        raise UserError(f"{clip}: not there; give a recording of yours with --clip")
+    return clip
+
+
+def cache_folder() -> Path:
+    """Where made files stay for the next time."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    folder = (Path(base) if base else Path.home() / ".cache") / "kerbwatch/bench"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def looped(clip: Path, to: Path, seconds: float) -> Path:
+    """The same clip again and again, packets copied as they are, up to a length in media time.
+
+    Raises:
+        UserError: the clip cannot be read.
+    """
+    part = to.with_name(f"{to.stem}.{os.getpid()}.part{to.suffix}")
+    try:
+        with av.open(str(part), "w") as output:
+            _copy_again_and_again(clip, output, seconds)
+    except (OSError, ValueError, IndexError) as error:
+        part.unlink(missing_ok=True)
+        raise UserError(f"{clip}: cannot be looped: {error}") from error
+    part.replace(to)
+    return to
+
+
+def _copy_again_and_again(clip: Path, output: Any, seconds: float) -> None:
+    stream: Any = None
+    offset = 0
+    while True:
+        length = 0
+        with av.open(str(clip)) as source:
+            video = source.streams.video[0]
+            base = video.time_base or Fraction(1, 90_000)
+            if stream is None:
+                stream = output.add_stream_from_template(video)
+            for packet in source.demux(video):
+                if packet.pts is None or packet.dts is None:
+                    continue
+                if (packet.dts + offset) * base >= seconds:
+                    return
+                length = max(length, packet.dts + (packet.duration or 0))
+                packet.pts += offset
+                packet.dts += offset
+                packet.stream = stream
+                output.mux(packet)
+        offset += length
+
+
+def camera_clip(
+    source: Path,
+    to: Path,
+    *,
+    seconds: int = 4,
+    size: tuple[int, int] = (1920, 1080),
+    gop: int = 25,
+    still: bool = False,
+) -> Path:
+    """The clip as a camera would send it: 25 frames/s, 4 Mbps, no B-frames.
+
+    Frames between the source's are blended, and sensor noise is added: without it, pictures that
+    stand still would cost a decoder next to nothing.
+
+    Args:
+        gop: frames from key frame to key frame.
+        still: the first frame again and again.
+    """
+    part = to.with_name(f"{to.stem}.{os.getpid()}.part{to.suffix}")
+    with av.open(str(part), "w") as output:
+        stream: Any = output.add_stream("libx264", rate=25)
+        stream.width, stream.height = size
+        stream.pix_fmt = "yuv420p"
+        stream.bit_rate = 4_000_000
+        keys = f"keyint={gop}:min-keyint={gop}:scenecut=0:bframes=0"
+        stream.options = {"preset": "veryfast", "x264-params": keys}
+        for number, picture in enumerate(_filmed(source, seconds * 25, size, still=still)):
+            frame = av.VideoFrame.from_ndarray(picture, format="bgr24")
+            frame.pts, frame.time_base = number, Fraction(1, 25)
+            output.mux(stream.encode(frame))
+        output.mux(stream.encode(None))
+    part.replace(to)
+    return to
+
+
+def _filmed(source: Path, count: int, size: tuple[int, int], *, still: bool) -> Iterator[Image]:
+    rng = np.random.default_rng(0)
+    grain = rng.integers(0, 7, (_GRAINS, size[1], size[0], 1), np.uint8).repeat(3, axis=3)
+    with av.open(str(source)) as container:
+        video = container.streams.video[0]
+        step = 0.0 if still else float((video.average_rate or 25) / 25)
+        frames = (frame.to_ndarray(format="bgr24") for frame in container.decode(video))
+        before = after = cv2.resize(next(frames), size)
+        place = 0
+        for number in range(count):
+            while place < number * step:
+                before, after = after, cv2.resize(next(frames), size)
+                place += 1
+            share = 1 - (place - number * step)
+            mixed = cv2.addWeighted(before, 1 - share, after, share, -3)
+            yield np.asarray(cv2.add(mixed, grain[number % _GRAINS]), np.uint8)

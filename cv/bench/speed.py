@@ -1,0 +1,141 @@
+"""`kerbwatch bench`: infer, photos, archive, cameras."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cv.bench.archive import measure_photo_folder, measure_recording
+from cv.bench.cameras import Load, ramp, result_of
+from cv.bench.clip import cache_folder, camera_clip, sample_clip
+from cv.bench.infer import measure_infer
+from cv.bench.photos import measure_photos
+from cv.bench.showing import show
+from cv.bench.watching import load_detector
+from cv.detect.detector import Detector
+from cv.durations import parse_duration
+
+__all__ = ["archive", "cameras", "infer", "photos"]
+
+Model = Annotated[Path | None, typer.Option(help="ONNX file.", show_default="the model that ships")]
+Threads = Annotated[
+    int | None, typer.Option(help="Cores for inference.", show_default="all usable")
+]
+Backend = Annotated[str, typer.Option(help="auto, onnxruntime or openvino.")]
+Quick = Annotated[bool, typer.Option("--quick", help="Fewer rounds, smaller inputs.")]
+Json = Annotated[bool, typer.Option("--json", help="For machines.")]
+Plot = Annotated[Path | None, typer.Option(help="Draw a plot there, as PNG.", show_default=False)]
+
+
+def infer(
+    *,
+    model: Model = None,
+    threads: Threads = None,
+    quick: Quick = False,
+    json: Json = False,
+    plot: Plot = None,
+) -> None:
+    """The detector against its bare session, each backend and input shape (推理).
+
+    `share` is the bare session's time over the detector's, letterbox and thresholds counted in.
+    """
+    result = measure_infer(model, threads, rounds=10 if quick else 60)
+    show([result], as_json=json, plot=plot)
+
+
+def photos(
+    *,
+    model: Model = None,
+    backend: Backend = "auto",
+    threads: Threads = None,
+    quick: Quick = False,
+    json: Json = False,
+    plot: Plot = None,
+) -> None:
+    """Phone photos from bytes to answer, against decoding and inference alone (照片)."""
+    detector = Detector(model, backend=backend, threads=threads)
+    show([measure_photos(detector, rounds=5 if quick else 30)], as_json=json, plot=plot)
+
+
+def archive(
+    *,
+    count: Annotated[
+        int | None, typer.Option("--photos", min=1, help="How many.", show_default="2000")
+    ] = None,
+    clip: Annotated[
+        Path | None,
+        typer.Option(help="Recording to loop.", show_default="the clip of `make demo`"),
+    ] = None,
+    model: Model = None,
+    backend: Backend = "auto",
+    threads: Threads = None,
+    quick: Quick = False,
+    json: Json = False,
+    plot: Plot = None,
+) -> None:
+    """A folder of photos and an hour of recording, against their parts alone (归档)."""
+    source = clip or sample_clip()
+    detector = load_detector(model, backend=backend, threads=threads)
+    bare = Detector(model, backend=detector.backend, threads=threads)
+    with tempfile.TemporaryDirectory(prefix="kerbwatch-bench-") as folder:
+        place = Path(folder)
+        results = [
+            measure_photo_folder(detector, bare, place, count or (12 if quick else 2000)),
+            measure_recording(
+                detector, bare, source, place, 60 if quick else 3600, rounds=2 if quick else 3
+            ),
+        ]
+    show(results, as_json=json, plot=plot)
+
+
+def cameras(
+    *,
+    first: Annotated[int, typer.Option(min=1, help="Cameras to begin with.")] = 4,
+    most: Annotated[int, typer.Option(min=1, help="Cameras to end with.")] = 400,
+    every: Annotated[str, typer.Option(help="Time between looks.")] = "2s",
+    gop: Annotated[int, typer.Option(min=1, help="Frames from key frame to key frame.")] = 50,
+    seconds: Annotated[int, typer.Option(min=1, help="How long each load is measured.")] = 30,
+    still: Annotated[
+        bool, typer.Option("--still", help="Scenes in which nothing moves, but for noise.")
+    ] = False,
+    clip: Annotated[
+        Path | None,
+        typer.Option(help="Scene to send, re-encoded.", show_default="the clip of `make demo`"),
+    ] = None,
+    model: Model = None,
+    backend: Backend = "auto",
+    threads: Threads = None,
+    json: Json = False,
+    plot: Plot = None,
+) -> None:
+    """Live RTSP cameras, 1080p25 from a local server, more and more until looks are late (直播).
+
+    Busy scenes are analysed at every look. The server's own work is not counted, but it takes part
+    of the same machine: `cameras/core` says what a processor would watch that did nothing else.
+    """
+    detector = load_detector(model, backend=backend, threads=threads)
+    detector.warm_up()
+    source = clip or sample_clip()
+    sent = cache_folder() / f"{source.stem}-gop{gop}{'-still' if still else ''}.mp4"
+    if not sent.exists():
+        camera_clip(source, sent, seconds=max(8, 4 * gop // 25), gop=gop, still=still)
+
+    def told(load: Load) -> None:
+        typer.echo(f"{load.cameras} cameras: {load.look_ms:.1f} ms of CPU a look", err=True)
+
+    loads = ramp(
+        sent,
+        detector,
+        every_s=parse_duration(every),
+        seconds=seconds,
+        first=first,
+        most=most,
+        refresh_s=60.0 if still else 0.0,
+        told=told,
+    )
+    kind = "still" if still else "busy"
+    title = f"Live 1080p25, GOP {gop}, a look every {every}, {kind} scenes, {detector.backend}"
+    show([result_of(loads, title)], as_json=json, plot=plot)

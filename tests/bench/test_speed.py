@@ -1,0 +1,138 @@
+"""The speed benches' own parts: turns, ratios, made clips and photos; and that commands answer."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from cv.bench.archive import keyframe_times_s, looks_alone, measure_recording
+from cv.bench.clip import camera_clip, looped
+from cv.bench.commands import app
+from cv.bench.photos import PhotoKind, jpeg
+from cv.bench.showing import Result, Row, show
+from cv.bench.timing import Ratio, by_turns, ratio
+from cv.bench.watching import watch_recording
+from cv.detect.detector import Detector
+from cv.detect.photo import decode_photo
+from cv.errors import UserError
+from tests.detect.clips import make_clip
+from tests.tiny_model import write_tiny_model
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tiny_model(tmp_path_factory.mktemp("tiny") / "tiny.onnx")
+
+
+@pytest.fixture(scope="module")
+def detector(tiny: Path) -> Detector:
+    return Detector(tiny, backend="onnxruntime", threads=1)
+
+
+def test_ways_take_turns_and_begin_in_turn() -> None:
+    called: list[str] = []
+    ways = {name: lambda name=name: called.append(name) for name in "abc"}
+    times = by_turns(ways, rounds=3)
+    assert "".join(called) == "abcbcacab"
+    assert {name: len(seconds) for name, seconds in times.items()} == {"a": 3, "b": 3, "c": 3}
+
+
+def test_no_round_begins_that_would_end_too_late() -> None:
+    called: list[int] = []
+    by_turns({"a": lambda: called.append(1)}, rounds=5, limit_s=0.0)
+    assert called == [1]
+
+
+def test_ratios_are_taken_round_by_round() -> None:
+    """A machine that is three times slower in one round changes no ratio."""
+    assert ratio([2, 6, 2], [1, 3, 1]) == Ratio(2, 2, 2)
+    assert ratio([1, 2, 3, 4, 5], [1] * 5) == Ratio(3, 2, 4)
+    assert str(ratio([1.5], [1])) == "1.50 (1.50-1.50)"
+
+
+def test_a_looped_clip_has_the_same_packets_again_and_again(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "clip.mp4", frames=50, gop=25)
+    long = looped(clip, tmp_path / "long.mp4", 60)
+    with av.open(str(long)) as container:
+        stamps = [frame.time for frame in container.decode(video=0)]
+    assert len(stamps) == 1500
+    assert np.allclose(np.diff(stamps), 0.04, atol=0.001)
+    assert keyframe_times_s(long) == 1.0
+    with pytest.raises(UserError, match="cannot be looped"):
+        looped(tmp_path / "none.mp4", tmp_path / "x.mp4", 1)
+
+
+def test_the_made_clip_is_a_cameras(tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "source.mp4", frames=40, fps=8)
+    made = camera_clip(source, tmp_path / "camera.mp4", seconds=2, size=(640, 360))
+    with av.open(str(made)) as container:
+        video = container.streams.video[0]
+        assert video.average_rate == 25
+        assert not video.codec_context.has_b_frames
+        frames = [(frame.key_frame, frame.width) for frame in container.decode(video)]
+    assert [key for key, _ in frames] == [n % 25 == 0 for n in range(50)]
+    assert frames[0][1] == 640
+
+
+def test_a_made_photo_is_as_large_as_asked_for() -> None:
+    data = jpeg(PhotoKind("test", (600, 800), 0.1, turned=True))
+    assert 70_000 < len(data) <= 101_000
+    photo = decode_photo(data)
+    assert (photo.width, photo.height) == (600, 800)
+    assert Image.open(io.BytesIO(data)).size == (800, 600)
+
+
+def test_what_is_compared_looks_equally_often(tmp_path: Path, detector: Detector) -> None:
+    clip = make_clip(tmp_path / "clip.mp4", frames=150, gop=25, size=(640, 360))
+    assert looks_alone(clip, detector) == 6
+    assert watch_recording(clip, detector, every_s=1.0) == 6
+    assert watch_recording(clip, detector, every_s=1.0, data=tmp_path / "data") == 6
+    assert watch_recording(clip, detector, every_s=None) == 150
+    result = measure_recording(detector, detector, clip, tmp_path, 12, rounds=2)
+    assert [row.name for row in result.rows] == ["kerbwatch", "alone"]
+
+
+def test_a_result_is_a_table_a_document_or_a_plot(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = Row("one", {"ms": 12.345, "ratio": Ratio(1.5, 1.4, 1.6)})
+    result = Result("Some ms", [row, Row("other", {"ms": 2.0})], ("ms",))
+    show([result], as_json=False, plot=tmp_path / "new/plot.png")
+    text = capsys.readouterr().out
+    for word in ("Some ms", "one", "12.3", "1.50 (1.40-1.60)", "other", " -\n", "cores of"):
+        assert word in text
+    with Image.open(tmp_path / "new/plot.png") as plot:
+        assert plot.size[0] > 300
+    show([result], as_json=True, plot=None)
+    document = json.loads(capsys.readouterr().out)
+    assert document["machine"]["cores"] >= 1
+    assert document["results"][0]["rows"][0] == {
+        "name": "one", "ms": 12.345, "ratio": {"median": 1.5, "low": 1.4, "high": 1.6},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("arguments", "rows"),
+    [
+        (["infer"], {2, 4}),
+        (["photos", "--backend", "onnxruntime"], {3}),
+        (["archive", "--backend", "onnxruntime", "--photos", "4"], {2}),
+    ],
+    ids=["infer", "photos", "archive"],
+)
+def test_each_command_answers(arguments: list[str], rows: set[int], tiny: Path) -> None:
+    result = CliRunner().invoke(app, [*arguments, "--quick", "--json", "--model", str(tiny)])
+    assert result.exit_code == 0, result.output
+    document = json.loads(result.stdout)
+    for measured in document["results"]:
+        assert len(measured["rows"]) in rows
+        for row in measured["rows"]:
+            numbers = [value for key, value in row.items() if key != "name"]
+            assert all(n["median"] > 0 if isinstance(n, dict) else n > 0 for n in numbers)
