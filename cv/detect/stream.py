@@ -16,6 +16,7 @@ from cv.detect.latest import Arrival, LatestFrame
 from cv.detect.line_state import LineLog, StreamState
 from cv.detect.media_time import Cadence
 from cv.detect.opening import RefusedError
+from cv.detect.pacer import Pacer
 from cv.detect.picture import Upright
 from cv.detect.recording import CHINA_TIME, Recording, check_every
 from cv.detect.source_url import SourceUrl
@@ -27,7 +28,6 @@ __all__ = ["Stream", "StreamState", "open_stream"]
 
 _JITTER = 0.1  # of the distance between looks
 _HEALTHY_S = 10.0
-_LONGEST_LEAD_S = 10.0
 _DARK_S = 60.0
 _FAREWELL_S = 1.0
 
@@ -281,21 +281,3 @@ class Stream:
             self._slot.offer(Arrival(decoded, time, latest - age_s))
         if self._timer() - latest > _DARK_S:
             raise SourceError(f"{self.name}: no sound picture for {_DARK_S:.0f} s")
-
-
-class Pacer:
-    """Spreads HLS, which comes in pieces of seconds, over the time that they were filmed in."""
-
-    def __init__(self, timer: Callable[[], float], wait: Callable[[float], object]) -> None:
-        self._timer = timer
-        self._wait = wait
-        self._offset_s: float | None = None
-
-    def keep_pace(self, stamp_s: float) -> None:
-        """Wait until a frame with this time stamp (seconds, any origin) would be filmed."""
-        now = self._timer()
-        if self._offset_s is None or abs(stamp_s + self._offset_s - now) > _LONGEST_LEAD_S:
-            self._offset_s = now - stamp_s
-        lead_s = stamp_s + self._offset_s - now
-        if lead_s > 0:
-            self._wait(lead_s)

@@ -13,7 +13,7 @@ from cv.detect.damage import Decoded
 from cv.detect.latest import Arrival, LatestFrame
 from cv.detect.line_state import LineLog
 from cv.detect.media_time import Cadence
-from cv.detect.stream import Pacer
+from cv.detect.pacer import Pacer
 from cv.errors import SourceError
 
 
