@@ -19,12 +19,12 @@ from cv.detect.photo import decode_photo
 __all__ = ["PHOTOS", "PhotoKind", "jpeg", "measure_photos"]
 
 _TURNED = b"Exif\0\0MM\0*\0\0\0\x08\0\1\1\x12\0\3\0\0\0\1\0\6\0\0\0\0\0\0"
-"""EXIF with nothing but orientation 6: a phone held upright (EXIF 2.32, 4.6.4)."""
+"""EXIF with nothing but orientation 6 (EXIF 2.32, 4.6.4)."""
 
 
 @dataclass(frozen=True, slots=True)
 class PhotoKind:
-    """`size` is (height, width) as stored."""
+    """`size` is (height, width) as stored; a turned one comes of a phone held upright."""
 
     name: str
     size: tuple[int, int]
@@ -33,9 +33,9 @@ class PhotoKind:
 
 
 PHOTOS = (
-    PhotoKind("12 MP, 3 MB", (3000, 4000), 3.0),
-    PhotoKind("12 MP, 3 MB, phone held upright", (3000, 4000), 3.0, turned=True),
-    PhotoKind("2 MP, 0.5 MB", (1200, 1600), 0.5),
+    PhotoKind("12 MP", (3000, 4000), 3.0),
+    PhotoKind("12 MP, turned", (3000, 4000), 3.0, turned=True),
+    PhotoKind("2 MP", (1200, 1600), 0.5),
 )
 
 

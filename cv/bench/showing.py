@@ -88,7 +88,7 @@ def show(results: Sequence[Result], *, as_json: bool, plot: Path | None) -> None
     console = Console()
     for result in results:
         columns = list(dict.fromkeys(column for row in result.rows for column in row.values))
-        table = plain_table("", *columns, whole=tuple(columns), right=True)
+        table = plain_table("", *columns, whole=("", *columns), right=True)
         for row in result.rows:
             table.add_row(row.name, *(_cell(row.values.get(column)) for column in columns))
         console.print(f"[italic]{escape(result.title)}[/italic]", soft_wrap=True)
@@ -100,7 +100,7 @@ def show(results: Sequence[Result], *, as_json: bool, plot: Path | None) -> None
 def _cell(value: float | Ratio | None) -> str:
     if value is None:
         return "-"
-    return str(value) if isinstance(value, Ratio) else f"{value:.1f}"
+    return str(value) if isinstance(value, Ratio) else f"{value:.{0 if value >= 100 else 1}f}"
 
 
 def _draw(results: Sequence[Result], plot: Path) -> None:

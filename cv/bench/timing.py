@@ -19,7 +19,7 @@ class Ratio:
     high: float
 
     def __str__(self) -> str:
-        return f"{self.median:.2f} ({self.low:.2f}-{self.high:.2f})"
+        return f"{self.median:.2f} ±{(self.high - self.low) / 2:.2f}"
 
 
 def by_turns(

@@ -106,8 +106,6 @@ class PhotoArchive:
             for job, mark, answer in self._ahead(paths, workers):
                 self._finish(job, mark, answer)
                 del answer  # and its pixels, before another photo is begun
-                if self._stop.is_set():
-                    return
 
     def _ahead(
         self, paths: Iterable[str], workers: ThreadPoolExecutor
@@ -115,6 +113,8 @@ class PhotoArchive:
         """Photos in order, and of the next ones as many in work as there are places, and one."""
         begun: deque[tuple[Job, Mark, Future[Answer]]] = deque()
         for path in paths:
+            if self._stop.is_set():
+                return
             job = Job(Source(SourceKind.PHOTO, Path(path)), None)
             mark: Mark = {"photo": path}
             if self._journal:
@@ -126,7 +126,7 @@ class PhotoArchive:
             begun.append((job, mark, workers.submit(self._answer, job.source.path)))
             if len(begun) > self._places:
                 yield begun.popleft()
-        while begun:
+        while begun and not self._stop.is_set():
             yield begun.popleft()
 
     def _answer(self, path: Path) -> Answer:

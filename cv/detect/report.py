@@ -219,6 +219,8 @@ class Report:
             console.print(f"Evidence: {self._site.reporting.data / 'evidence'}", soft_wrap=True)
 
     def _show_photos(self) -> None:
+        if self._bars.disable:
+            return
         if self._photo_bar is None:
             self._photo_bar = self._bars.add_task("photos", total=self._photos.total, counts="")
         counts = str(self._photos)

@@ -40,7 +40,7 @@ class AnnotatedCopies:
         self._open = ExitStack()
 
     def started(self, job: Job, progress: Progress) -> None:
-        copy = AnnotatedVideo(self._paths[job.source.name])
+        copy = AnnotatedVideo(self._paths[id(job)])
         self._videos[id(job)] = self._open.enter_context(copy)
         self._then.started(job, progress)
 
@@ -86,25 +86,27 @@ class AnnotatedCopies:
         self._open.close()
 
 
-def _paths(path: Path, plan: Plan) -> dict[str, Path]:
-    """For each source's name a file; for a single one that given, else one in that folder."""
-    stems = [(name, Path(name).stem, ".jpg") for name in plan.photos]
+def _paths(path: Path, plan: Plan) -> dict[object, Path]:
+    """A file for each photo's name and each job's id; for a single one that given, else one in
+    that folder.
+    """
+    stems: list[tuple[object, str, str]] = [(n, Path(n).stem, ".jpg") for n in plan.photos]
     for job in plan.jobs:
         live = job.source.kind is SourceKind.STREAM and job.camera
         stem = job.camera.id if live and job.camera else Path(job.source.name).stem or "stream"
-        stems.append((job.source.name, stem, ".mp4"))
+        stems.append((id(job), stem, ".mp4"))
     if len(stems) == 1 and path.suffix:
         return {stems[0][0]: path}
     if path.suffix in {".mp4", ".mkv", ".jpg"}:
         raise SourceError(f"{path}: several sources need a folder, not one file")
-    paths: dict[str, Path] = {}
+    paths: dict[object, Path] = {}
     numbers: dict[str, int] = {}
     taken: set[str] = set()
-    for name, stem, suffix in stems:
+    for key, stem, suffix in stems:
         file = f"{stem}{suffix}"
         while file in taken:
             numbers[stem] = numbers.get(stem, 1) + 1
             file = f"{stem}-{numbers[stem]}{suffix}"
         taken.add(file)
-        paths[name] = path / file
+        paths[key] = path / file
     return paths
