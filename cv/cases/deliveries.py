@@ -30,6 +30,7 @@ class DeliveryRecord:
             message of the case says more).
         attempts: begun since it was filed or retried.
         next_at: when it is due, if pending.
+        number: what the target called the case, if it took this message and said.
     """
 
     key: str
@@ -40,11 +41,16 @@ class DeliveryRecord:
     next_at: datetime
     delivered_at: datetime | None
     last_error: str | None
+    number: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A message leased to this deliverer; `attempt` counts from 1."""
+    """A message leased to this deliverer; `attempt` counts from 1.
+
+    Attributes:
+        number: what the target called the case at an earlier message, if it did.
+    """
 
     seq: int
     key: str
@@ -54,6 +60,7 @@ class Claim:
     body: str
     attempt: int
     token: str
+    number: str | None
 
 
 class Deliveries:
@@ -86,6 +93,7 @@ class Deliveries:
             row.lease_until = now + timedelta(seconds=lease_s)
             row.lease_token = secrets.token_hex(8)
             row.attempts += 1
+            row.tried_at = row.tried_at or now
             return Claim(
                 row.seq,
                 row.key,
@@ -95,6 +103,7 @@ class Deliveries:
                 row.body,
                 row.attempts,
                 row.lease_token,
+                _number(session, row),
             )
 
     def delivered(self, claim: Claim, now: datetime, number: str | None) -> bool:
@@ -104,7 +113,9 @@ class Deliveries:
             number: what the target calls the case.
         """
         with self._database.write() as session:
-            ours = _settle(session, claim, state="delivered", delivered_at=now, last_error=None)
+            ours = _settle(
+                session, claim, state="delivered", delivered_at=now, last_error=None, number=number
+            )
             if ours and number:
                 session.execute(
                     update(CaseRow).where(CaseRow.id == claim.case_id).values(number=number)
@@ -248,6 +259,22 @@ def _settle(session: Session, claim: Claim, **values: object) -> bool:
     return done.first() is not None
 
 
+def _number(session: Session, row: DeliveryRow) -> str | None:
+    """What the target called the case last."""
+    query = (
+        select(DeliveryRow.number)
+        .where(
+            DeliveryRow.case_id == row.case_id,
+            DeliveryRow.target == row.target,
+            DeliveryRow.number.is_not(None),
+        )
+        .order_by(DeliveryRow.seq.desc())
+        .limit(1)
+    )
+    number: str | None = session.scalar(query)
+    return number
+
+
 def _is_free(now: datetime) -> ColumnElement[bool]:
     return or_(DeliveryRow.lease_until.is_(None), DeliveryRow.lease_until <= now)
 
@@ -277,4 +304,5 @@ def _record(row: DeliveryRow) -> DeliveryRecord:
         next_at=row.next_at,
         delivered_at=row.delivered_at,
         last_error=row.last_error,
+        number=row.number,
     )

@@ -44,6 +44,7 @@ def case_document(stored: StoredCase, site: Site) -> dict[str, Any]:
             "next_at": local(d.next_at) if d.state == "pending" else None,
             "delivered_at": local(d.delivered_at),
             "last_error": d.last_error,
+            "number": d.number,
         }
         for d in stored.deliveries
     ]

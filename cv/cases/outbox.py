@@ -169,7 +169,8 @@ class _Lane:
         return due is not None and due <= self._clock()
 
     def _deliver(self, claim: Claim) -> str:
-        message = Message(claim.key, claim.event, Case.model_validate_json(claim.body))
+        case = Case.model_validate_json(claim.body)
+        message = Message(claim.key, claim.event, case, claim.number)
         try:
             receipt = self.target.deliver(message)
         except DeliveryError as error:
@@ -185,7 +186,7 @@ class _Lane:
         now = self._clock()
         name, key = self.target.name, claim.key
         self._pause(error, now)
-        if error.gone or claim.attempt >= len(RETRY_DELAYS_S):
+        if error.gone or error.permanent or claim.attempt >= len(RETRY_DELAYS_S):
             self._rows.failed(claim, now, str(error), None)
             if error.gone:
                 self._rows.turn_off(name, now, str(error))
@@ -193,9 +194,7 @@ class _Lane:
                     "ALARM: %s is off until `kerbwatch cases retry --dead`: %s", name, error
                 )
             else:
-                logger.error(
-                    "%s to %s: given up after %d tries: %s", key, name, claim.attempt, error
-                )
+                logger.error("%s to %s: given up at try %d: %s", key, name, claim.attempt, error)
             return "dead"
         wait_s = RETRY_DELAYS_S[claim.attempt] * (1 + _JITTER * self._rng.random())
         wait_s = max(wait_s, error.retry_after_s or 0.0)

@@ -12,7 +12,7 @@ from typing import Any
 from cv.gcj02 import in_china
 from cv.labels import LABELS, ZONE_MATTERS, ZoneKind
 from cv.site.errors import Problem, dotted, shown
-from cv.site.file import RuleKeys
+from cv.site.file import TARGETS_WITH_URL, RuleKeys
 from cv.site.toml_lines import KeyPath
 
 __all__ = ["disagreements"]
@@ -92,8 +92,8 @@ def _targets(reporting: Table) -> Iterator[Problem]:
         path = ("reporting", "targets", i)
         if target in targets[:i]:
             yield Problem(path, f"{shown(target)} is there twice")
-        elif target == "webhook" and "webhook" not in reporting:
-            yield Problem(path, "'webhook' needs a table [reporting.webhook] with its url")
+        elif target in TARGETS_WITH_URL and target not in reporting:
+            yield Problem(path, f"'{target}' needs a table [reporting.{target}] with its url")
 
 
 def _rule(path: KeyPath, rule: Table) -> Iterator[Problem]:

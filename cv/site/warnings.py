@@ -11,7 +11,8 @@ from shapely import Polygon
 
 from cv.labels import ZoneKind
 from cv.site.errors import Problem
-from cv.site.model import Camera, Reporting, Site
+from cv.site.file import TARGETS_WITH_URL
+from cv.site.model import Camera, Mqtt, Open311, Reporting, Roundup, Site, Webhook
 from cv.site.places import Place, Places
 from cv.site.toml_lines import KeyPath
 
@@ -19,6 +20,8 @@ __all__ = ["warnings_of"]
 
 _LEAST_OVERLAP = 0.05
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+Receiver = Webhook | Roundup | Open311 | Mqtt
 
 
 def warnings_of(
@@ -111,20 +114,29 @@ def _zones(path: KeyPath, camera: Camera) -> Iterator[Problem]:
 
 def _reporting(reporting: Reporting, variables: Mapping[str, str]) -> Iterator[Problem]:
     path: KeyPath = ("reporting",)
-    webhook = reporting.webhook
     if not reporting.targets:
         yield Problem((*path, "targets"), "is empty; cases stay in the data folder")
-    if webhook is None:
+    for name in TARGETS_WITH_URL:
+        settings = getattr(reporting, name)
+        if settings is not None:
+            yield from _receiver((*path, name), settings, name in reporting.targets, variables)
+    for name in ("webhook", "open311", "mqtt"):
+        if reporting.public_url is None and name in reporting.targets:
+            missing = f"is not set, so the {name}'s receiver cannot fetch evidence"
+            yield Problem((*path, "public_url"), missing)
+
+
+def _receiver(
+    path: KeyPath, settings: Receiver, is_target: bool, variables: Mapping[str, str]
+) -> Iterator[Problem]:
+    if not is_target:
+        yield Problem(path, "is not among the targets, so nothing is sent there")
         return
-    if "webhook" not in reporting.targets:
-        yield Problem((*path, "webhook"), "is not among the targets, so nothing is sent there")
-        return
-    if not variables.get(webhook.secret_env):
-        missing = f"environment variable {webhook.secret_env} is not set; nothing can be signed"
-        yield Problem((*path, "webhook", "secret_env"), missing)
-    url = urlsplit(webhook.url)
-    if url.scheme == "http" and url.hostname not in _LOOPBACK:
-        yield Problem((*path, "webhook", "url"), "http:// sends cases unencrypted; use https://")
-    if reporting.public_url is None:
-        missing = "is not set, so the webhook's receiver cannot fetch evidence"
-        yield Problem((*path, "public_url"), missing)
+    if getattr(settings, "user", "") is not None and not variables.get(settings.secret_env):
+        done = "signed" if path[-1] == "webhook" else "sent"
+        missing = f"environment variable {settings.secret_env} is not set; nothing can be {done}"
+        yield Problem((*path, "secret_env"), missing)
+    url = urlsplit(settings.url)
+    if url.scheme in ("http", "mqtt") and url.hostname not in _LOOPBACK:
+        text = f"{url.scheme}:// sends cases unencrypted; use {url.scheme}s://"
+        yield Problem((*path, "url"), text)
