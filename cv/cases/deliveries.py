@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, case, delete, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, case, delete, exists, func, select, update
 from sqlalchemy.orm import Session, aliased
 
-from cv.cases.case import Case
 from cv.cases.database import Database
+from cv.cases.filing import is_free, supersede
 from cv.cases.tables import CaseRow, DeliveryRow, TargetRow
 
-__all__ = ["Claim", "Deliveries", "DeliveryRecord", "enqueue"]
+__all__ = ["Claim", "Deliveries", "DeliveryRecord"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +26,9 @@ class DeliveryRecord:
     """How the delivery of one message to one target stands.
 
     Attributes:
-        state: pending, delivered, dead (given up until `cases retry`) or superseded (a later
-            message of the case says more).
+        state: pending, delivered, dead (given up until `cases retry`), superseded (a later message
+            of the case says more), held (a person must review the case first) or withdrawn (the
+            case was rejected before anything of it had left).
         attempts: begun since it was filed or retried.
         next_at: when it is due, if pending.
         number: what the target called the case, if it took this message and said.
@@ -77,7 +78,7 @@ class Deliveries:
                 DeliveryRow.target == target,
                 DeliveryRow.state == "pending",
                 DeliveryRow.next_at <= now,
-                _is_free(now),
+                is_free(now),
                 ~_has_earlier(),
                 ~_is_off(),
             )
@@ -86,7 +87,7 @@ class Deliveries:
             .with_for_update(skip_locked=True)
         )
         with self._database.write() as session:
-            _supersede(session, now, DeliveryRow.target == target)
+            supersede(session, now, DeliveryRow.target == target)
             row = session.scalar(due)
             if row is None:
                 return None
@@ -131,7 +132,7 @@ class Deliveries:
         state = "pending" if next_at else "dead"
         with self._database.write() as session:
             ours = _settle(session, claim, state=state, next_at=next_at or now, last_error=error)
-            _supersede(session, now, DeliveryRow.case_id == claim.case_id)
+            supersede(session, now, DeliveryRow.case_id == claim.case_id)
             return ours
 
     def turn_off(self, target: str, now: datetime, reason: str) -> None:
@@ -158,10 +159,10 @@ class Deliveries:
             moment: datetime | None = session.scalar(query)
         return moment
 
-    def pending(self, targets: Sequence[str]) -> int:
-        """How many messages are still to be delivered to these targets."""
+    def count(self, state: str, targets: Sequence[str]) -> int:
+        """How many messages for these targets are in a state."""
         query = select(func.count()).where(
-            DeliveryRow.target.in_(targets), DeliveryRow.state == "pending"
+            DeliveryRow.target.in_(targets), DeliveryRow.state == state
         )
         with self._database.read() as session:
             return session.scalar(query) or 0
@@ -201,49 +202,6 @@ class Deliveries:
             return len(targets)
 
 
-def enqueue(session: Session, case_: Case, document: str, target: str, now: datetime) -> None:
-    """File a message within the transaction that files its case."""
-    session.add(
-        DeliveryRow(
-            key=case_.key,
-            target=target,
-            case_id=case_.id,
-            event=case_.state,
-            body=document,
-            state="pending",
-            attempts=0,
-            filed_at=now,
-            next_at=now,
-        )
-    )
-    session.flush()
-    _supersede(session, now, DeliveryRow.case_id == case_.id)
-
-
-def _supersede(session: Session, now: datetime, among: ColumnElement[bool]) -> None:
-    """An undelivered update is pointless once a later message exists, which says all it says.
-
-    One that is being delivered right now is left to end.
-    """
-    later = aliased(DeliveryRow)
-    session.execute(
-        update(DeliveryRow)
-        .where(
-            among,
-            DeliveryRow.event == "updated",
-            DeliveryRow.state.in_(("pending", "dead")),
-            _is_free(now),
-            exists().where(
-                later.case_id == DeliveryRow.case_id,
-                later.target == DeliveryRow.target,
-                later.seq > DeliveryRow.seq,
-            ),
-        )
-        .values(state="superseded", lease_until=None, lease_token=None)
-        .execution_options(synchronize_session=False)
-    )
-
-
 def _settle(session: Session, claim: Claim, **values: object) -> bool:
     """Write an outcome, if the lease is still ours."""
     done = session.execute(
@@ -273,10 +231,6 @@ def _number(session: Session, row: DeliveryRow) -> str | None:
     )
     number: str | None = session.scalar(query)
     return number
-
-
-def _is_free(now: datetime) -> ColumnElement[bool]:
-    return or_(DeliveryRow.lease_until.is_(None), DeliveryRow.lease_until <= now)
 
 
 def _has_earlier() -> ColumnElement[bool]:

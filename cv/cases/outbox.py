@@ -48,6 +48,7 @@ class DeliveryReport:
         failed: will be tried again.
         dead: given up in this round.
         pending: still to be delivered, whenever.
+        held: waiting for a person's review of their case.
         next_at: when the next of them can be tried.
     """
 
@@ -55,6 +56,7 @@ class DeliveryReport:
     failed: int = 0
     dead: int = 0
     pending: int = 0
+    held: int = 0
     next_at: datetime | None = None
 
 
@@ -102,9 +104,10 @@ class Outbox:
         with ThreadPoolExecutor(len(self._lanes), thread_name_prefix="deliver") as pool:
             counts = list(pool.map(lambda lane: lane.deliver_due(stop), self._lanes))
         delivered, failed, dead = (sum(column) for column in zip(*counts, strict=True))
-        pending = self._rows.pending([lane.target.name for lane in self._lanes])
+        names = [lane.target.name for lane in self._lanes]
+        pending, held = (self._rows.count(state, names) for state in ("pending", "held"))
         due = [at for lane in self._lanes if (at := lane.next_at()) is not None]
-        return DeliveryReport(delivered, failed, dead, pending, min(due, default=None))
+        return DeliveryReport(delivered, failed, dead, pending, held, min(due, default=None))
 
     def turned_off(self) -> dict[str, str]:
         """Targets of ours that want nothing any more, each with what it said."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from cv.codes import edition
 from cv.gcj02 import gcj02_to_wgs84
+from cv.labels import Matter
 from cv.site.file import (
     CameraTable,
     MqttTable,
@@ -21,6 +22,7 @@ from cv.site.model import (
     GivenPoint,
     Mqtt,
     Open311,
+    Policy,
     Privacy,
     Reporting,
     Roundup,
@@ -70,6 +72,11 @@ def _reporting(table: ReportingTable, folder: Path) -> Reporting:
         mqtt=_mqtt(table.mqtt) if table.mqtt else None,
         update_every_s=table.update_every,
         public_url=table.public_url.rstrip("/") if table.public_url else None,
+        review_first=table.review_first,
+        policies=tuple(
+            Policy(tuple(map(Matter, policy.matters)), policy.post, policy.score or 1.0)
+            for policy in table.policies
+        ),
     )
 
 

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, StrictBool
 
 from cv.codes import EDITIONS
-from cv.labels import LABELS
+from cv.labels import LABELS, Matter
 from cv.site.model import MQTT_VARIABLE, OPEN311_VARIABLE, ROUNDUP_VARIABLE, SIGNING_VARIABLE
 from cv.site.values import (
     BrokerUrl,
@@ -37,11 +37,13 @@ from cv.site.values import (
 
 __all__ = [
     "COORDINATE_SYSTEMS",
+    "POSTING",
     "TARGETS",
     "TARGETS_WITH_URL",
     "CameraTable",
     "MqttTable",
     "Open311Table",
+    "PolicyTable",
     "ReportingTable",
     "RoundupTable",
     "RuleKeys",
@@ -52,6 +54,7 @@ __all__ = [
 ]
 
 COORDINATE_SYSTEMS = ("CGCS2000", "WGS84", "GCJ-02")
+POSTING = ("review", "auto", "never")
 TARGETS_WITH_URL = ("webhook", "roundup", "open311", "mqtt")
 TARGETS = ("spool", *TARGETS_WITH_URL)
 
@@ -117,6 +120,14 @@ class MqttTable(_Table):
     timeout: Annotated[Time, between(1, 120)] = 20.0
 
 
+class PolicyTable(_Table):
+    """[[reporting.policies]]"""
+
+    matters: list[Annotated[str, one_of(*Matter)]]
+    post: Annotated[str, one_of(*POSTING)]
+    score: Share | None = None
+
+
 class ReportingTable(_Table):
     """[reporting]"""
 
@@ -124,11 +135,13 @@ class ReportingTable(_Table):
     targets: list[Annotated[str, one_of(*TARGETS)]] = ["spool"]
     update_every: Duration = 1800.0
     public_url: WebUrl | None = None
+    review_first: StrictBool = False
     spool: SpoolTable = SpoolTable()
     webhook: WebhookTable | None = None
     roundup: RoundupTable | None = None
     open311: Open311Table | None = None
     mqtt: MqttTable | None = None
+    policies: list[PolicyTable] = []
 
 
 class PrivacyTable(_Table):

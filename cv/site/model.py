@@ -20,6 +20,7 @@ __all__ = [
     "GivenPoint",
     "Mqtt",
     "Open311",
+    "Policy",
     "Privacy",
     "Reporting",
     "Roundup",
@@ -176,6 +177,21 @@ class Mqtt:
 
 
 @dataclass(frozen=True, slots=True)
+class Policy:
+    """What happens with the cases of some matters.
+
+    Attributes:
+        post: `review`: a person decides; `auto`: confirmed from `score` on, else as review;
+            `never`: kept here, told to nobody.
+        score: the least confidence that `auto` trusts.
+    """
+
+    matters: tuple[Matter, ...]
+    post: str
+    score: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class Reporting:
     """
     Attributes:
@@ -183,6 +199,9 @@ class Reporting:
         targets: who is told, each by the name of its settings below.
         update_every_s: an open incident is reported again this often; 0 never.
         public_url: where receivers fetch evidence, without a slash at its end.
+        review_first: a proposed case is posted only once a person here has confirmed it. Otherwise
+            it is posted as a proposal, and the receiver's desk decides.
+        policies: at most one a matter; a matter without one is for review.
     """
 
     data: Path
@@ -194,6 +213,18 @@ class Reporting:
     mqtt: Mqtt | None = None
     update_every_s: float = 1800.0
     public_url: str | None = None
+    review_first: bool = False
+    policies: tuple[Policy, ...] = ()
+
+    @property
+    def never(self) -> frozenset[Matter]:
+        """Matters whose cases are told to nobody."""
+        return frozenset(m for p in self.policies if p.post == "never" for m in p.matters)
+
+    def confirmed_from(self, matter: str) -> float | None:
+        """The score from which cases of a matter are confirmed without a person, if any."""
+        trusted = [p.score for p in self.policies if p.post == "auto" and matter in p.matters]
+        return trusted[0] if trusted else None
 
 
 @dataclass(frozen=True, slots=True)

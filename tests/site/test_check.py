@@ -18,7 +18,9 @@ KERB = ZONE + 'id = "kerb"\nkind = "lane"\n'
 SQUARE = "[[0.1, 0.1], [0.9, 0.1], [0.9, 0.9], [0.1, 0.9]]"
 URL = "rtsp://, rtsps://, http://, https://"
 NO_URL = "is no URL that can be opened; it begins with {} and a host, and a password has %40 for @ and %2F for /"
-TARGETS = TABLES = "spool, webhook, roundup, open311, mqtt"
+TARGETS = "spool, webhook, roundup, open311, mqtt"
+TABLES = f"review_first, {TARGETS}, policies"
+POLICY = '[[reporting.policies]]\nmatters = ["blocked_lane"]\n'
 MATTERS = (
     "out_of_store_vending, roadside_vending, construction_waste, exposed_garbage, blocked_lane"
 )
@@ -69,6 +71,11 @@ ONE_MISTAKE = [
     (OPEN311 + "services = { blocked_lane = 7 }\n", "3: reporting.open311.services: blocked_lane: must be a service code in quotes"),
     (MQTT + 'url = "tcp://x:1883"\n', f"2: reporting.mqtt.url: {NO_URL.format('mqtt://, mqtts://')}"),
     (MQTT + 'url = "mqtt://me:pw@x:1883"\n', "2: reporting.mqtt.url: must be mqtt:// or mqtts://, a host and a port; user has its own key"),
+    (POLICY + 'post = "always"\n', "3: reporting.policies[0].post: 'always' is not allowed; choose review, auto, never"),
+    (POLICY + 'post = "auto"\n', "3: reporting.policies[0].post: 'auto' needs a score from which it trusts"),
+    (POLICY + 'post = "never"\nscore = 0.5\n', '4: reporting.policies[0].score: is for post = "auto" only'),
+    (POLICY + 'post = "never"\n' + POLICY + 'post = "review"\n', "5: reporting.policies[1].matters[0]: 'blocked_lane' has a policy in reporting.policies[0] already"),
+    ('[[reporting.policies]]\nmatters = []\npost = "never"\n', f"2: reporting.policies[0].matters: is empty; choose {MATTERS}"),
     (MQTT + 'url = "mqtt://x"\ntopic = "a/#"\n', "3: reporting.mqtt.topic: 'a/#' is no topic; it has no spaces, +, # and no / at its ends"),
     ('[reporting.webhook]\nurl = "ftp://x"\n', f"2: reporting.webhook.url: {NO_URL.format('http://, https://')}"),
     ('[reporting.webhook]\nurl = "https://x"\nsecret_env = "whsec_MfKQ9r8G"\n', "3: reporting.webhook.secret_env: must be the name of an environment variable, not the secret itself"),

@@ -148,7 +148,7 @@ def test_each_toml_example_of_the_reference_is_in_order(run, tmp_path, monkeypat
     monkeypatch.setenv("CAM_PASSWORD", "x")
     reference = (ROOT / "docs" / "site-file.md").read_text(encoding="utf-8")
     examples = re.findall(r"```toml\n(.*?)```", reference, re.DOTALL)
-    assert len(examples) == 4
+    assert len(examples) == 5
     for example in examples:
         head = ""
         if example.startswith("url"):
@@ -157,3 +157,13 @@ def test_each_toml_example_of_the_reference_is_in_order(run, tmp_path, monkeypat
             head = '[[rules]]\nzone = "lane"\nlabels = ["car"]\n'
         (tmp_path / "site.toml").write_text(head + example)
         load_site(tmp_path / "site.toml")
+
+
+def test_each_toml_example_for_integrators_is_in_order(tmp_path) -> None:
+    document = (ROOT / "docs" / "how-to-receive-cases.md").read_text(encoding="utf-8")
+    examples = re.findall(r"```toml\n(.*?)```", document, re.DOTALL)
+    told = set()
+    for example in examples:
+        (tmp_path / "site.toml").write_text(example)
+        told |= set(load_site(tmp_path / "site.toml").reporting.targets)
+    assert told == set(TARGETS) - {"spool"}
