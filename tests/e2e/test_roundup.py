@@ -1,0 +1,98 @@
+"""kill -9 of the deliverer at random moments: each case is one issue of a real tracker."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import time
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from cv.cases.store import CaseStore
+from tests.cases.filings import case_of, incident, picture, site_in
+from tests.e2e.conftest import COMMAND, Run
+from tests.roundup_tracker import PASSWORD, RoundupTracker
+
+pytestmark = pytest.mark.slow
+
+ROUNDS = 15
+CASES = 6
+SITE = """\
+[reporting]
+data = "data"
+targets = ["roundup"]
+[reporting.roundup]
+url = "{url}"
+"""
+
+
+def file_all(store: CaseStore, folder: Path) -> list[str]:
+    """Each case found, seen again, and every second one gone; the keys of their messages."""
+    site, now = site_in(folder / "data"), datetime.now(UTC)
+    changes = []
+    for n in range(CASES):
+        pictures = (picture(site, n), picture(site, n, "before", content=b"earlier"))
+        changes.append(case_of(site, n, evidence=pictures))
+        if n % 2:
+            changes.append(case_of(site, n, "cleared", evidence=(picture(site, n, "after"),)))
+    for change in changes:
+        store.commit_look(
+            camera="gate", stream="live", filings=[change], state=None,
+            targets=["roundup"], now=now,
+        )  # fmt: skip
+    return [f"<{change.key}@kerbwatch>" for change in changes]
+
+
+def test_a_deliverer_that_is_killed_fifteen_times_files_each_case_once(
+    kerbwatch: Run, tmp_path: Path
+) -> None:
+    moments = random.Random(5)
+    environment = {"KERBWATCH_ROUNDUP_PASSWORD": PASSWORD}
+    with RoundupTracker(tmp_path) as tracker, CaseStore(tmp_path / "data/cases.sqlite") as store:
+        (tmp_path / "site.toml").write_text(SITE.format(url=tracker.url), encoding="utf-8")
+        keys = file_all(store, tmp_path)
+        ids = [incident(n).id for n in range(CASES)]
+        killed_at_work = 0
+        for _ in range(ROUNDS):
+            left = store.outbox.count("pending", ["roundup"])
+            run = subprocess.Popen(
+                [COMMAND, "cases", "deliver"], cwd=tmp_path, env={**os.environ, **environment},
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            )  # fmt: skip
+            wait_until_it_has_begun(store, run)
+            time.sleep(moments.uniform(0, 1.5))
+            killed_at_work += run.poll() is None
+            run.send_signal(signal.SIGKILL)
+            run.wait()
+            store.retry(ids, datetime.now(UTC))  # its lease would end in three minutes
+            if not left:
+                break
+        kerbwatch("cases", "deliver", **environment)
+        issues, told = tracker.items("issue"), tracker.items("msg")
+        names = [file["name"] for file in tracker.items("file")]
+        numbers = [store.case(case_id).number for case_id in ids]
+    assert killed_at_work > 3
+    assert Counter(message["messageid"] for message in told) == dict.fromkeys(keys, 1)
+    assert Counter(names) == dict.fromkeys(names, 1)
+    assert len(names) == 2 * CASES + CASES // 2
+    assert len(issues) == CASES == len(set(numbers))
+    assert Counter(issue["status"]["name"] for issue in issues)["resolved"] == CASES // 2
+    assert all(len(issue["messages"]) in (1, 2) for issue in issues)
+
+
+def wait_until_it_has_begun(store: CaseStore, run: subprocess.Popen[bytes]) -> None:
+    """Until a message is leased: before that, there is little to break."""
+    for _ in range(400):
+        leased = any(
+            record.attempts and record.state == "pending"
+            for n in range(CASES)
+            for record in store.deliveries(incident(n).id)
+        )
+        if leased or run.poll() is not None:
+            return
+        time.sleep(0.05)
