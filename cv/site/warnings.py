@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from shapely import Polygon
 
-from cv.labels import ZoneKind
+from cv.labels import ZONE_MATTERS, ZoneKind
 from cv.site.errors import Problem
 from cv.site.file import TARGETS_WITH_URL
 from cv.site.model import Camera, Mqtt, Open311, Reporting, Roundup, Site, Webhook
@@ -43,6 +43,7 @@ def warnings_of(
         yield from _place(path, camera, written, site.places)
         yield from _zones((*path, "zones"), camera)
     yield from _reporting(site.reporting, variables)
+    yield from _unserved(site)
     kinds = {zone.kind for camera in site.cameras for zone in camera.zones}
     for i, rule in enumerate(site.rules):
         if rule.zone not in kinds:
@@ -124,6 +125,24 @@ def _reporting(reporting: Reporting, variables: Mapping[str, str]) -> Iterator[P
         if reporting.public_url is None and name in reporting.targets:
             missing = f"is not set, so the {name}'s receiver cannot fetch evidence"
             yield Problem((*path, "public_url"), missing)
+
+
+def _unserved(site: Site) -> Iterator[Problem]:
+    """Matters that can come up here and that no service of the Open311 endpoint is for."""
+    reporting = site.reporting
+    if reporting.open311 is None or "open311" not in reporting.targets:
+        return
+    possible = {
+        matter
+        for camera in site.cameras
+        for zone in camera.zones
+        for label, matter in ZONE_MATTERS[zone.kind].items()
+        if site.rule(zone, label)
+    }
+    missing = possible - reporting.never - set(reporting.open311.services)
+    if missing:
+        text = f"has no {', '.join(sorted(missing))}; such cases become dead letters"
+        yield Problem(("reporting", "open311", "services"), text)
 
 
 def _receiver(

@@ -280,6 +280,15 @@ HOOK = '[reporting]\ntargets = ["webhook"]\n{}[reporting.webhook]\nurl = "{}"\n'
             'url = "mqtt://broker.example"\n' + GOOD,
             ["5: reporting.mqtt.url: mqtt:// sends cases unencrypted; use mqtts://"],
         ),
+        (
+            '[reporting]\ntargets = ["open311"]\npublic_url = "https://me"\n[reporting.open311]\n'
+            'url = "https://x"\nsecret_env = "PASSWORD"\nservices = { blocked_lane = "7" }\n'
+            '[[reporting.policies]]\nmatters = ["exposed_garbage"]\npost = "never"\n' + GOOD,
+            [
+                "7: reporting.open311.services: has no construction_waste, roadside_vending; "
+                "such cases become dead letters",
+            ],
+        ),
     ],
 )
 def test_what_is_seldom_meant_is_a_warning(check, text, expected) -> None:

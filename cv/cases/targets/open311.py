@@ -160,7 +160,7 @@ def _refused(text: str) -> DeliveryError:
 def _errors(answer: Answer) -> str:
     """What GeoReport's array of {code, description} says, on one line; empty if there is none."""
     rows = _objects(answer.json())
-    said = [str(row["description"]) for row in rows if "code" in row and "description" in row]
+    said = [str(row.get("description", "")) for row in rows if "code" in row]
     return " ".join("; ".join(said).split())[:200]
 
 
