@@ -30,15 +30,19 @@ topic readwrite retained-is-told
 
 
 class Mosquitto:
-    """The broker; `stop` and `start` may be called again, its port and its memory stay."""
+    """The broker; `stop` and `start` may be called again, its port and its memory stay.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        tls: speak it, with a certificate of its own, <folder>/certificate.pem.
+    """
+
+    def __init__(self, folder: Path, *, tls: bool = False) -> None:
         path = f"{os.environ['PATH']}:/usr/sbin"
         program = shutil.which("mosquitto", path=path)
         if program is None:
             pytest.skip("no mosquitto: run scripts/install-test-tools")
         self.port = free_port()
-        self.url = f"mqtt://127.0.0.1:{self.port}"
+        self.url = f"mqtt{'s' if tls else ''}://127.0.0.1:{self.port}"
         passwords, acl = folder / "passwords", folder / "acl"
         for n, (user, password) in enumerate(((USER, PASSWORD), ("reader", "reader"))):
             new = ["-c"] if n == 0 else []
@@ -49,8 +53,9 @@ class Mosquitto:
             file.chmod(0o600)
         me = "root" if os.getuid() == 0 else ""
         config = folder / "mosquitto.conf"
+        encryption = _certified(folder) if tls else ""
         config.write_text(
-            f"listener {self.port} 127.0.0.1\nallow_anonymous false\n"
+            f"listener {self.port} 127.0.0.1\n{encryption}allow_anonymous false\n"
             f"password_file {passwords}\nacl_file {acl}\n"
             f"persistence true\npersistence_location {folder}/\n" + (f"user {me}\n" if me else "")
         )
@@ -86,6 +91,20 @@ class Mosquitto:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
+
+
+def _certified(folder: Path) -> str:
+    """A key and its own certificate; gives the broker's settings for them."""
+    key, certificate = folder / "key.pem", folder / "certificate.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    subprocess.run(
+        [
+            *command, "-nodes", "-days", "1", "-subj", "/CN=broker", "-addext",
+            "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate,
+        ],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    return f"certfile {certificate}\nkeyfile {key}\n"
 
 
 class Reader:

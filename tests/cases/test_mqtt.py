@@ -176,6 +176,25 @@ def test_a_wrong_password_is_told_and_not_shown(
     assert "wrong-password" not in str(caught.value) + caplog.text
 
 
+# paho leaves the socket of a failed handshake to the garbage collector.
+@pytest.mark.filterwarnings("ignore:.*ssl.SSLSocket:pytest.PytestUnraisableExceptionWarning")
+def test_over_tls_the_broker_must_be_who_it_says(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outgoing = Outgoing(site.reporting.data, site.privacy)
+    (tmp_path / "tls").mkdir()
+    with Mosquitto(tmp_path / "tls", tls=True) as broker:
+        settings = Mqtt(broker.url, USER, topic="city", timeout_s=3)
+        stranger = MqttTarget(settings, PASSWORD, outgoing)
+        with pytest.raises(UnreachableError, match="not connected"):
+            stranger.deliver(message(case_of(site)))
+        stranger.close()
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "tls/certificate.pem"))
+        known = MqttTarget(settings, PASSWORD, outgoing)
+        known.deliver(message(case_of(site)))
+        known.close()
+
+
 def test_the_site_file_names_the_broker_and_the_environment_the_password(
     site: Site, broker: Mosquitto, monkeypatch: pytest.MonkeyPatch
 ) -> None:

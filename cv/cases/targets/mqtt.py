@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
 from time import monotonic
@@ -80,7 +81,8 @@ class MqttTarget:
 
     def close(self) -> None:
         if self._connected.is_set():
-            self._publish(self._status, _OFFLINE).wait_for_publish(self._settings.timeout_s)
+            with suppress(RuntimeError, ValueError):  # the connection is gone: the will says it
+                self._publish(self._status, _OFFLINE).wait_for_publish(self._settings.timeout_s)
         self._client.disconnect()
         self._client.loop_stop()
 
