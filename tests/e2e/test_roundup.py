@@ -1,4 +1,4 @@
-"""kill -9 of the deliverer at random moments: each case is one issue of a real tracker."""
+"""From a real clip to the issues of a real tracker; and kill -9 of the deliverer on the way."""
 
 from __future__ import annotations
 
@@ -11,15 +11,20 @@ from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
+import av
+import cv2
+import numpy as np
 import pytest
 
 from cv.cases.store import CaseStore
 from tests.cases.filings import case_of, incident, picture, site_in
-from tests.e2e.conftest import COMMAND, Run
+from tests.detect.clips import make_clip
+from tests.e2e.conftest import COMMAND, Run, json_lines
 from tests.roundup_tracker import PASSWORD, RoundupTracker
 
 pytestmark = pytest.mark.slow
 
+START, LATER = "2026-03-14T15:30:00", "2026-03-14T15:30:34"
 ROUNDS = 15
 CASES = 6
 SITE = """\
@@ -96,3 +101,55 @@ def wait_until_it_has_begun(store: CaseStore, run: subprocess.Popen[bytes]) -> N
         if leased or run.poll() is not None:
             return
         time.sleep(0.05)
+
+
+@pytest.mark.media
+def test_a_real_clip_ends_as_issues_that_are_closed_when_the_scene_is_empty(
+    kerbwatch: Run, demo_site: Path, parking: Path, tmp_path: Path
+) -> None:
+    """Two recordings in a row: the clip, and its last picture with the parked cars painted out."""
+    environment = {"KERBWATCH_ROUNDUP_PASSWORD": PASSWORD}
+    with RoundupTracker(tmp_path) as tracker:
+        site = tmp_path / "site.toml"
+        text = demo_site.read_text(encoding="utf-8").replace('clear = "30s"', 'clear = "5s"')
+        text = text.replace('targets = ["spool"]', 'targets = ["roundup"]\nupdate_every = "10s"')
+        text = text.replace(
+            '[reporting.spool]\nfolder = "spool"', f'[reporting.roundup]\nurl = "{tracker.url}"'
+        )
+        site.write_text(text.replace("../out/demo", "data"), encoding="utf-8")
+        common = ["--site", site, "--camera", "parking", "--json", "-q"]
+        first = kerbwatch("detect", parking, "--start", START, *common, **environment)
+        opened = {row["id"]: row for row in json_lines(first.stdout)}
+        assert opened
+        issues = tracker.items("issue")
+        assert {issue["title"].rpartition("[")[2] for issue in issues} == {f"{i}]" for i in opened}
+        assert all(issue["files"] for issue in issues)
+        assert any(len(issue["messages"]) > 1 for issue in issues), "and updated"
+        assert {issue["status"]["name"] for issue in issues} <= {"unread", "chatting"}
+
+        empty = emptied(parking, [row["box"] for row in opened.values()], tmp_path / "empty.mp4")
+        second = kerbwatch("detect", empty, "--start", LATER, *common, **environment)
+        cleared = {row["id"] for row in json_lines(second.stdout) if row["state"] == "cleared"}
+        assert cleared
+        kerbwatch("cases", "deliver", **environment)
+        closed = {
+            issue["title"].rpartition("[")[2].rstrip("]")
+            for issue in tracker.items("issue")
+            if issue["status"]["name"] == "resolved"
+        }
+        assert closed == cleared
+        after = [f["name"] for f in tracker.items("file") if "after" in f["name"]]
+        assert len(after) == len(cleared), "the receiver sees it without a visit"
+
+
+def emptied(clip: Path, boxes: list[list[float]], to: Path) -> Path:
+    """Twenty seconds of the clip's last picture without what is in these boxes."""
+    with av.open(str(clip)) as source:
+        *_, last = source.decode(video=0)
+    image = last.to_ndarray(format="bgr24")
+    mask = np.zeros(image.shape[:2], np.uint8)
+    for x1, y1, x2, y2 in boxes:
+        mask[int(y1) : int(y2) + 1, int(x1) : int(x2) + 1] = 255
+    painted = cv2.inpaint(image, mask, 5, cv2.INPAINT_TELEA)
+    height, width = painted.shape[:2]
+    return make_clip(to, frames=100, fps=5, gop=5, size=(width, height), images=[painted] * 100)
