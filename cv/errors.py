@@ -68,11 +68,18 @@ class DeliveryError(KerbwatchError):
     Attributes:
         retry_after_s: seconds the receiver asked to wait, if it did.
         gone: the receiver said that it wants nothing any more (HTTP 410).
+        permanent: it would refuse the same again; a person has to mend something first.
     """
 
     def __init__(
-        self, message: str, *, retry_after_s: float | None = None, gone: bool = False
+        self,
+        message: str,
+        *,
+        retry_after_s: float | None = None,
+        gone: bool = False,
+        permanent: bool = False,
     ) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
         self.gone = gone
+        self.permanent = permanent

@@ -142,8 +142,9 @@ def case_from_incident(
 def continued(case: Case, earlier: Case) -> Case:
     """A change of a case that is stored already, with what stays of it.
 
-    The beginning and a person's review stay as they were. So do the pictures, but of the scenes
-    between the first and the latest: a stall of three days does not make a document of 100 KB.
+    The beginning stays as it was, and so does a review once there is one. So do the pictures, but
+    of the scenes between the first and the latest: a stall of three days makes no document of
+    100 KB.
     """
     known = {item.id for item in case.evidence}
     kept = [item for item in earlier.evidence if item.id not in known]
@@ -154,7 +155,7 @@ def continued(case: Case, earlier: Case) -> Case:
         update={
             "evidence": (*kept, *case.evidence),
             "time": case.time.model_copy(update=begun),
-            "review": earlier.review,
+            "review": case.review if earlier.review.state == "proposed" else earlier.review,
             "dept": case.dept or earlier.dept,
             "limit": case.limit or earlier.limit,
         }

@@ -69,6 +69,9 @@ def list_cases(
         str | None,
         typer.Option(help="Seen in the last 24h, 30m, ... or since 2026-03-14[T15:30]."),
     ] = None,
+    held: Annotated[
+        bool, typer.Option("--held", help="Only those that wait for a review.")
+    ] = False,
     dead: Annotated[bool, typer.Option("--dead", help="Only those with a dead letter.")] = False,
     limit: Annotated[int, typer.Option(min=1, help="At most so many, the latest first.")] = 50,
     as_json: JsonOption = False,
@@ -76,7 +79,7 @@ def list_cases(
     """List cases, the latest first."""
     place = open_site(site, data)
     wanted = CaseFilter(
-        state=state, camera=camera, matter=matter, since=_moment(since, place), dead=dead
+        state=state, camera=camera, matter=matter, since=_moment(since, place), held=held, dead=dead
     )
     with _stored(place) as store:
         if store is None:
@@ -132,7 +135,10 @@ def review(
     site: SiteOption = None,
     data: DataOption = None,
 ) -> None:
-    """Confirm or reject cases (复核); kerbwatch data feedback learns from it."""
+    """Confirm or reject cases (复核); kerbwatch data feedback learns from it.
+
+    With reporting.review_first, what is confirmed is posted and what is rejected is not.
+    """
     if confirm == (reject is not None):
         raise UserError("give --confirm, or --reject with a reason")
     place = open_site(site, data)
@@ -141,9 +147,10 @@ def review(
             raise UserError(f"{cases[0][:40]!r}: no such case; {_file(place)} does not exist")
         ids = [store.case(prefix).case.id for prefix in cases]
         word = review_of(reject, by, datetime.now(place.tz))
-        for case_id in ids:
-            store.review(case_id, word)
-    typer.echo(f"{plural(len(ids), 'case')} {word.state}")
+        moved = sum(store.review(case_id, word) for case_id in ids)
+    outcome = "withdrawn" if reject else "due now"
+    news = f"; {plural(moved, 'message')} {outcome}" if moved else ""
+    typer.echo(f"{plural(len(ids), 'case')} {word.state}{news}")
 
 
 @app.command()

@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, case, delete, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, case, delete, exists, func, select, update
 from sqlalchemy.orm import Session, aliased
 
-from cv.cases.case import Case
 from cv.cases.database import Database
+from cv.cases.filing import is_free, supersede
 from cv.cases.tables import CaseRow, DeliveryRow, TargetRow
 
-__all__ = ["Claim", "Deliveries", "DeliveryRecord", "enqueue"]
+__all__ = ["Claim", "Deliveries", "DeliveryRecord"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +26,12 @@ class DeliveryRecord:
     """How the delivery of one message to one target stands.
 
     Attributes:
-        state: pending, delivered, dead (given up until `cases retry`) or superseded (a later
-            message of the case says more).
+        state: pending, delivered, dead (given up until `cases retry`), superseded (a later message
+            of the case says more), held (a person must review the case first) or withdrawn (the
+            case was rejected before anything of it had left).
         attempts: begun since it was filed or retried.
         next_at: when it is due, if pending.
+        number: what the target called the case, if it took this message and said.
     """
 
     key: str
@@ -40,11 +42,16 @@ class DeliveryRecord:
     next_at: datetime
     delivered_at: datetime | None
     last_error: str | None
+    number: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A message leased to this deliverer; `attempt` counts from 1."""
+    """A message leased to this deliverer; `attempt` counts from 1.
+
+    Attributes:
+        number: what the target called the case at an earlier message, if it did.
+    """
 
     seq: int
     key: str
@@ -54,6 +61,7 @@ class Claim:
     body: str
     attempt: int
     token: str
+    number: str | None
 
 
 class Deliveries:
@@ -70,7 +78,7 @@ class Deliveries:
                 DeliveryRow.target == target,
                 DeliveryRow.state == "pending",
                 DeliveryRow.next_at <= now,
-                _is_free(now),
+                is_free(now),
                 ~_has_earlier(),
                 ~_is_off(),
             )
@@ -79,13 +87,14 @@ class Deliveries:
             .with_for_update(skip_locked=True)
         )
         with self._database.write() as session:
-            _supersede(session, now, DeliveryRow.target == target)
+            supersede(session, now, DeliveryRow.target == target)
             row = session.scalar(due)
             if row is None:
                 return None
             row.lease_until = now + timedelta(seconds=lease_s)
             row.lease_token = secrets.token_hex(8)
             row.attempts += 1
+            row.tried_at = row.tried_at or now
             return Claim(
                 row.seq,
                 row.key,
@@ -95,6 +104,7 @@ class Deliveries:
                 row.body,
                 row.attempts,
                 row.lease_token,
+                _number(session, row),
             )
 
     def delivered(self, claim: Claim, now: datetime, number: str | None) -> bool:
@@ -104,7 +114,9 @@ class Deliveries:
             number: what the target calls the case.
         """
         with self._database.write() as session:
-            ours = _settle(session, claim, state="delivered", delivered_at=now, last_error=None)
+            ours = _settle(
+                session, claim, state="delivered", delivered_at=now, last_error=None, number=number
+            )
             if ours and number:
                 session.execute(
                     update(CaseRow).where(CaseRow.id == claim.case_id).values(number=number)
@@ -120,7 +132,7 @@ class Deliveries:
         state = "pending" if next_at else "dead"
         with self._database.write() as session:
             ours = _settle(session, claim, state=state, next_at=next_at or now, last_error=error)
-            _supersede(session, now, DeliveryRow.case_id == claim.case_id)
+            supersede(session, now, DeliveryRow.case_id == claim.case_id)
             return ours
 
     def turn_off(self, target: str, now: datetime, reason: str) -> None:
@@ -147,10 +159,10 @@ class Deliveries:
             moment: datetime | None = session.scalar(query)
         return moment
 
-    def pending(self, targets: Sequence[str]) -> int:
-        """How many messages are still to be delivered to these targets."""
+    def count(self, state: str, targets: Sequence[str]) -> int:
+        """How many messages for these targets are in a state."""
         query = select(func.count()).where(
-            DeliveryRow.target.in_(targets), DeliveryRow.state == "pending"
+            DeliveryRow.target.in_(targets), DeliveryRow.state == state
         )
         with self._database.read() as session:
             return session.scalar(query) or 0
@@ -190,49 +202,6 @@ class Deliveries:
             return len(targets)
 
 
-def enqueue(session: Session, case_: Case, document: str, target: str, now: datetime) -> None:
-    """File a message within the transaction that files its case."""
-    session.add(
-        DeliveryRow(
-            key=case_.key,
-            target=target,
-            case_id=case_.id,
-            event=case_.state,
-            body=document,
-            state="pending",
-            attempts=0,
-            filed_at=now,
-            next_at=now,
-        )
-    )
-    session.flush()
-    _supersede(session, now, DeliveryRow.case_id == case_.id)
-
-
-def _supersede(session: Session, now: datetime, among: ColumnElement[bool]) -> None:
-    """An undelivered update is pointless once a later message exists, which says all it says.
-
-    One that is being delivered right now is left to end.
-    """
-    later = aliased(DeliveryRow)
-    session.execute(
-        update(DeliveryRow)
-        .where(
-            among,
-            DeliveryRow.event == "updated",
-            DeliveryRow.state.in_(("pending", "dead")),
-            _is_free(now),
-            exists().where(
-                later.case_id == DeliveryRow.case_id,
-                later.target == DeliveryRow.target,
-                later.seq > DeliveryRow.seq,
-            ),
-        )
-        .values(state="superseded", lease_until=None, lease_token=None)
-        .execution_options(synchronize_session=False)
-    )
-
-
 def _settle(session: Session, claim: Claim, **values: object) -> bool:
     """Write an outcome, if the lease is still ours."""
     done = session.execute(
@@ -248,8 +217,20 @@ def _settle(session: Session, claim: Claim, **values: object) -> bool:
     return done.first() is not None
 
 
-def _is_free(now: datetime) -> ColumnElement[bool]:
-    return or_(DeliveryRow.lease_until.is_(None), DeliveryRow.lease_until <= now)
+def _number(session: Session, row: DeliveryRow) -> str | None:
+    """What the target called the case last."""
+    query = (
+        select(DeliveryRow.number)
+        .where(
+            DeliveryRow.case_id == row.case_id,
+            DeliveryRow.target == row.target,
+            DeliveryRow.number.is_not(None),
+        )
+        .order_by(DeliveryRow.seq.desc())
+        .limit(1)
+    )
+    number: str | None = session.scalar(query)
+    return number
 
 
 def _has_earlier() -> ColumnElement[bool]:
@@ -277,4 +258,5 @@ def _record(row: DeliveryRow) -> DeliveryRecord:
         next_at=row.next_at,
         delivered_at=row.delivered_at,
         last_error=row.last_error,
+        number=row.number,
     )

@@ -44,6 +44,7 @@ def case_document(stored: StoredCase, site: Site) -> dict[str, Any]:
             "next_at": local(d.next_at) if d.state == "pending" else None,
             "delivered_at": local(d.delivered_at),
             "last_error": d.last_error,
+            "number": d.number,
         }
         for d in stored.deliveries
     ]
@@ -78,7 +79,7 @@ def case_table(found: Sequence[StoredCase], site: Site) -> Table:
 def _standing(deliveries: Sequence[DeliveryRecord]) -> list[str]:
     """Per target the message that holds things up, else the latest."""
     shown = {d.target: d for d in deliveries if d.state != "superseded"}
-    shown |= {d.target: d for d in reversed(deliveries) if d.state in ("pending", "dead")}
+    shown |= {d.target: d for d in reversed(deliveries) if d.state in ("pending", "held", "dead")}
     colours = {"delivered": "green", "dead": "red"}
     return [
         f"{target}: {d.event} [{colours.get(d.state, 'yellow')}]{d.state}[/]"
@@ -150,6 +151,8 @@ def report_sentence(report: DeliveryReport, site: Site) -> str:
         parts.append(f"{report.failed} failed")
     if report.dead:
         parts.append(f"{report.dead} given up (see kerbwatch cases list --dead)")
+    if report.held:
+        parts.append(f"{report.held} held for review (see kerbwatch cases list --held)")
     if report.pending:
         due = f", next at {_local(report.next_at, site)}" if report.next_at else ""
         parts.append(f"{report.pending} waiting{due}")

@@ -48,6 +48,7 @@ class DeliveryReport:
         failed: will be tried again.
         dead: given up in this round.
         pending: still to be delivered, whenever.
+        held: waiting for a person's review of their case.
         next_at: when the next of them can be tried.
     """
 
@@ -55,6 +56,7 @@ class DeliveryReport:
     failed: int = 0
     dead: int = 0
     pending: int = 0
+    held: int = 0
     next_at: datetime | None = None
 
 
@@ -102,9 +104,10 @@ class Outbox:
         with ThreadPoolExecutor(len(self._lanes), thread_name_prefix="deliver") as pool:
             counts = list(pool.map(lambda lane: lane.deliver_due(stop), self._lanes))
         delivered, failed, dead = (sum(column) for column in zip(*counts, strict=True))
-        pending = self._rows.pending([lane.target.name for lane in self._lanes])
+        names = [lane.target.name for lane in self._lanes]
+        pending, held = (self._rows.count(state, names) for state in ("pending", "held"))
         due = [at for lane in self._lanes if (at := lane.next_at()) is not None]
-        return DeliveryReport(delivered, failed, dead, pending, min(due, default=None))
+        return DeliveryReport(delivered, failed, dead, pending, held, min(due, default=None))
 
     def turned_off(self) -> dict[str, str]:
         """Targets of ours that want nothing any more, each with what it said."""
@@ -169,7 +172,8 @@ class _Lane:
         return due is not None and due <= self._clock()
 
     def _deliver(self, claim: Claim) -> str:
-        message = Message(claim.key, claim.event, Case.model_validate_json(claim.body))
+        case = Case.model_validate_json(claim.body)
+        message = Message(claim.key, claim.event, case, claim.number)
         try:
             receipt = self.target.deliver(message)
         except DeliveryError as error:
@@ -185,7 +189,7 @@ class _Lane:
         now = self._clock()
         name, key = self.target.name, claim.key
         self._pause(error, now)
-        if error.gone or claim.attempt >= len(RETRY_DELAYS_S):
+        if error.gone or error.permanent or claim.attempt >= len(RETRY_DELAYS_S):
             self._rows.failed(claim, now, str(error), None)
             if error.gone:
                 self._rows.turn_off(name, now, str(error))
@@ -193,9 +197,7 @@ class _Lane:
                     "ALARM: %s is off until `kerbwatch cases retry --dead`: %s", name, error
                 )
             else:
-                logger.error(
-                    "%s to %s: given up after %d tries: %s", key, name, claim.attempt, error
-                )
+                logger.error("%s to %s: given up at try %d: %s", key, name, claim.attempt, error)
             return "dead"
         wait_s = RETRY_DELAYS_S[claim.attempt] * (1 + _JITTER * self._rng.random())
         wait_s = max(wait_s, error.retry_after_s or 0.0)

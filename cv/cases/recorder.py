@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from cv.cases.case import Case, EvidenceItem, MaskCounts, ModelInfo, case_from_incident
+from cv.cases.review import judged
 from cv.cases.store import CaseStore
 from cv.detect.detector import ModelInfo as LoadedModel
 from cv.detect.evidence import EvidenceFile
@@ -47,20 +48,22 @@ class CaseRecorder:
 
     def record(self, filings: Sequence[Filing], state: str, time: datetime) -> None:
         """All of it or nothing, on the disk when this returns."""
-        now = datetime.now(UTC)
+        now, reporting = datetime.now(UTC), self._site.reporting
         self._store.commit_look(
             camera=self._camera.id,
             stream=self._stream,
             filings=[self._case(filing, now) for filing in filings],
             state=state,
-            targets=self._site.reporting.targets,
+            targets=reporting.targets,
             now=now,
+            hold=reporting.review_first,
+            never=reporting.never,
         )
 
     def _case(self, filing: Filing, now: datetime) -> Case:
         change, evidence = filing
         zone = next(z for z in self._camera.zones if z.id == change.incident.zone)
-        return case_from_incident(
+        case = case_from_incident(
             change.incident,
             site=self._site,
             camera=self._camera,
@@ -70,6 +73,7 @@ class CaseRecorder:
             reported=now,
             event=change.event,
         )
+        return judged(case, self._site.reporting)
 
 
 def _item(file: EvidenceFile) -> EvidenceItem:

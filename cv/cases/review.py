@@ -1,13 +1,18 @@
-"""What a person says of a case: confirmed, or rejected with a reason."""
+"""Who says of a case that it is one: a person, or the site's policy for its matter."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
 
+from cv.cases.case import Case
 from cv.cases.parts import ReviewPart
+from cv.site import Reporting
 
-__all__ = ["REASONS_ZH", "RejectReason", "review_of"]
+__all__ = ["REASONS_ZH", "RejectReason", "is_by_person", "judged", "review_of"]
+
+_BY_POLICY = "auto"
+"""The reason of a review that nobody made: a policy trusts the score."""
 
 
 class RejectReason(StrEnum):
@@ -35,3 +40,17 @@ def review_of(rejected: RejectReason | None, by: str | None, at: datetime) -> Re
     """A person's word on a case; without a reason for rejecting it, it is confirmed."""
     state = "rejected" if rejected else "confirmed"
     return ReviewPart.model_validate({"state": state, "by": by, "at": at, "reason": rejected})
+
+
+def judged(case: Case, reporting: Reporting) -> Case:
+    """The case as the site's policies leave it: confirmed where one trusts its score."""
+    least = reporting.confirmed_from(case.matter.matter)
+    if least is None or case.detections[0].conf < least:
+        return case
+    review = ReviewPart(state="confirmed", at=case.time.reported, reason=_BY_POLICY)
+    return case.model_copy(update={"review": review})
+
+
+def is_by_person(review: ReviewPart) -> bool:
+    """Whether somebody looked at the case: only then is there something to learn from it."""
+    return review.state != "proposed" and review.reason != _BY_POLICY

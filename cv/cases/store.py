@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 
 from cv.cases.case import Case, continued
 from cv.cases.database import Database
-from cv.cases.deliveries import Deliveries, DeliveryRecord, enqueue
+from cv.cases.deliveries import Deliveries, DeliveryRecord
+from cv.cases.filing import apply_review, enqueue
 from cv.cases.parts import ReviewPart
 from cv.cases.tables import CaseRow, DeliveryRow, StateRow
 from cv.errors import UserError
@@ -41,6 +42,7 @@ class CaseFilter:
     Attributes:
         state: open (new or updated), new, updated or cleared.
         since: seen at or after this moment, aware.
+        held: only those of which something waits for a review.
         dead: only those with a dead letter.
     """
 
@@ -48,6 +50,7 @@ class CaseFilter:
     camera: str | None = None
     matter: str | None = None
     since: datetime | None = None
+    held: bool = False
     dead: bool = False
 
     def apply(self, query: Select[CaseRow]) -> Select[CaseRow]:
@@ -61,8 +64,9 @@ class CaseFilter:
             query = query.where(CaseRow.matter == self.matter)
         if self.since is not None:
             query = query.where(CaseRow.last_seen >= self.since)
-        if self.dead:
-            letter = exists().where(DeliveryRow.case_id == CaseRow.id, DeliveryRow.state == "dead")
+        wanted = {"held": self.held, "dead": self.dead}
+        for state in (name for name, is_wanted in wanted.items() if is_wanted):
+            letter = exists().where(DeliveryRow.case_id == CaseRow.id, DeliveryRow.state == state)
             query = query.where(letter)
         return query
 
@@ -99,18 +103,25 @@ class CaseStore:
         state: str | None,
         targets: Sequence[str],
         now: datetime,
+        hold: bool = False,
+        never: Collection[str] = (),
     ) -> None:
         """File cases with their messages and save the watch's state, in one transaction.
 
         What was filed before (the same input a second time) changes nothing, nor does anything
         about a case that is cleared.
 
+        Args:
+            hold: messages of a proposed case wait until it has been reviewed.
+            never: matters whose cases are kept here and told to nobody.
+
         Raises:
             KerbwatchError: the database refused it; then nothing of it is stored.
         """
         with self.database.write() as session:
             for case in filings:
-                _file(session, case, targets, now)
+                told = () if case.matter.matter in never else targets
+                _file(session, case, told, now, hold=hold)
             if state is not None:
                 session.merge(StateRow(camera=camera, stream=stream, state=state, saved_at=now))
 
@@ -173,15 +184,20 @@ class CaseStore:
         problem = "several cases begin so; give more of the id" if rows else "no such case"
         raise UserError(f"{prefix[:40]!r}: {problem}")
 
-    def review(self, case_id: str, review: ReviewPart) -> None:
+    def review(self, case_id: str, review: ReviewPart) -> int:
         """Keep a person's word on a case; a later one replaces it.
 
-        Messages that wait are sent as they were filed; what is filed from now on carries it.
+        Messages to a target that has been told nothing of the case yet carry it, or are withdrawn
+        if the case is rejected. Others are sent as they were filed, and the next carries it.
+
+        Returns:
+            How many messages may leave because of it, or no more.
         """
         with self.database.write() as session:
             row = session.get_one(CaseRow, case_id, with_for_update=True)
             case = Case.model_validate_json(row.document)
             row.document = case.model_copy(update={"review": review}).model_dump_json()
+            return apply_review(session, case_id, review, review.at or datetime.now(UTC))
 
     def deliveries(self, case_id: str) -> tuple[DeliveryRecord, ...]:
         """How every message of a case stands, in the order they were filed."""
@@ -208,7 +224,9 @@ class CaseStore:
         ]
 
 
-def _file(session: Session, case: Case, targets: Sequence[str], now: datetime) -> None:
+def _file(
+    session: Session, case: Case, targets: Sequence[str], now: datetime, *, hold: bool
+) -> None:
     row = session.get(CaseRow, case.id, with_for_update=True)
     if row is not None:
         if _is_old_news(case, row):
@@ -219,7 +237,7 @@ def _file(session: Session, case: Case, targets: Sequence[str], now: datetime) -
     session.merge(_case_row(case, document, filed_at, number))
     session.flush()
     for target in targets:
-        enqueue(session, case, document, target, now)
+        enqueue(session, case, document, target, now, hold=hold)
 
 
 def _is_old_news(case: Case, row: CaseRow) -> bool:

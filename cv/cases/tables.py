@@ -55,7 +55,9 @@ class DeliveryRow(Tables):
     """One message to one target.
 
     `key` identifies the message for ever. States: pending → delivered | dead | superseded. A lease
-    is held by one deliverer at a time; its token fences off one that was presumed dead.
+    is held by one deliverer at a time; its token fences off one that was presumed dead. `number` is
+    what the target called the case; `tried_at` is when a deliverer first had it: before that, it
+    certainly has not left.
     """
 
     __tablename__ = "outbox"
@@ -74,6 +76,8 @@ class DeliveryRow(Tables):
     lease_token: Mapped[str | None]
     last_error: Mapped[str | None]
     delivered_at: Mapped[datetime | None]
+    number: Mapped[str | None]
+    tried_at: Mapped[datetime | None]
 
     __table_args__ = (
         UniqueConstraint("key", "target"),

@@ -16,7 +16,7 @@ from pathlib import Path
 import cv2
 
 from cv.cases.case import Case
-from cv.cases.review import RejectReason
+from cv.cases.review import RejectReason, is_by_person
 from cv.data.new_folder import new_folder
 from cv.data.samples import LabelledBox, read_image, yolo_row
 from cv.detect.evidence import original_file
@@ -93,7 +93,7 @@ def write_feedback(cases: Iterable[Case], data: Path, to: Path) -> Feedback:
 
 
 def _says_something(case: Case, result: Feedback) -> bool:
-    if case.review.state == "proposed":
+    if not is_by_person(case.review):
         result.unreviewed += 1
         return False
     if case.review.state == "rejected" and case.review.reason != RejectReason.MISTAKEN:

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from cv.gcj02 import in_china
-from cv.labels import LABELS, ZONE_MATTERS, ZoneKind
+from cv.labels import LABELS, ZONE_MATTERS, Matter, ZoneKind
 from cv.site.errors import Problem, dotted, shown
-from cv.site.file import RuleKeys
+from cv.site.file import TARGETS_WITH_URL, RuleKeys
 from cv.site.toml_lines import KeyPath
 
 __all__ = ["disagreements"]
@@ -29,7 +29,9 @@ def disagreements(data: Table) -> Iterator[Problem]:
         yield from _doubles(list(_tables(camera, (*path, "zones"))))
         yield from _point(path, camera)
         yield from _codes(path, camera, site.get("division"))
-    yield from _targets(_table(data, "reporting"))
+    reporting = _table(data, "reporting")
+    yield from _targets(reporting)
+    yield from _policies(list(_tables(reporting, ("reporting", "policies"))))
     for path, rule in _tables(data, ("rules",)):
         yield from _rule(path, rule)
 
@@ -92,8 +94,27 @@ def _targets(reporting: Table) -> Iterator[Problem]:
         path = ("reporting", "targets", i)
         if target in targets[:i]:
             yield Problem(path, f"{shown(target)} is there twice")
-        elif target == "webhook" and "webhook" not in reporting:
-            yield Problem(path, "'webhook' needs a table [reporting.webhook] with its url")
+        elif target in TARGETS_WITH_URL and target not in reporting:
+            yield Problem(path, f"'{target}' needs a table [reporting.{target}] with its url")
+
+
+def _policies(policies: list[tuple[KeyPath, Table]]) -> Iterator[Problem]:
+    first: dict[object, KeyPath] = {}
+    for path, policy in policies:
+        matters = policy.get("matters")
+        if matters == []:
+            yield Problem((*path, "matters"), f"is empty; choose {', '.join(Matter)}")
+        for i, matter in enumerate(matters if isinstance(matters, list) else []):
+            if not isinstance(matter, str):
+                continue
+            if matter in first:
+                text = f"{shown(matter)} has a policy in {dotted(first[matter])} already"
+                yield Problem((*path, "matters", i), text)
+            first.setdefault(matter, path)
+        if policy.get("post") == "auto" and "score" not in policy:
+            yield Problem((*path, "post"), "'auto' needs a score from which it trusts")
+        elif policy.get("post") in ("review", "never") and "score" in policy:
+            yield Problem((*path, "score"), 'is for post = "auto" only')
 
 
 def _rule(path: KeyPath, rule: Table) -> Iterator[Problem]:

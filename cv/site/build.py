@@ -6,12 +6,26 @@ from pathlib import Path
 
 from cv.codes import edition
 from cv.gcj02 import gcj02_to_wgs84
-from cv.site.file import CameraTable, ReportingTable, RuleKeys, SiteFile
+from cv.labels import Matter
+from cv.site.file import (
+    CameraTable,
+    MqttTable,
+    Open311Table,
+    ReportingTable,
+    RoundupTable,
+    RuleKeys,
+    SiteFile,
+    WebhookTable,
+)
 from cv.site.model import (
     Camera,
     GivenPoint,
+    Mqtt,
+    Open311,
+    Policy,
     Privacy,
     Reporting,
+    Roundup,
     Site,
     SiteRule,
     Spool,
@@ -48,14 +62,51 @@ def build_site(file: SiteFile, folder: Path, places: Places | None) -> Site:
 
 
 def _reporting(table: ReportingTable, folder: Path) -> Reporting:
-    hook = table.webhook
     return Reporting(
         data=(folder / table.data).resolve(),
         targets=tuple(table.targets),
         spool=Spool(Path(table.spool.folder)),
-        webhook=Webhook(hook.url, hook.secret_env, hook.timeout) if hook else None,
+        webhook=_webhook(table.webhook) if table.webhook else None,
+        roundup=_roundup(table.roundup) if table.roundup else None,
+        open311=_open311(table.open311) if table.open311 else None,
+        mqtt=_mqtt(table.mqtt) if table.mqtt else None,
         update_every_s=table.update_every,
         public_url=table.public_url.rstrip("/") if table.public_url else None,
+        review_first=table.review_first,
+        policies=tuple(
+            Policy(tuple(map(Matter, policy.matters)), policy.post, policy.score or 1.0)
+            for policy in table.policies
+        ),
+    )
+
+
+def _webhook(table: WebhookTable) -> Webhook:
+    return Webhook(table.url, table.secret_env, table.timeout)
+
+
+def _roundup(table: RoundupTable) -> Roundup:
+    url = table.url.rstrip("/") + "/"
+    return Roundup(url, table.user, table.secret_env, table.closed, table.timeout)
+
+
+def _open311(table: Open311Table) -> Open311:
+    return Open311(
+        url=table.url.rstrip("/"),
+        services=table.services,
+        jurisdiction=table.jurisdiction,
+        secret_env=table.secret_env,
+        timeout_s=table.timeout,
+    )
+
+
+def _mqtt(table: MqttTable) -> Mqtt:
+    return Mqtt(
+        url=table.url,
+        user=table.user,
+        secret_env=table.secret_env,
+        topic=table.topic,
+        discovery=table.discovery,
+        timeout_s=table.timeout,
     )
 
 

@@ -17,7 +17,7 @@ from rich.table import Table
 from cv.durations import format_duration
 from cv.errors import SiteError
 from cv.labels import ZONE_MATTERS
-from cv.site import Camera, Site, Zone, check_site
+from cv.site import Camera, Policy, Site, Zone, check_site
 from cv.site.rules import Rule, default_rule
 from cv.tables import plain_table
 
@@ -121,7 +121,16 @@ def _grouped(site: Site, zone: Zone) -> dict[Rule, list[str]]:
 def _reporting(site: Site) -> str:
     reporting = site.reporting
     targets = ", ".join(reporting.targets) or "nobody"
+    reviewer = "here, before they are posted" if reporting.review_first else "by the receiver"
+    policies = "".join(f" {_policy(policy)}." for policy in reporting.policies)
     return escape(
         f"Cases by {site.codes.standard_ref} go to: {targets}. Data: {reporting.data}. "
-        f"Clock: {site.tz}."
+        f"Clock: {site.tz}. Proposed cases are reviewed {reviewer}.{policies}"
     )
+
+
+def _policy(policy: Policy) -> str:
+    matters = ", ".join(policy.matters)
+    if policy.post == "auto":
+        return f"{matters}: confirmed from score {policy.score:g} on"
+    return f"{matters}: {'never posted' if policy.post == 'never' else 'a person decides'}"

@@ -11,19 +11,22 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, StrictBool
 
 from cv.codes import EDITIONS
-from cv.labels import LABELS
-from cv.site.model import SIGNING_VARIABLE
+from cv.labels import LABELS, Matter
+from cv.site.model import MQTT_VARIABLE, OPEN311_VARIABLE, ROUNDUP_VARIABLE, SIGNING_VARIABLE
 from cv.site.values import (
+    BrokerUrl,
     Duration,
     Hours,
     Id,
     Kind,
     Number,
+    Services,
     Share,
     StreamUrl,
     Text,
     Time,
     TimeZone,
+    Topic,
     VariableName,
     WebUrl,
     ZonePolygon,
@@ -34,16 +37,26 @@ from cv.site.values import (
 
 __all__ = [
     "COORDINATE_SYSTEMS",
+    "POSTING",
     "TARGETS",
+    "TARGETS_WITH_URL",
     "CameraTable",
+    "MqttTable",
+    "Open311Table",
+    "PolicyTable",
+    "ReportingTable",
+    "RoundupTable",
     "RuleKeys",
     "RuleTable",
     "SiteFile",
+    "WebhookTable",
     "ZoneTable",
 ]
 
 COORDINATE_SYSTEMS = ("CGCS2000", "WGS84", "GCJ-02")
-TARGETS = ("spool", "webhook")
+POSTING = ("review", "auto", "never")
+TARGETS_WITH_URL = ("webhook", "roundup", "open311", "mqtt")
+TARGETS = ("spool", *TARGETS_WITH_URL)
 
 
 class _Table(BaseModel):
@@ -76,6 +89,45 @@ class WebhookTable(_Table):
     timeout: Annotated[Time, between(1, 120)] = 20.0
 
 
+class RoundupTable(_Table):
+    """[reporting.roundup]"""
+
+    url: WebUrl
+    user: Text = "kerbwatch"
+    secret_env: VariableName = ROUNDUP_VARIABLE
+    closed: Text = "resolved"
+    timeout: Annotated[Time, between(1, 120)] = 60.0
+
+
+class Open311Table(_Table):
+    """[reporting.open311]"""
+
+    url: WebUrl
+    services: Services
+    jurisdiction: Text | None = None
+    secret_env: VariableName = OPEN311_VARIABLE
+    timeout: Annotated[Time, between(1, 120)] = 30.0
+
+
+class MqttTable(_Table):
+    """[reporting.mqtt]"""
+
+    url: BrokerUrl
+    user: Text | None = None
+    secret_env: VariableName = MQTT_VARIABLE
+    topic: Topic = "kerbwatch"
+    discovery: Topic = "homeassistant"
+    timeout: Annotated[Time, between(1, 120)] = 20.0
+
+
+class PolicyTable(_Table):
+    """[[reporting.policies]]"""
+
+    matters: list[Annotated[str, one_of(*Matter)]]
+    post: Annotated[str, one_of(*POSTING)]
+    score: Share | None = None
+
+
 class ReportingTable(_Table):
     """[reporting]"""
 
@@ -83,8 +135,13 @@ class ReportingTable(_Table):
     targets: list[Annotated[str, one_of(*TARGETS)]] = ["spool"]
     update_every: Duration = 1800.0
     public_url: WebUrl | None = None
+    review_first: StrictBool = False
     spool: SpoolTable = SpoolTable()
     webhook: WebhookTable | None = None
+    roundup: RoundupTable | None = None
+    open311: Open311Table | None = None
+    mqtt: MqttTable | None = None
+    policies: list[PolicyTable] = []
 
 
 class PrivacyTable(_Table):

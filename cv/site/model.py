@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -10,15 +11,19 @@ from cv.codes import CodeTable
 from cv.detect.source_url import SourceUrl
 from cv.errors import SiteError
 from cv.geometry import Point
-from cv.labels import ZoneKind
+from cv.labels import Matter, ZoneKind
 from cv.site.places import Place, Places
 from cv.site.rules import Rule, RuleChange, effective_rule
 
 __all__ = [
     "Camera",
     "GivenPoint",
+    "Mqtt",
+    "Open311",
+    "Policy",
     "Privacy",
     "Reporting",
+    "Roundup",
     "Site",
     "SiteRule",
     "Spool",
@@ -28,6 +33,9 @@ __all__ = [
 
 
 SIGNING_VARIABLE = "KERBWATCH_WEBHOOK_SECRET"
+ROUNDUP_VARIABLE = "KERBWATCH_ROUNDUP_PASSWORD"
+OPEN311_VARIABLE = "KERBWATCH_OPEN311_KEY"
+MQTT_VARIABLE = "KERBWATCH_MQTT_PASSWORD"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,21 +120,113 @@ class Webhook:
 
 
 @dataclass(frozen=True, slots=True)
+class Roundup:
+    """A Roundup issue tracker.
+
+    Attributes:
+        url: its web address, with a slash at its end.
+        user: who files; must be allowed to create and edit issues over REST.
+        secret_env: the environment variable with that user's password.
+        closed: name of the status of an issue whose scene has cleared.
+        timeout_s: for a whole case, pictures included.
+    """
+
+    url: str = field(repr=False)
+    user: str = "kerbwatch"
+    secret_env: str = ROUNDUP_VARIABLE
+    closed: str = "resolved"
+    timeout_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Open311:
+    """A GeoReport v2 endpoint.
+
+    Attributes:
+        url: of its API, without a slash at its end.
+        services: the endpoint's service_code of each matter that is reported there.
+        jurisdiction: its jurisdiction_id, if it serves several.
+        secret_env: the environment variable with the api_key.
+        timeout_s: for all calls of one case.
+    """
+
+    url: str = field(repr=False)
+    services: Mapping[Matter, str]
+    jurisdiction: str | None = None
+    secret_env: str = OPEN311_VARIABLE
+    timeout_s: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Mqtt:
+    """An MQTT 5 broker.
+
+    Attributes:
+        url: mqtt:// or mqtts://, host and port.
+        user: who logs in; None is nobody.
+        secret_env: the environment variable with that user's password.
+        topic: under which everything of ours is.
+        discovery: the prefix under which Home Assistant looks for devices.
+        timeout_s: until the broker has acknowledged a case.
+    """
+
+    url: str
+    user: str | None = None
+    secret_env: str = MQTT_VARIABLE
+    topic: str = "kerbwatch"
+    discovery: str = "homeassistant"
+    timeout_s: float = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What happens with the cases of some matters.
+
+    Attributes:
+        post: `review`: a person decides; `auto`: confirmed from `score` on, else as review;
+            `never`: kept here, told to nobody.
+        score: the least confidence that `auto` trusts.
+    """
+
+    matters: tuple[Matter, ...]
+    post: str
+    score: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class Reporting:
     """
     Attributes:
         data: folder of cases and evidence, absolute.
-        targets: `spool`, `webhook` or both.
+        targets: who is told, each by the name of its settings below.
         update_every_s: an open incident is reported again this often; 0 never.
         public_url: where receivers fetch evidence, without a slash at its end.
+        review_first: a proposed case is posted only once a person here has confirmed it. Otherwise
+            it is posted as a proposal, and the receiver's desk decides.
+        policies: at most one a matter; a matter without one is for review.
     """
 
     data: Path
     targets: tuple[str, ...] = ("spool",)
     spool: Spool = Spool()
     webhook: Webhook | None = None
+    roundup: Roundup | None = None
+    open311: Open311 | None = None
+    mqtt: Mqtt | None = None
     update_every_s: float = 1800.0
     public_url: str | None = None
+    review_first: bool = False
+    policies: tuple[Policy, ...] = ()
+
+    @property
+    def never(self) -> frozenset[Matter]:
+        """Matters whose cases are told to nobody."""
+        return frozenset(m for p in self.policies if p.post == "never" for m in p.matters)
+
+    def confirmed_from(self, matter: str) -> float | None:
+        """The score from which cases of a matter are confirmed without a person, if any."""
+        trusted = [p.score for p in self.policies if p.post == "auto" and matter in p.matters]
+        return trusted[0] if trusted else None
 
 
 @dataclass(frozen=True, slots=True)

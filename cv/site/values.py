@@ -18,7 +18,7 @@ from shapely.validation import explain_validity
 from cv.detect.source_url import SCHEMES, SourceUrl
 from cv.durations import parse_duration
 from cv.errors import SourceError, UserError
-from cv.labels import ZoneKind
+from cv.labels import Matter, ZoneKind
 from cv.site.errors import not_allowed, shown
 from cv.site.schedule import Schedule
 
@@ -206,6 +206,31 @@ def _web_url(value: object, info: ValidationInfo) -> str:
     return _url(value, info, ("http", "https"))
 
 
+def _broker_url(value: object, info: ValidationInfo) -> str:
+    text = _url(value, info, ("mqtt", "mqtts"))
+    parts = urlsplit(text)
+    if parts.username or parts.path.strip("/") or parts.query:
+        raise ValueError("must be mqtt:// or mqtts://, a host and a port; user has its own key")
+    return text
+
+
+def _services(value: object) -> dict[Matter, str]:
+    if not isinstance(value, dict) or not value:
+        raise ValueError('must be a table of service codes, as { blocked_lane = "007" }')
+    for matter, code in value.items():
+        if matter not in list(Matter):
+            raise ValueError(not_allowed(matter, list(Matter)))
+        if not isinstance(code, str) or not code.strip() or not code.isprintable():
+            raise ValueError(f"{matter}: must be a service code in quotes")
+    return {Matter(matter): code.strip() for matter, code in value.items()}
+
+
+def _topic(value: str) -> str:
+    if not re.fullmatch(r"[^\s+#$/][^\s+#]{0,200}(?<!/)", value):
+        raise ValueError(f"{shown(value)} is no topic; it has no spaces, +, # and no / at its ends")
+    return value
+
+
 def _variable_name(value: str) -> str:
     if not _VARIABLE_NAME.fullmatch(value) or value.startswith("whsec_"):
         raise ValueError("must be the name of an environment variable, not the secret itself")
@@ -225,4 +250,7 @@ ZonePolygon = Annotated[list[ZonePoint], AfterValidator(_polygon)]
 Kind = Annotated[ZoneKind, BeforeValidator(_zone_kind)]
 TimeZone = Annotated[InstanceOf[ZoneInfo], BeforeValidator(_timezone)]
 StreamUrl = Annotated[InstanceOf[SourceUrl], BeforeValidator(_stream_url)]
+BrokerUrl = Annotated[str, BeforeValidator(_broker_url)]
+Services = Annotated[dict[Matter, str], BeforeValidator(_services)]
+Topic = Annotated[str, AfterValidator(_topic)]
 VariableName = Annotated[str, AfterValidator(_variable_name)]

@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 
 from shapely import Polygon
 
-from cv.labels import ZoneKind
+from cv.labels import ZONE_MATTERS, ZoneKind
 from cv.site.errors import Problem
-from cv.site.model import Camera, Reporting, Site
+from cv.site.file import TARGETS_WITH_URL
+from cv.site.model import Camera, Mqtt, Open311, Reporting, Roundup, Site, Webhook
 from cv.site.places import Place, Places
 from cv.site.toml_lines import KeyPath
 
@@ -19,6 +20,8 @@ __all__ = ["warnings_of"]
 
 _LEAST_OVERLAP = 0.05
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+Receiver = Webhook | Roundup | Open311 | Mqtt
 
 
 def warnings_of(
@@ -40,6 +43,7 @@ def warnings_of(
         yield from _place(path, camera, written, site.places)
         yield from _zones((*path, "zones"), camera)
     yield from _reporting(site.reporting, variables)
+    yield from _unserved(site)
     kinds = {zone.kind for camera in site.cameras for zone in camera.zones}
     for i, rule in enumerate(site.rules):
         if rule.zone not in kinds:
@@ -111,20 +115,47 @@ def _zones(path: KeyPath, camera: Camera) -> Iterator[Problem]:
 
 def _reporting(reporting: Reporting, variables: Mapping[str, str]) -> Iterator[Problem]:
     path: KeyPath = ("reporting",)
-    webhook = reporting.webhook
     if not reporting.targets:
         yield Problem((*path, "targets"), "is empty; cases stay in the data folder")
-    if webhook is None:
+    for name in TARGETS_WITH_URL:
+        settings = getattr(reporting, name)
+        if settings is not None:
+            yield from _receiver((*path, name), settings, name in reporting.targets, variables)
+    for name in ("webhook", "open311", "mqtt"):
+        if reporting.public_url is None and name in reporting.targets:
+            missing = f"is not set, so the {name}'s receiver cannot fetch evidence"
+            yield Problem((*path, "public_url"), missing)
+
+
+def _unserved(site: Site) -> Iterator[Problem]:
+    """Matters that can come up here and that no service of the Open311 endpoint is for."""
+    reporting = site.reporting
+    if reporting.open311 is None or "open311" not in reporting.targets:
         return
-    if "webhook" not in reporting.targets:
-        yield Problem((*path, "webhook"), "is not among the targets, so nothing is sent there")
+    possible = {
+        matter
+        for camera in site.cameras
+        for zone in camera.zones
+        for label, matter in ZONE_MATTERS[zone.kind].items()
+        if site.rule(zone, label)
+    }
+    missing = possible - reporting.never - set(reporting.open311.services)
+    if missing:
+        text = f"has no {', '.join(sorted(missing))}; such cases become dead letters"
+        yield Problem(("reporting", "open311", "services"), text)
+
+
+def _receiver(
+    path: KeyPath, settings: Receiver, is_target: bool, variables: Mapping[str, str]
+) -> Iterator[Problem]:
+    if not is_target:
+        yield Problem(path, "is not among the targets, so nothing is sent there")
         return
-    if not variables.get(webhook.secret_env):
-        missing = f"environment variable {webhook.secret_env} is not set; nothing can be signed"
-        yield Problem((*path, "webhook", "secret_env"), missing)
-    url = urlsplit(webhook.url)
-    if url.scheme == "http" and url.hostname not in _LOOPBACK:
-        yield Problem((*path, "webhook", "url"), "http:// sends cases unencrypted; use https://")
-    if reporting.public_url is None:
-        missing = "is not set, so the webhook's receiver cannot fetch evidence"
-        yield Problem((*path, "public_url"), missing)
+    if getattr(settings, "user", "") is not None and not variables.get(settings.secret_env):
+        done = "signed" if path[-1] == "webhook" else "sent"
+        missing = f"environment variable {settings.secret_env} is not set; nothing can be {done}"
+        yield Problem((*path, "secret_env"), missing)
+    url = urlsplit(settings.url)
+    if url.scheme in ("http", "mqtt") and url.hostname not in _LOOPBACK:
+        text = f"{url.scheme}:// sends cases unencrypted; use {url.scheme}s://"
+        yield Problem((*path, "url"), text)

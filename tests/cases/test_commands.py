@@ -186,6 +186,30 @@ class TestReview:
         result = run("review", incident(1).id, *words)
         assert str(result.exception) == "give --confirm, or --reject with a reason"
 
+    def test_where_reviews_come_first_a_case_waits_for_one(self, run: Run, tmp_path: Path) -> None:
+        site = site_in(tmp_path / "data")
+        site.reporting.data.mkdir()
+        with CaseStore(site.reporting.data / "cases.sqlite") as store:
+            store.commit_look(
+                camera="gate",
+                stream="live",
+                filings=[case_of(site, 1), case_of(site, 2)],
+                state=None,
+                targets=["spool"],
+                now=datetime.now(UTC),
+                hold=True,
+            )
+        told = run("deliver").output
+        assert "0 messages delivered, 2 held for review (see kerbwatch cases list --held)" in told
+        assert "spool: new held" in run("list", "--held").output
+        sure = run("review", incident(1).id, "--confirm")
+        assert sure.output.strip() == "1 case confirmed; 1 message due now"
+        wrong = run("review", incident(2).id, "--reject", "mistaken")
+        assert wrong.output.strip() == "1 case rejected; 1 message withdrawn"
+        assert "No such cases" in run("list", "--held").output
+        assert run("deliver").output.strip() == "1 message delivered"
+        assert [path.name for path in (tmp_path / "data/spool").iterdir()] == [incident(1).id]
+
     def test_what_is_filed_later_carries_it(self, filed: CaseStore, tmp_path: Path) -> None:
         site = site_in(tmp_path / "data")
         now = datetime.now(UTC)

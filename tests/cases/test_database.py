@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, event, text
@@ -16,12 +18,13 @@ from sqlalchemy import create_engine, event, text
 from cv.cases import database
 from cv.cases.database import Database
 from cv.cases.migrate import HEAD, migrations_folder
+from cv.cases.review import RejectReason, review_of
 from cv.cases.store import CaseStore
 from cv.cases.tables import Tables
 from cv.errors import KerbwatchError, UserError
 from cv.site import Site
 from tests.cases.conftest import Clock, File
-from tests.cases.filings import case_of, incident
+from tests.cases.filings import START, case_of, incident
 
 
 def test_nothing_that_was_committed_is_lost_at_a_power_cut(store: CaseStore) -> None:
@@ -49,6 +52,47 @@ def test_the_migrations_make_the_tables_that_the_code_uses(empty_store: Path) ->
 
 def test_the_code_knows_which_migration_is_the_last() -> None:
     assert ScriptDirectory(str(migrations_folder())).get_current_head() == HEAD
+
+
+def test_a_store_of_the_first_revision_keeps_its_cases_numbers_and_what_may_have_left(
+    tmp_path: Path, site: Site
+) -> None:
+    place = tmp_path / "cases.sqlite"
+    at_revision(place, "0001")
+    with sqlite3.connect(place) as raw:
+        for n, targets in ((1, ("webhook",)), (2, ("webhook", "spool"))):
+            document = case_of(site, n).model_dump_json()
+            raw.execute(
+                "insert into cases values (?, ?, 'new', 'blocked_lane', 'gate', 'kerb', 0, 0, 1, 1,"
+                " '2026-03-14 07:30:00', '2026-03-14 07:35:00', '2026-03-14 08:30:00', ?)",
+                (incident(n).id, f"JZ-{n}", document),
+            )
+            for target in targets:
+                raw.execute(
+                    "insert into outbox (key, target, case_id, event, body, state, attempts,"
+                    " filed_at, next_at) values (?, ?, ?, 'new', ?, 'delivered', 1,"
+                    " '2026-03-14 08:30:00', '2026-03-14 08:30:00')",
+                    (f"{incident(n).id}.new", target, incident(n).id, document),
+                )
+    raw.close()
+    with CaseStore(place) as store:
+        numbers = {n: [d.number for d in store.deliveries(incident(n).id)] for n in (1, 2)}
+        assert numbers == {1: ["JZ-1"], 2: [None, None]}, "of two targets nobody knows whose it was"
+        assert store.case(incident(2).id).number == "JZ-2"
+        rejected = review_of(RejectReason.MISTAKEN, "li", START)
+        assert store.review(incident(1).id, rejected) == 0, "it may have left"
+
+
+def at_revision(place: Path, revision: str) -> None:
+    """Make a database as an earlier kerbwatch left it."""
+    engine = create_engine(f"sqlite:///{place}")
+    config = Config()
+    config.set_main_option("script_location", str(migrations_folder()))
+    config.set_main_option("path_separator", "os")
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+    engine.dispose()
 
 
 def test_opening_a_store_again_keeps_what_is_in_it(site: Site, clock: Clock) -> None:

@@ -12,18 +12,24 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cv.cases.outbox import Outbox
+from cv.cases.review import RejectReason, review_of
 from cv.cases.store import CaseStore
 from cv.cases.targets import Message, Receipt, UnreachableError
 from cv.errors import DeliveryError
 from tests.cases.conftest import Clock
-from tests.cases.filings import case_of, incident, site_in
+from tests.cases.filings import START, case_of, incident, site_in
 
 ORDER = {"new": 0, "updated": 1, "cleared": 2}
+REVIEWS = {
+    "confirm": review_of(None, "li", START),
+    "reject": review_of(RejectReason.MISTAKEN, "li", START),
+}
 FAULTS = ("ok", "refuse", "unreachable", "lost", "bug")
 
 steps = st.lists(
     st.one_of(
-        st.tuples(st.just("file"), st.integers(0, 2)),
+        st.tuples(st.sampled_from(["file", "hold"]), st.integers(0, 2)),
+        st.tuples(st.sampled_from(["confirm", "reject"]), st.integers(0, 2)),
         st.tuples(st.just("deliver"), st.lists(st.sampled_from(FAULTS), max_size=4)),
         st.tuples(st.just("crash"), st.none()),
         st.tuples(st.just("wait"), st.sampled_from([1, 10, 200, 4000])),
@@ -75,15 +81,18 @@ def test_each_change_arrives_once_and_in_order(
         with CaseStore(database) as store:
             box = Outbox(store, [city], clock=clock, rng=Random(0))
             for step, what in story:
-                if step == "file":
+                if step in ("file", "hold"):
                     number = int(what)  # type: ignore[call-overload]
                     event = ("new", "updated", "cleared")[min(filed[number], 2)]
                     store.commit_look(
                         camera="gate", stream="live", state=None, targets=["webhook"],
                         filings=[case_of(site, number, event, seen_s=300 + 60 * filed[number])],
-                        now=clock.now,
+                        now=clock.now, hold=step == "hold",
                     )  # fmt: skip
                     filed[number] += 1
+                elif step in REVIEWS:
+                    if filed[int(what)]:  # type: ignore[call-overload]
+                        store.review(incident(int(what)).id, REVIEWS[step])  # type: ignore[call-overload]
                 elif step == "deliver":
                     city.faults = list(what)  # type: ignore[call-overload]
                     box.deliver_due()
@@ -94,6 +103,8 @@ def test_each_change_arrives_once_and_in_order(
                 else:
                     clock.move(float(what))  # type: ignore[arg-type]
             city.faults = []
+            for number in filed:
+                store.review(incident(number).id, REVIEWS["confirm"])
             for _ in range(12):
                 clock.move(25 * 3600)
                 box.deliver_due()

@@ -13,6 +13,7 @@ import jsonschema
 import pytest
 
 from cv.cases.case import Case, case_schema
+from cv.cases.conversation import Answer, Endpoint
 from cv.cases.links import SECRET_VARIABLE, verify
 from cv.cases.outgoing import Outgoing
 from cv.cases.targets import Message, UnreachableError, build_targets
@@ -160,10 +161,10 @@ def test_no_secret_is_shown_in_errors_or_logs(
         assert secret not in shown
 
 
-def test_what_a_receiver_echoes_of_our_address_is_hidden(site: Site) -> None:
-    hook = target(site, "https://viewer:p%40ss-word@city.example/in?key=tok-en1")
+def test_what_a_receiver_echoes_of_our_address_is_hidden() -> None:
+    endpoint = Endpoint("https://viewer:p%40ss-word@city.example/in?key=tok-en1")
     said = "bad https://viewer:p%40ss-word@city.example/in?key=tok-en1 tok-en1 p@ss-word\x1b[31m"
-    line = hook._safe(said)
+    line = endpoint.safe(said)
     for secret in ("tok-en1", "p@ss-word", "p%40ss-word", "\x1b"):
         assert secret not in line
 
@@ -186,7 +187,7 @@ def test_what_a_receiver_echoes_of_our_address_is_hidden(site: Site) -> None:
 def test_retry_after_is_seconds_or_a_date_and_at_most_a_day(
     header: str | None, seconds: float | None
 ) -> None:
-    from cv.cases.targets.webhook import _seconds
+    from cv.cases.conversation import _seconds
 
     assert _seconds(header, datetime(2026, 3, 14, 7, 30, tzinfo=UTC)) == seconds
 
@@ -209,7 +210,7 @@ def test_retry_after_is_seconds_or_a_date_and_at_most_a_day(
 def test_the_number_is_taken_only_from_where_it_belongs(content: bytes, number: str | None) -> None:
     from cv.cases.targets.webhook import _number
 
-    assert _number(content) == number
+    assert _number(Answer(200, {}, content)) == number
 
 
 @pytest.mark.parametrize(

@@ -13,13 +13,14 @@ import pytest
 from typer.testing import CliRunner
 
 from cv.cases.case import Case
-from cv.cases.review import RejectReason, review_of
+from cv.cases.review import RejectReason, judged, review_of
 from cv.cases.store import CaseStore
 from cv.data.commands import app
 from cv.data.feedback import write_feedback
 from cv.data.samples import read_image, read_sources
 from cv.errors import UserError
-from cv.site import Site
+from cv.labels import Matter
+from cv.site import Policy, Reporting, Site
 from tests.cases.filings import case_of, incident, site_in
 
 NOW = datetime(2026, 3, 14, 12, tzinfo=UTC)
@@ -100,6 +101,18 @@ def test_what_says_nothing_about_the_model_is_left_out_and_counted(
     ]
     made = write_feedback(cases, site.reporting.data, tmp_path / "city")
     assert (made.examples, made.unreviewed, made.gone, made.other_reasons) == (1, 1, 2, 5)
+
+
+def test_what_a_policy_confirmed_teaches_nothing(site: Site, tmp_path: Path) -> None:
+    """Or the model would learn from itself."""
+    frame(site, confirmed_at(1))
+    trusting = Reporting(
+        site.reporting.data, policies=(Policy((Matter.BLOCKED_LANE,), "auto", 0.5),)
+    )
+    case = judged(case_of(site, 1), trusting)
+    assert case.review.state == "confirmed"
+    with pytest.raises(UserError, match=r"no reviewed case has a clean frame \(1 unreviewed"):
+        write_feedback([case], site.reporting.data, tmp_path / "city")
 
 
 def test_with_nothing_to_learn_no_folder_appears(site: Site, tmp_path: Path) -> None:

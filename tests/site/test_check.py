@@ -18,6 +18,14 @@ KERB = ZONE + 'id = "kerb"\nkind = "lane"\n'
 SQUARE = "[[0.1, 0.1], [0.9, 0.1], [0.9, 0.9], [0.1, 0.9]]"
 URL = "rtsp://, rtsps://, http://, https://"
 NO_URL = "is no URL that can be opened; it begins with {} and a host, and a password has %40 for @ and %2F for /"
+TARGETS = "spool, webhook, roundup, open311, mqtt"
+TABLES = f"review_first, {TARGETS}, policies"
+POLICY = '[[reporting.policies]]\nmatters = ["blocked_lane"]\n'
+MATTERS = (
+    "out_of_store_vending, roadside_vending, construction_waste, exposed_garbage, blocked_lane"
+)
+OPEN311 = '[reporting.open311]\nurl = "https://x"\n'
+MQTT = "[reporting.mqtt]\n"
 LANE_LABELS = (
     "barrier, bicycle, bus, car, cone, motorcycle, tricycle, truck, storefront_goods, "
     "street_stall, construction_waste, garbage_heap"
@@ -28,7 +36,7 @@ ONE_MISTAKE = [
     ("[sites]\n", "1: sites: no such key; choose site, reporting, privacy, cameras, rules (did you mean 'site'?)"),
     ('[site]\nnmae = "x"\n', "2: site.nmae: no such key; choose name, division, timezone, codes, communities (did you mean 'name'?)"),
     ("[privacy]\n\n# why\nfaces = true\n", "4: privacy.faces: no such key; choose heads, plates, keep_originals"),
-    ('[reporting.webhok]\n', "1: reporting.webhok: no such key; choose data, targets, update_every, public_url, spool, webhook (did you mean 'webhook'?)"),
+    ('[reporting.webhok]\n', f"1: reporting.webhok: no such key; choose data, targets, update_every, public_url, {TABLES} (did you mean 'webhook'?)"),
     ('[privacy]\n"odd\\nkey" = 1\n', '2: privacy."odd\\nkey": no such key; choose heads, plates, keep_originals'),
     # types
     ("site = 3\n", "1: site: must be a table, not a number"),
@@ -48,7 +56,7 @@ ONE_MISTAKE = [
     ("[site]\ntimezone = 8\n", "2: site.timezone: 8 is not allowed; choose Asia/Shanghai, Asia/Urumqi, Europe/Berlin, UTC or another"),
     ('[site]\ncodes = "GB/T 47678.5"\n', "2: site.codes: 'GB/T 47678.5' is not allowed; choose GB/T 47678.5-2026, GB/T 30428.2-2013, CJ/T 214-2007 (did you mean 'GB/T 47678.5-2026'?)"),
     # [reporting] and [privacy]
-    ('[reporting]\ntargets = ["spool", "webhok"]\n', "2: reporting.targets[1]: 'webhok' is not allowed; choose spool, webhook (did you mean 'webhook'?)"),
+    ('[reporting]\ntargets = ["spool", "webhok"]\n', f"2: reporting.targets[1]: 'webhok' is not allowed; choose {TARGETS} (did you mean 'webhook'?)"),
     ('[reporting]\ntargets = ["webhook"]\n', "2: reporting.targets[0]: 'webhook' needs a table [reporting.webhook] with its url"),
     ('[reporting]\ntargets = ["spool",\n  "spool"]\n', "3: reporting.targets[1]: 'spool' is there twice"),
     ('[reporting]\nupdate_every = "soon"\n', "2: reporting.update_every: 'soon' is no duration; write 90s, 5m, 2h, 30d or seconds"),
@@ -56,6 +64,19 @@ ONE_MISTAKE = [
     ("[reporting]\nupdate_every = true\n", "2: reporting.update_every: must be a duration; write 90s, 5m, 2h, 30d or seconds"),
     ("[privacy]\nkeep_originals = inf\n", "2: privacy.keep_originals: 'inf' is no duration; write 90s, 5m, 2h, 30d or seconds"),
     ("[reporting.webhook]\n", "1: reporting.webhook.url: is missing"),
+    ('[reporting]\ntargets = ["mqtt"]\n', "2: reporting.targets[0]: 'mqtt' needs a table [reporting.mqtt] with its url"),
+    ("[reporting.roundup]\n", "1: reporting.roundup.url: is missing"),
+    (OPEN311 + "services = {}\n", '3: reporting.open311.services: must be a table of service codes, as { blocked_lane = "007" }'),
+    (OPEN311 + 'services = { parking = "7" }\n', f"3: reporting.open311.services: 'parking' is not allowed; choose {MATTERS}"),
+    (OPEN311 + "services = { blocked_lane = 7 }\n", "3: reporting.open311.services: blocked_lane: must be a service code in quotes"),
+    (MQTT + 'url = "tcp://x:1883"\n', f"2: reporting.mqtt.url: {NO_URL.format('mqtt://, mqtts://')}"),
+    (MQTT + 'url = "mqtt://me:pw@x:1883"\n', "2: reporting.mqtt.url: must be mqtt:// or mqtts://, a host and a port; user has its own key"),
+    (POLICY + 'post = "always"\n', "3: reporting.policies[0].post: 'always' is not allowed; choose review, auto, never"),
+    (POLICY + 'post = "auto"\n', "3: reporting.policies[0].post: 'auto' needs a score from which it trusts"),
+    (POLICY + 'post = "never"\nscore = 0.5\n', '4: reporting.policies[0].score: is for post = "auto" only'),
+    (POLICY + 'post = "never"\n' + POLICY + 'post = "review"\n', "5: reporting.policies[1].matters[0]: 'blocked_lane' has a policy in reporting.policies[0] already"),
+    ('[[reporting.policies]]\nmatters = []\npost = "never"\n', f"2: reporting.policies[0].matters: is empty; choose {MATTERS}"),
+    (MQTT + 'url = "mqtt://x"\ntopic = "a/#"\n', "3: reporting.mqtt.topic: 'a/#' is no topic; it has no spaces, +, # and no / at its ends"),
     ('[reporting.webhook]\nurl = "ftp://x"\n', f"2: reporting.webhook.url: {NO_URL.format('http://, https://')}"),
     ('[reporting.webhook]\nurl = "https://x"\nsecret_env = "whsec_MfKQ9r8G"\n', "3: reporting.webhook.secret_env: must be the name of an environment variable, not the secret itself"),
     ('[reporting.webhook]\nurl = "https://x"\ntimeout = "1h"\n', "3: reporting.webhook.timeout: 3600 is out of range; allowed are 1 to 120"),

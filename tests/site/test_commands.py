@@ -14,7 +14,7 @@ from cv.labels import ZoneKind
 from cv.site import load_site
 from cv.site.commands import app
 from cv.site.errors import table_in
-from cv.site.file import SiteFile
+from cv.site.file import TARGETS, SiteFile
 from cv.site.rules import DEFAULT_RULES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,11 +54,11 @@ def test_the_examples_comments_hold_good_keys_too(run, tmp_path, monkeypatch) ->
     )
     lines = []
     for line in path.read_text(encoding="utf-8").splitlines():
-        is_key = re.match(r"# ([a-z_]+ = |\[+[a-z.]+\])", line)
+        is_key = re.match(r"# ([a-z_]+ = |\[+[a-z0-9.]+\])", line)
         lines.append(line.removeprefix("# ") if is_key else line)
     path.write_text("\n".join(lines).replace('["spool"]', '["spool", "webhook"]'), encoding="utf-8")
     site = load_site(path)
-    assert site.reporting.webhook is not None
+    assert all(getattr(site.reporting, name) is not None for name in TARGETS)
     assert site.camera("gate").url is not None
     assert site.camera("gate").grid == "421002001001001"
     assert len(site.rules) == 3
@@ -148,7 +148,7 @@ def test_each_toml_example_of_the_reference_is_in_order(run, tmp_path, monkeypat
     monkeypatch.setenv("CAM_PASSWORD", "x")
     reference = (ROOT / "docs" / "site-file.md").read_text(encoding="utf-8")
     examples = re.findall(r"```toml\n(.*?)```", reference, re.DOTALL)
-    assert len(examples) == 4
+    assert len(examples) == 5
     for example in examples:
         head = ""
         if example.startswith("url"):
@@ -157,3 +157,13 @@ def test_each_toml_example_of_the_reference_is_in_order(run, tmp_path, monkeypat
             head = '[[rules]]\nzone = "lane"\nlabels = ["car"]\n'
         (tmp_path / "site.toml").write_text(head + example)
         load_site(tmp_path / "site.toml")
+
+
+def test_each_toml_example_for_integrators_is_in_order(tmp_path) -> None:
+    document = (ROOT / "docs" / "how-to-receive-cases.md").read_text(encoding="utf-8")
+    examples = re.findall(r"```toml\n(.*?)```", document, re.DOTALL)
+    told = set()
+    for example in examples:
+        (tmp_path / "site.toml").write_text(example)
+        told |= set(load_site(tmp_path / "site.toml").reporting.targets)
+    assert told == set(TARGETS) - {"spool"}

@@ -268,6 +268,27 @@ HOOK = '[reporting]\ntargets = ["webhook"]\n{}[reporting.webhook]\nurl = "{}"\n'
             HOOK.format("", "https://x").replace('"webhook"', '"spool"') + GOOD,
             ["3: reporting.webhook: is not among the targets, so nothing is sent there"],
         ),
+        (
+            '[reporting]\ntargets = ["roundup"]\n[reporting.roundup]\nurl = "https://x"\n' + GOOD,
+            [
+                "3: reporting.roundup.secret_env: environment variable "
+                "KERBWATCH_ROUNDUP_PASSWORD is not set; nothing can be sent",
+            ],
+        ),
+        (
+            '[reporting]\ntargets = ["mqtt"]\npublic_url = "https://me"\n[reporting.mqtt]\n'
+            'url = "mqtt://broker.example"\n' + GOOD,
+            ["5: reporting.mqtt.url: mqtt:// sends cases unencrypted; use mqtts://"],
+        ),
+        (
+            '[reporting]\ntargets = ["open311"]\npublic_url = "https://me"\n[reporting.open311]\n'
+            'url = "https://x"\nsecret_env = "PASSWORD"\nservices = { blocked_lane = "7" }\n'
+            '[[reporting.policies]]\nmatters = ["exposed_garbage"]\npost = "never"\n' + GOOD,
+            [
+                "7: reporting.open311.services: has no construction_waste, roadside_vending; "
+                "such cases become dead letters",
+            ],
+        ),
     ],
 )
 def test_what_is_seldom_meant_is_a_warning(check, text, expected) -> None:

@@ -1,27 +1,45 @@
-"""Where cases go: a target is one file with one class of two methods, built in `build_targets`."""
+"""Where cases go: a target is one file with one class of two methods, and a line in `_CLASSES`.
+
+docs/how-to-add-a-target.md shows one.
+"""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Protocol
 
 from cv.cases.case import Case
 from cv.cases.links import link_secret
 from cv.cases.outgoing import Outgoing
 from cv.errors import DeliveryError, SiteError
-from cv.site import Site
+from cv.site import Reporting, Site
 
-__all__ = ["Message", "Receipt", "Target", "UnreachableError", "build_targets"]
+__all__ = ["Message", "Receipt", "Target", "UnreachableError", "build_targets", "secret"]
+
+_CLASSES = {
+    "mqtt": "MqttTarget",
+    "open311": "Open311Target",
+    "roundup": "RoundupTarget",
+    "spool": "SpoolTarget",
+    "webhook": "WebhookTarget",
+}
+"""The class of each target, in the module of its name; `of(settings, outgoing)` makes one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One change of one case; `key` is the same on every attempt."""
+    """One change of one case; `key` is the same on every attempt.
+
+    Attributes:
+        number: what this target called the case when it took an earlier message, if it did.
+    """
 
     key: str
     event: str
     case: Case
+    number: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +76,26 @@ def build_targets(site: Site) -> list[Target]:
     """
     reporting = site.reporting
     outgoing = Outgoing(reporting.data, site.privacy, reporting.public_url, link_secret())
-    return [_build(name, site, outgoing) for name in dict.fromkeys(reporting.targets)]
+    return [_build(name, reporting, outgoing) for name in dict.fromkeys(reporting.targets)]
 
 
-def _build(name: str, site: Site, outgoing: Outgoing) -> Target:
-    from cv.cases.targets.spool import SpoolTarget
-    from cv.cases.targets.webhook import WebhookTarget, signing_secret
-
-    if name == "spool":
-        return SpoolTarget(site.reporting.data / site.reporting.spool.folder, outgoing)
-    settings = site.reporting.webhook
-    if name != "webhook" or settings is None:
+def _build(name: str, reporting: Reporting, outgoing: Outgoing) -> Target:
+    settings = getattr(reporting, name, None)
+    if settings is None:
         raise SiteError(f"reporting.targets names {name}, but there is no [reporting.{name}]")
-    secret = signing_secret(os.environ.get(settings.secret_env), settings.secret_env)
-    return WebhookTarget(settings.url, secret, outgoing, timeout_s=settings.timeout_s)
+    # Imported only where it is used: a target's libraries may be an extra.
+    module = import_module(f"cv.cases.targets.{name}")
+    target: Target = getattr(module, _CLASSES[name]).of(settings, outgoing)
+    return target
+
+
+def secret(variable: str) -> str:
+    """A receiver's secret, from the environment variable that the site file names.
+
+    Raises:
+        SiteError: it is not set; names the variable.
+    """
+    value = os.environ.get(variable, "").strip()
+    if not value:
+        raise SiteError(f"environment variable {variable} is not set")
+    return value

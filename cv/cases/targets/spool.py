@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Self
 
 from cv.cases.outgoing import Outgoing
 from cv.cases.targets import Message, Receipt
 from cv.errors import DeliveryError
+from cv.site import Spool
 
 __all__ = ["SpoolTarget"]
 
@@ -28,6 +30,10 @@ class SpoolTarget:
     def __init__(self, folder: Path, outgoing: Outgoing) -> None:
         self._folder = folder
         self._outgoing = outgoing
+
+    @classmethod
+    def of(cls, settings: Spool, outgoing: Outgoing) -> Self:
+        return cls(outgoing.data / settings.folder, outgoing)
 
     def deliver(self, message: Message) -> Receipt:
         case, pictures = self._outgoing.with_files(message.case)

@@ -1,0 +1,225 @@
+"""Roundup, an issue tracker: a case is an issue there, each change of it a message.
+
+Pictures are attached, `cleared` closes the issue. Everything that is made there has a name that is
+derived from the case, and is looked for under it before it is made: a message that is delivered
+twice, or in two halves, makes nothing twice. Two attempts can still overlap, when the tracker is
+slow and the first gave up waiting; so things are made at single-use addresses (`@poe`, "post once
+exactly"), and an attempt that got no answer leaves its address to the next.
+
+Any tracker will do whose schema has the classes of Roundup's `classic` template: issue, msg, file.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from datetime import UTC
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import quote, urlsplit
+
+from cv.cases.case import Case, EvidenceItem
+from cv.cases.conversation import Answer, Conversation, Endpoint
+from cv.cases.outgoing import Outgoing
+from cv.cases.targets import Message, Receipt, secret
+from cv.cases.wording import description, headline
+from cv.errors import DeliveryError
+from cv.site import Roundup as Settings
+
+__all__ = ["RoundupTarget"]
+
+_EDIT_ATTEMPTS = 3
+_LONGEST_ANSWER = 1024 * 1024
+"""An issue that people discuss lists many messages."""
+
+
+class RoundupTarget:
+    """Files cases as issues.
+
+    Args:
+        password: of `settings.user`.
+        outgoing: what may leave.
+    """
+
+    name = "roundup"
+
+    def __init__(self, settings: Settings, password: str, outgoing: Outgoing) -> None:
+        basic = base64.b64encode(f"{settings.user}:{password}".encode()).decode()
+        rest = settings.url + "rest/data/"
+        self._endpoint = Endpoint(rest, settings.timeout_s, (password, basic), _LONGEST_ANSWER)
+        self._headers = _headers(settings.url, basic)
+        self._settings = settings
+        self._outgoing = outgoing
+        self._unanswered: dict[str, dict[tuple[str, str], str]] = {}
+
+    @classmethod
+    def of(cls, settings: Settings, outgoing: Outgoing) -> Self:
+        return cls(settings, secret(settings.secret_env), outgoing)
+
+    def deliver(self, message: Message) -> Receipt:
+        case, pictures = self._outgoing.with_files(message.case)
+        unanswered = self._unanswered.setdefault(message.key, {})
+        tracker = _Tracker(Conversation(self._endpoint), self._headers, unanswered)
+        issue = tracker.issue_of(case)
+        files = [tracker.file(case, item, pictures) for item in case.evidence if item.file]
+        told = tracker.message(message.key, self._words(case, files))
+        if issue is None:
+            title = f"{headline(case)} [{case.id}]"
+            fields = {"title": title, "messages": [told], "files": files}
+            issue = tracker.create("issue", title, json=fields)
+        closing = case.state == "cleared" or case.review.state == "rejected"
+        tracker.edit(issue, [told], files, self._settings.closed if closing else None)
+        del self._unanswered[message.key]
+        return Receipt(issue)
+
+    def close(self) -> None:
+        """Nothing stays open."""
+
+    def _words(self, case: Case, files: list[str]) -> dict[str, Any]:
+        return {
+            "content": description(case),
+            "type": "text/plain",
+            "author": self._settings.user,
+            "date": f"{case.time.reported.astimezone(UTC):%Y-%m-%d.%H:%M:%S}",
+            "files": files,
+        }
+
+
+class _Tracker:
+    """What a delivery looks up and makes there; items are known by their number, as text.
+
+    Args:
+        unanswered: single-use addresses of the message's earlier attempts, by what was to be made.
+    """
+
+    def __init__(
+        self,
+        talk: Conversation,
+        headers: Mapping[str, str],
+        unanswered: dict[tuple[str, str], str],
+    ) -> None:
+        self._talk = talk
+        self._headers = headers
+        self._unanswered = unanswered
+
+    def issue_of(self, case: Case) -> str | None:
+        """The issue with any message of the case; the first, if people made it two."""
+        told = self._found("msg", {"messageid": f"<{case.id}."})
+        found = self._found("issue", {"messages": ",".join(told)}) if told else []
+        return next(iter(found), None)
+
+    def file(self, case: Case, item: EvidenceItem, pictures: Mapping[str, Path]) -> str:
+        """The picture, uploaded unless it is there already."""
+        name = f"{case.id}-{item.file}"
+        found = self._found("file", {"name:": name})
+        if found:
+            return found[0]
+        try:
+            content = pictures[str(item.file)].read_bytes()
+        except OSError as error:
+            raise DeliveryError(f"{item.file}: {error.strerror}") from error
+        form = {"name": name, "type": item.mime}
+        return self.create("file", name, data=form, files={"content": (name, content, item.mime)})
+
+    def message(self, key: str, fields: Mapping[str, Any]) -> str:
+        name = f"<{key}@kerbwatch>"
+        found = self._found("msg", {"messageid:": name})
+        return found[0] if found else self.create("msg", name, json={**fields, "messageid": name})
+
+    def create(self, kind: str, name: str, **request: Any) -> str:
+        """Make an item at a single-use address.
+
+        Args:
+            name: by which a later attempt knows that it wants the same item.
+
+        Raises:
+            DeliveryError: it was not made, or nobody knows; the next attempt looks for it.
+        """
+        token = self._unanswered.get((kind, name)) or self._token(kind)
+        self._unanswered[kind, name] = token
+        answer = self._call("POST", f"{kind}/@poe/{token}", **request)
+        if answer.is_success or answer.status == HTTPStatus.BAD_REQUEST:
+            # Used up or expired. After anything else, say a proxy's 502, it may still be at work.
+            del self._unanswered[kind, name]
+        try:
+            return _text(self._talk.checked(answer), "id")
+        except DeliveryError as error:
+            error.args = (str(error).replace(token, "***"),)
+            raise
+
+    def edit(self, issue: str, messages: list[str], files: list[str], status: str | None) -> None:
+        """Add to an issue what it lacks; read again where somebody else was quicker (ETag)."""
+        for _ in range(_EDIT_ATTEMPTS):
+            answer = self._get(f"issue/{issue}", {"@verbose": "2"})
+            now = _part(answer, "attributes")
+            change = {
+                "messages": _joined(now.get("messages"), messages),
+                "files": _joined(now.get("files"), files),
+                "status": status if status and _name_of(now.get("status")) != status else None,
+            }
+            change = {name: value for name, value in change.items() if value}
+            if not change:
+                return
+            match = {"if-match": answer.headers.get("etag", "")}
+            edited = self._call("PUT", f"issue/{issue}", match, json=change)
+            if edited.status != HTTPStatus.PRECONDITION_FAILED:
+                self._talk.checked(edited)
+                return
+        raise DeliveryError(f"issue {issue} is being edited there all the time")
+
+    def _token(self, kind: str) -> str:
+        """A single-use address for one item. Only its last part is taken: we know the host."""
+        answer = self._talk.checked(self._call("POST", f"{kind}/@poe", json={}))
+        return quote(_text(answer, "link").rpartition("/")[2], safe="")
+
+    def _found(self, kind: str, wanted: Mapping[str, str]) -> list[str]:
+        """Numbers of the items that match; `name:` matches the whole value, `name` a part."""
+        items = _part(self._get(kind, wanted), "collection", list)
+        return sorted((str(item["id"]) for item in items), key=int)
+
+    def _get(self, path: str, params: Mapping[str, str]) -> Answer:
+        return self._talk.checked(self._call("GET", path, params=params))
+
+    def _call(
+        self, method: str, path: str, headers: Mapping[str, str] | None = None, **request: Any
+    ) -> Answer:
+        all_headers = {**self._headers, **(headers or {})}
+        return self._talk.call(method, path, headers=all_headers, **request)
+
+
+def _headers(url: str, basic: str) -> dict[str, str]:
+    """Who we are, and what Roundup wants of every request against forgery."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return {
+        "authorization": f"Basic {basic}",
+        "x-requested-with": "rest",
+        "origin": f"{parts.scheme}://{host}",
+        "referer": f"{parts.scheme}://{host}{parts.path}",
+    }
+
+
+def _part(answer: Answer, key: str, kind: type = dict) -> Any:
+    document = answer.json()
+    data = document.get("data") if isinstance(document, dict) else None
+    part = data.get(key) if isinstance(data, dict) else None
+    if not isinstance(part, kind):
+        raise DeliveryError(f"answered {answer.status} without {key}: is this a Roundup tracker?")
+    return part
+
+
+def _text(answer: Answer, key: str) -> str:
+    text: str = _part(answer, key, str)
+    return text
+
+
+def _name_of(link: object) -> str | None:
+    return link.get("name") if isinstance(link, dict) else None
+
+
+def _joined(linked: object, more: list[str]) -> list[str] | None:
+    """Numbers of what is linked and what is to be; None if that is no change."""
+    known = [str(item["id"]) for item in linked] if isinstance(linked, list) else []
+    new = [number for number in more if number not in known]
+    return [*known, *new] if new else None

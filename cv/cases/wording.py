@@ -1,0 +1,71 @@
+"""A case in words, for receivers that show text to people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from cv.cases.case import Case
+from cv.cases.review import REASONS_ZH, RejectReason
+
+__all__ = ["description", "headline"]
+
+_EVENTS = {
+    "new": "发现 Found",
+    "updated": "仍在原处 Still there",
+    "cleared": "已消除 Cleared",
+}
+
+
+def headline(case: Case) -> str:
+    """What and where, on one line."""
+    where = case.place.address or case.source.camera_name
+    return f"{case.matter.name_zh} {case.matter.name_en}: {where}"
+
+
+def description(case: Case) -> str:
+    """What a person at the receiver's desk needs to know of this change; plain text."""
+    matter, seen, source = case.matter, case.detections[0], case.source
+    lines = [
+        f"{_EVENTS[case.state]}: {headline(case)}",
+        f"Code: {matter.code11 or matter.code5} ({matter.standard_ref})",
+        f"Place: {_place(case)}",
+        f"Camera: {source.camera_name} ({source.channel_id}), zone {seen.roi.name} ({seen.roi.id})",
+        f"First seen: {_time(case.time.first_seen)}",
+        f"Last seen: {_time(case.time.last_seen)}",
+        *([f"Cleared: {_time(case.time.cleared)}"] if case.time.cleared else []),
+        f"Seen as: {seen.label} {seen.conf:.2f}, in {seen.hits} of {seen.looks} looks",
+        f"Review: {_review(case)}",
+        *_pictures(case),
+        f"Case: {case.id}",
+    ]
+    return "\n".join(lines)
+
+
+def _place(case: Case) -> str:
+    place = case.place
+    point = ""
+    if place.lon is not None and place.lat is not None:
+        point = f"{place.lon:.6f}, {place.lat:.6f} {place.coord_sys}"
+    code = place.grid15 or place.community12
+    return "; ".join(part for part in (place.address, point, code) if part) or "not given"
+
+
+def _review(case: Case) -> str:
+    review = case.review
+    if review.reason not in list(RejectReason):
+        return review.state
+    return f"{review.state}: {review.reason} {REASONS_ZH[RejectReason(review.reason)]}"
+
+
+def _pictures(case: Case) -> Iterable[str]:
+    for item in case.evidence:
+        name = item.id.rpartition("/")[2]
+        if item.withheld:
+            yield f"Picture {name}: withheld, {item.withheld}"
+        elif item.url:
+            yield f"Picture {name}: {item.url}"
+
+
+def _time(moment: datetime) -> str:
+    return moment.isoformat(sep=" ", timespec="seconds")
