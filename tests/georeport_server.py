@@ -20,7 +20,7 @@ import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
-from tests.rtsp import free_port
+from cv.bench.rtsp import free_port
 
 KEY, JURISDICTION = "api-key-of-kerbwatch", "city.example"
 SERVICES = {"007": "Blocked lane", "012": "Garbage"}

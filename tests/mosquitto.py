@@ -15,7 +15,7 @@ import pytest
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
-from tests.rtsp import free_port
+from cv.bench.rtsp import free_port
 
 USER, PASSWORD = "kerbwatch", "pass-word-of-mqtt"
 

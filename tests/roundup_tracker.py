@@ -17,7 +17,7 @@ from typing import Any
 
 import httpx2
 
-from tests.rtsp import free_port
+from cv.bench.rtsp import free_port
 
 USER, PASSWORD = "kerbwatch", "pass-word-of-kerbwatch"
 

@@ -16,6 +16,7 @@ import uvicorn
 from fastapi import FastAPI, Header
 
 import cv.site
+from cv.bench.rtsp import free_port
 from cv.cases import targets
 from cv.cases.case import case_schema
 from cv.cases.outbox import Outbox
@@ -27,7 +28,6 @@ from cv.site.file import TARGETS
 from tests.cases.conftest import Clock, File
 from tests.cases.filings import case_of, incident, site_in
 from tests.lossy_proxy import LossyProxy
-from tests.rtsp import free_port
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs/how-to-add-a-target.md"
 
