@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
@@ -20,7 +21,8 @@ from cv.cases.targets import build_targets
 from cv.detect.archive import PhotoArchive
 from cv.detect.batch import Batch, Listener, Options
 from cv.detect.detector import Detector
-from cv.detect.jobs import plan_jobs
+from cv.detect.frames import SourceKind
+from cv.detect.jobs import Plan, plan_jobs
 from cv.detect.journal import Journal
 from cv.detect.keyframes import Decode
 from cv.detect.report import Report
@@ -28,6 +30,7 @@ from cv.detect.resume import Resume
 from cv.detect.save_video import AnnotatedCopies
 from cv.detect.watch import CameraWatch
 from cv.durations import parse_duration
+from cv.errors import UserError
 from cv.site import Camera, Site
 from cv.site.choice import open_site
 
@@ -117,6 +120,8 @@ def detect(
     """Watch photos, recordings and streams; open incidents, file and deliver cases."""
     place = open_site(site, data)
     plan = plan_jobs(sources or [], place, camera)
+    if patrol:
+        _only_streams(plan)
     options = Options(
         every_s=parse_duration(every) if every and every != _ALL else None,
         all_frames=every == _ALL,
@@ -170,6 +175,13 @@ def detect(
     report.close()
     if report.failures:
         raise typer.Exit(1)
+
+
+def _only_streams(plan: Plan) -> None:
+    recordings = (j.source.name for j in plan.jobs if j.source.kind is not SourceKind.STREAM)
+    file = next(chain(plan.photos, recordings), None)
+    if file is not None:
+        raise UserError(f"{file}: --patrol visits streams, this is a file")
 
 
 def _aware(start: datetime | None, site: Site) -> datetime | None:

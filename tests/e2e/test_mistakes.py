@@ -19,6 +19,8 @@ from tests.e2e.conftest import Run
         (["detect", "x.jpg", "--backend", "tensorrt"], "auto, onnxruntime, openvino"),
         (["detect", "x.jpg", "--model", "no.onnx"], "no.onnx"),
         (["detect", "x.jpg", "--every", "soon"], "soon"),
+        (["detect", "x.jpg", "--refresh", "soon"], "soon"),
+        (["detect", "x.jpg", "--patrol"], "x.jpg: --patrol visits streams"),
         (["detect", "x.jpg", "--camera", "gate"], "gate"),
         (["site", "check", "no.toml"], "no.toml"),
         (["cases", "show", "kw-none"], "kw-none"),

@@ -77,3 +77,22 @@ def test_the_server_goes_away_and_comes_back(
     assert boxes
     for i, box in enumerate(boxes):
         assert all(iou(box, other) < 0.5 for other in boxes[i + 1 :]), "one incident per car"
+
+
+def test_a_patrol_finds_what_stays_from_visit_to_visit(demo_site: Path, tmp_path: Path) -> None:
+    """A look every 4 s from a new connection each time; the clip's stalls stand longer."""
+    with RtspServer(ROOT / "datasets/samples/street.mp4") as server:
+        run = subprocess.run(
+            [
+                COMMAND, "detect", server.url, "--site", demo_site, "--camera", "street",
+                "--data", tmp_path / "s", "--patrol", "--every", "4s", "--for", "30s", "--json",
+            ],
+            capture_output=True, text=True, check=False, timeout=120,
+        )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    changes = json_lines(run.stdout)
+    assert {change["matter"] for change in changes if change["state"] == "open"} >= {
+        "roadside_vending",
+        "out_of_store_vending",
+    }
+    assert "every ?, only" in run.stderr, "each visit decodes one key frame"
