@@ -48,7 +48,7 @@ class Pace:
         table = plain_table(*columns, title="Looks", whole=columns[1:], right=True)
         worst = sorted(self.sources.items(), key=lambda item: -(item[1].missed + item[1].late))
         for name, stats in worst[:_SHOWN]:
-            table.add_row(name, *_cells(stats), _keyframes(stats))
+            table.add_row(name, *_cells(stats), _keyframes(stats) if stats.decoded else "-")
         if len(worst) > _SHOWN:
             table.add_row(f"and {len(worst) - _SHOWN} more", *[""] * (len(columns) - 1))
         if len(worst) > 1:
@@ -67,9 +67,9 @@ def _cells(stats: SourceStats) -> tuple[str, ...]:
 
 
 def _keyframes(stats: SourceStats) -> str:
-    """How often the camera sends them, and whether they are all that is decoded."""
-    distance = "?" if stats.keyframe_s is None else f"{stats.keyframe_s:.1f} s"
-    return f"every {distance}{', only' if stats.keyframes_only else ''}"
+    """How far apart they are, and whether anything else is decoded."""
+    apart = "" if stats.keyframe_s is None else f"{stats.keyframe_s:.1f} s, "
+    return apart + ("alone" if stats.keyframes_only else "and all others")
 
 
 def _sum(sources: Mapping[str, SourceStats]) -> SourceStats:

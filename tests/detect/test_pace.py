@@ -34,6 +34,6 @@ def test_the_table_has_every_camera_and_their_sum():
     with console.capture() as capture:
         console.print(pace.table())
     lines = [line.split() for line in capture.get().splitlines()]
-    assert ["yard", "50", "20", "5", "0", "900", "every", "?"] in lines
-    assert ["gate", "50", "50", "0", "40", "50", "every", "2.0", "s,", "only"] in lines
+    assert ["yard", "50", "20", "5", "0", "900", "and", "all", "others"] in lines
+    assert ["gate", "50", "50", "0", "40", "50", "2.0", "s,", "alone"] in lines
     assert ["2", "sources", "100", "70", "5", "40", "950"] in lines

@@ -95,4 +95,4 @@ def test_a_patrol_finds_what_stays_from_visit_to_visit(demo_site: Path, tmp_path
         "roadside_vending",
         "out_of_store_vending",
     }
-    assert "every ?, only" in run.stderr, "each visit decodes one key frame"
+    assert "alone" in run.stderr, "each visit decodes one key frame"
