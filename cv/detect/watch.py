@@ -14,10 +14,11 @@ from cv.detect.evidence import EvidenceFile, EvidenceFolder
 from cv.detect.frames import Frame
 from cv.detect.incident import Candidate, Change, Incident
 from cv.detect.masking import MaskCounts, mask
-from cv.detect.rules import IncidentRules, footprint
+from cv.detect.rules import IncidentRules
 from cv.detect.state import FORMAT, WatchState, dump_state, parse_state
 from cv.detect.still import StillObject, StillObjects
 from cv.detect.view import View, zones_mark
+from cv.detect.zones import footprint
 from cv.geometry import Image, overlap, pixel_polygon
 from cv.labels import ZoneKind
 from cv.site import Camera, Site
