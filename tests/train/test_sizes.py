@@ -9,11 +9,15 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from cv.detect.backends import OnnxRuntime
 from cv.errors import ModelError
+from cv.train.parity import SHAPES, compare_rows
 from cv.train.sizes import Size
 from tests.labelled import Row
+from tests.train.lively import lively_network
 
 CAR = "8 0.5 0.5 0.4 0.5"
 
@@ -80,6 +84,21 @@ def test_s_is_trained_exported_and_evaluated(data: Path, official: Path, tmp_pat
         assert done.returncode == 2
         assert f"{named}: holds YOLO26s, not YOLO26n; give --model s" in done.stderr
         assert done.stderr.strip().count("\n") == 0
+
+
+@pytest.mark.usefixtures("stack")
+def test_the_graph_of_s_gives_the_boxes_of_its_network() -> None:
+    from cv.train.graph import onnx_bytes, predict_with_torch
+
+    deployed = lively_network(Size.S)
+    image = np.random.default_rng(3).integers(0, 256, (*SHAPES[1], 3), dtype=np.uint8)
+    expected = predict_with_torch(deployed)(image)
+    given = OnnxRuntime(onnx_bytes(deployed), 1).infer(image[None])
+    assert (expected[:, 4] > 0.1).sum() > 50
+    for one, other in ((expected, given), (given, expected)):
+        box, score = compare_rows(one, other)
+        assert box <= 1.0
+        assert score <= 0.01
 
 
 def test_weights_of_the_other_size_are_refused(official: Path) -> None:
