@@ -72,6 +72,7 @@ class CameraZones:
             for label in LABELS
             if (rule := rule_of(zone, label)) is not None
         }
+        # The last column is that of any other label.
         self._ruled = np.array(
             [[(zone.id, label) in self._rules for label in (*LABELS, None)] for zone in ordered]
         )
