@@ -6,7 +6,8 @@ A zone's polygon is a sequence of (x, y) in 0..1 of the image's width and height
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -14,12 +15,26 @@ import numpy.typing as npt
 from shapely import Polygon, prepare
 from shapely import box as shapely_box
 
-__all__ = ["Box", "Image", "Point", "iou", "overlap", "pixel_polygon"]
+__all__ = [
+    "Box",
+    "Image",
+    "IouPair",
+    "Point",
+    "edges",
+    "intersection",
+    "iou",
+    "iou_pairs",
+    "meeting",
+    "overlap",
+    "pixel_polygon",
+]
 
 Image = npt.NDArray[np.uint8]
 """An upright picture: uint8 [height, width, 3], BGR."""
 
 Point = tuple[float, float]
+
+IouPair = tuple[int, int, float]
 
 
 class Box(NamedTuple):
@@ -65,8 +80,43 @@ def iou(a: Box, b: Box) -> float:
     shared = intersection(a, b)
     if not shared:
         return 0.0
-    union = a.area + b.area - shared
-    return shared / union if union > 0 else 0.0
+    ax1, ay1, ax2, ay2 = a
+    bx1, by1, bx2, by2 = b
+    return shared / ((ax2 - ax1) * (ay2 - ay1) + (bx2 - bx1) * (by2 - by1) - shared)
+
+
+def edges(boxes: Collection[Box]) -> npt.NDArray[np.float64]:
+    """x1, y1, x2, y2 of every box, [len(boxes), 4]."""
+    # Four times as fast as np.array() is with tuples.
+    flat = np.fromiter(chain.from_iterable(boxes), np.float64, 4 * len(boxes))
+    return flat.reshape(-1, 4)
+
+
+def iou_pairs(a: Collection[Box], b: Collection[Box], grow: float = 0) -> list[IouPair]:
+    """(i, j, IoU of a[i] and b[j]) for every two boxes that overlap, ordered by i, then j.
+
+    Args:
+        grow: pixels by which each box is grown on every side: a shift of a few pixels then matters
+            less for small, far boxes.
+    """
+    margin = np.array([-grow, -grow, grow, grow])
+    first, second = edges(a) + margin, edges(b) + margin
+    # Most are apart: the arithmetic is for the few that are not.
+    i, j = np.divmod(np.flatnonzero(meeting(first, second)), max(1, len(b)))
+    ax1, ay1, ax2, ay2 = first[i].T
+    bx1, by1, bx2, by2 = second[j].T
+    width = np.minimum(ax2, bx2) - np.maximum(ax1, bx1)
+    shared = width * (np.minimum(ay2, by2) - np.maximum(ay1, by1))
+    union = (ax2 - ax1) * (ay2 - ay1) + (bx2 - bx1) * (by2 - by1) - shared
+    return list(zip(i.tolist(), j.tolist(), (shared / union).tolist(), strict=True))
+
+
+def meeting(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Whether boxes of `a`, [A, 4], overlap those of `b`, [B, 4]: [A, B]."""
+    ax1, ay1, ax2, ay2 = a.T[..., None]
+    bx1, by1, bx2, by2 = b.T
+    overlapping: npt.NDArray[np.bool_] = (ax1 < bx2) & (bx1 < ax2) & (ay1 < by2) & (by1 < ay2)
+    return overlapping
 
 
 def pixel_polygon(points: Sequence[Point], width: int, height: int) -> Polygon:
@@ -80,4 +130,9 @@ def overlap(box: Box, polygon: Polygon) -> float:
     """Share of the box's area that lies inside the polygon, 0..1."""
     if box.area <= 0:
         return 0.0
-    return float(polygon.intersection(shapely_box(*box)).area) / box.area
+    shape = shapely_box(*box)
+    # Most things stand wholly in a zone, and a prepared polygon tells that five times as fast.
+    if polygon.covers(shape):
+        return 1.0
+    # clip_by_rect() is faster still, but wrong where a corner lies on the rectangle's edge.
+    return float(polygon.intersection(shape).area) / box.area

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cv.geometry import Box, iou, overlap, pixel_polygon
+from cv.geometry import Box, iou, iou_pairs, overlap, pixel_polygon
 
 sides = st.floats(1, 500)
 boxes = st.builds(
@@ -41,3 +41,19 @@ def test_an_object_on_a_border_counts_by_its_share_in_each_zone() -> None:
     right = pixel_polygon([(0.5, 0), (1, 0), (1, 1), (0.5, 1)], 200, 100)
     assert overlap(box, left) == pytest.approx(0.25)
     assert overlap(box, right) == pytest.approx(0.75)
+
+
+@given(st.lists(boxes, max_size=6), st.lists(boxes, max_size=6), st.floats(0, 20))
+def test_iou_pairs_are_all_that_overlap_in_order(a: list[Box], b: list[Box], grow: float) -> None:
+    def grown(box: Box) -> Box:
+        return Box(box.x1 - grow, box.y1 - grow, box.x2 + grow, box.y2 + grow)
+
+    table = {
+        (i, j): iou(grown(one), grown(other))
+        for i, one in enumerate(a)
+        for j, other in enumerate(b)
+    }
+    expected = {place: share for place, share in table.items() if share > 0}
+    found = iou_pairs(a, b, grow)
+    assert [(i, j) for i, j, _ in found] == sorted(expected)
+    assert {(i, j): share for i, j, share in found} == pytest.approx(expected)

@@ -26,11 +26,11 @@ class PresenceWindow:
         """Count one look at `seconds` (any origin, never going back)."""
         width = max(self.window_s, 1e-3) / _SLOTS
         slot = int(seconds / width)
-        looks, hits = 1, int(hit)
         if self.slots and self.slots[-1][0] == slot:
-            _, before, before_hits = self.slots.pop()
-            looks, hits = looks + before, hits + before_hits
-        self.slots.append((slot, looks, hits))
+            _, looks, hits = self.slots[-1]
+            self.slots[-1] = slot, looks + 1, hits + int(hit)
+            return
+        self.slots.append((slot, 1, int(hit)))
         while self.slots[0][0] < slot - _SLOTS:
             self.slots.pop(0)
 

@@ -8,45 +8,25 @@ stopped to apply) for the clear time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-import numpy as np
-from shapely import Polygon
-
 from cv.detect.incident import Candidate, Change, Incident, incident_id
 from cv.detect.presence import PresenceWindow
 from cv.detect.still import StillObject
-from cv.geometry import Box, iou, overlap, pixel_polygon
-from cv.labels import Matter, ZoneKind, matter_for
+from cv.detect.zones import CameraZones
+from cv.geometry import Box, iou_pairs
 from cv.site import Rule, Zone
 
-__all__ = ["IncidentRules", "footprint"]
+__all__ = ["IncidentRules"]
 
-_ZONE_ORDER = (
-    ZoneKind.FIRE_LANE,
-    ZoneKind.BIKE_LANE,
-    ZoneKind.LANE,
-    ZoneKind.FRONTAGE,
-    ZoneKind.NO_VENDING,
-    ZoneKind.NO_DUMPING,
-)
-"""Where zones overlap, an object belongs to the first of these that it satisfies."""
-
-_STAY = 0.8
-"""An object leaves a zone at this share of the overlap that it needs to enter (hysteresis)."""
 _SETTLED_HITS = 3
 _SAME_PLACE_IOU = 0.25
 _HIDDEN_CLEARS = 3.0
 """Something stood before it for this many clear times: nobody knows, so it is cleared."""
 _MIN_HITS = 2
-
-
-def footprint(box: Box) -> Box:
-    """The lower half of a box: where a thing meets the ground, which is what a zone is drawn on."""
-    return Box(box.x1, (box.y1 + box.y2) / 2, box.x2, box.y2)
 
 
 class IncidentRules:
@@ -55,7 +35,7 @@ class IncidentRules:
     Args:
         camera: its id.
         zones: its zones.
-        rule_of: the rule for a label in a zone, or None.
+        rule_of: the rule for a label in a zone, or None; the same at every look.
         zone_time: the site's time zone, for rules with hours.
         longest_gap_s: time between two looks from which on nothing is known of the time between.
         update_every_s: an open incident reports itself again this often; 0 never.
@@ -75,38 +55,22 @@ class IncidentRules:
         known: Callable[[Incident], str | None] = lambda _: None,
     ) -> None:
         self._camera = camera
-        self._zones = {
-            zone.id: zone
-            for zone in sorted(
-                (zone for zone in zones if zone.kind in _ZONE_ORDER),
-                key=lambda zone: _ZONE_ORDER.index(zone.kind),
-            )
-        }
-        self._rule_of = rule_of
-        self._zone_time = zone_time
+        self._zones = CameraZones(zones, rule_of, zone_time)
         self._longest_gap_s = longest_gap_s
         self._update_every_s = update_every_s
         self._known = known
-        self._polygons: dict[tuple[str, tuple[int, int]], Polygon] = {}
-        self._measured: dict[tuple[int, str], tuple[Box, float]] = {}
         self._last_look: datetime | None = None
         self.candidates: dict[tuple[int, str], Candidate] = {}
         self.issued: dict[str, datetime] = {}
+        self._open_keys: set[int] = set()
 
     def is_open(self, thing: StillObject) -> bool:
         """Whether the object is an open incident, which still objects must not forget."""
-        return any(
-            candidate.key == thing.key and candidate.incident is not None
-            for candidate in self.candidates.values()
-        )
+        return thing.key in self._open_keys
 
     def may_matter(self, label: str, box: Box, size: tuple[int, int]) -> bool:
         """Whether something of this label and place could come to be an incident."""
-        return any(
-            self._rule_of(zone, label) is not None
-            and overlap(footprint(box), self._polygon(zone, size)) > 0
-            for zone in self._zones.values()
-        )
+        return self._zones.may_hold(label, box, size)
 
     def restore(
         self, candidates: Sequence[Candidate], issued: dict[str, datetime], last_look: datetime
@@ -115,6 +79,7 @@ class IncidentRules:
         self.candidates = {(c.key, c.zone): c for c in candidates if c.zone in self._zones}
         self.issued = dict(issued)
         self._last_look = last_look
+        self._open_keys = self._opened()
 
     def look(
         self, objects: Sequence[StillObject], time: datetime, size: tuple[int, int]
@@ -132,57 +97,32 @@ class IncidentRules:
         step = min(passed, self._longest_gap_s)
         self._last_look = time
         by_key = {thing.key: thing for thing in sorted(objects, key=lambda thing: thing.box)}
-        self._reattach(by_key, size)
+        self._reattach(by_key)
         changes: list[Change] = []
-        for zone, thing in self._pairs(list(by_key.values()), size):
+        for thing, zone in self._zones.pairs(list(by_key.values()), self.candidates, size):
             change = self._weigh(thing, zone, time, step, size)
             if change:
                 changes.append(change)
-        changes += self._absent(by_key, time)
-        self._measured = {k: v for k, v in self._measured.items() if k[0] in by_key}
-        return changes
-
-    def _pairs(
-        self, things: Sequence[StillObject], size: tuple[int, int]
-    ) -> Iterator[tuple[Zone, StillObject]]:
-        """What may have to do with one another: candidates, and objects at a zone's bounds."""
-        if not things:
-            return
-        zones = list(self._zones.values())
-        feet = np.array([footprint(thing.box) for thing in things])
-        bounds = np.array([self._polygon(zone, size).bounds for zone in zones]).reshape(-1, 1, 4)
-        near = (feet[:, :2] <= bounds[..., 2:]) & (feet[:, 2:] >= bounds[..., :2])
-        pairs = set(map(tuple, np.argwhere(near.all(axis=2)).tolist()))
-        zone_of = {zone.id: n for n, zone in enumerate(zones)}
-        thing_of = {thing.key: n for n, thing in enumerate(things)}
-        pairs |= {
-            (zone_of[zone], thing_of[key]) for key, zone in self.candidates if key in thing_of
-        }
-        for z, t in sorted(pairs):
-            yield zones[z], things[t]
-
-    def _polygon(self, zone: Zone, size: tuple[int, int]) -> Polygon:
-        if (zone.id, size) not in self._polygons:
-            self._polygons[zone.id, size] = pixel_polygon(zone.polygon, *size)
-        return self._polygons[zone.id, size]
+        return changes + self._absent(by_key, time)
 
     def _weigh(
-        self, thing: StillObject, zone: Zone, time: datetime, step: float, size: tuple[int, int]
+        self, thing: StillObject, zone: str, time: datetime, step: float, size: tuple[int, int]
     ) -> Change | None:
         """One object in one zone at one look."""
-        candidate = self.candidates.get((thing.key, zone.id))
-        rule = self._applies(thing, zone, time, size, entered=candidate is not None)
+        place = thing.key, zone
+        candidate = self.candidates.get(place)
+        rule = self._zones.rule(thing, zone, time, size, entered=candidate is not None)
         if rule is None:
             if candidate and candidate.incident:
                 candidate.absent_since = candidate.absent_since or time
             elif candidate:
-                del self.candidates[thing.key, zone.id]
+                del self.candidates[place]
             return None
         if candidate is None:
             if not thing.seen_now:
                 return None
-            candidate = Candidate(thing.key, zone.id, time, PresenceWindow(rule.dwell_s))
-            self.candidates[thing.key, zone.id] = candidate
+            candidate = Candidate(thing.key, zone, time, PresenceWindow(rule.dwell_s))
+            self.candidates[place] = candidate
         else:
             candidate.observed_s += step
         if thing.hidden_since is None:
@@ -194,32 +134,6 @@ class IncidentRules:
             return self._update(candidate, candidate.incident, thing, time, size)
         return self._open(candidate, thing, rule, time, size)
 
-    def _applies(
-        self,
-        thing: StillObject,
-        zone: Zone,
-        time: datetime,
-        size: tuple[int, int],
-        *,
-        entered: bool,
-    ) -> Rule | None:
-        """The rule that holds for the object in this zone now, or None."""
-        rule = self._rule_of(zone, thing.label)
-        if rule is None or not rule.active.covers(time, self._zone_time):
-            return None
-        needed = rule.overlap * (_STAY if entered else 1.0)
-        return rule if self._overlap(thing, zone, size) >= needed else None
-
-    def _overlap(self, thing: StillObject, zone: Zone, size: tuple[int, int]) -> float:
-        """Measured again only when the box moved: still objects seldom do."""
-        known = self._measured.get((thing.key, zone.id))
-        slack = 0.02 * max(thing.box.width, thing.box.height)
-        if known and all(abs(a - b) <= slack for a, b in zip(known[0], thing.box, strict=True)):
-            return known[1]
-        share = overlap(footprint(thing.box), self._polygon(zone, size))
-        self._measured[thing.key, zone.id] = (thing.box, share)
-        return share
-
     def _open(
         self,
         candidate: Candidate,
@@ -228,15 +142,14 @@ class IncidentRules:
         time: datetime,
         size: tuple[int, int],
     ) -> Change | None:
-        matter = self._matter(thing, candidate.zone)
         ready = (
-            matter is not None
-            and candidate.observed_s >= rule.dwell_s
+            candidate.observed_s >= rule.dwell_s
             and thing.hits >= _MIN_HITS
             and candidate.presence.ratio >= rule.presence
             and not self.is_open(thing)
         )
-        if not ready or matter is None:
+        matter = self._zones.matter(thing.label, candidate.zone) if ready else None
+        if matter is None:
             return None
         incident = Incident(
             id="",
@@ -262,6 +175,7 @@ class IncidentRules:
         incident = replace(incident, id=key)
         candidate.incident = incident
         candidate.updated_at = time
+        self._open_keys.add(thing.key)
         return Change("new", incident)
 
     def _new_id(self, incident: Incident) -> str:
@@ -315,6 +229,8 @@ class IncidentRules:
                 del self.candidates[place]
                 cleared = replace(candidate.incident, state="cleared", cleared_at=time)
                 changes.append(Change("cleared", cleared))
+        if changes:
+            self._open_keys = self._opened()
         return changes
 
     def _is_over(
@@ -327,32 +243,37 @@ class IncidentRules:
             return False
         return (time - candidate.absent_since).total_seconds() >= clear_s
 
-    def _reattach(self, by_key: dict[int, StillObject], size: tuple[int, int]) -> None:
+    def _reattach(self, by_key: dict[int, StillObject]) -> None:
         """A settled object in the place of an absent incident is that incident.
 
         The stall was shoved, its boxes changed with the light, or the stream came back with
         another picture size: one matter, one place, one stretch of time.
         """
         absent = [
-            (place, candidate, candidate.incident)
-            for place, candidate in self.candidates.items()
+            (candidate, candidate.incident)
+            for candidate in self.candidates.values()
             if candidate.incident and candidate.absent_since
         ]
         if not absent:
             return
         settled = [t for t in by_key.values() if t.seen_now and t.hits >= _SETTLED_HITS]
-        for place, candidate, incident in absent:
-            for thing in settled:
-                if (
-                    thing.key != candidate.key
-                    and iou(thing.box, incident.box) >= _SAME_PLACE_IOU
-                    and self._matter(thing, candidate.zone) == incident.matter
-                    and not self.is_open(thing)
-                ):
-                    del self.candidates[place]
-                    candidate.key = thing.key
-                    self.candidates[thing.key, candidate.zone] = candidate
-                    break
+        pairs = iou_pairs([incident.box for _, incident in absent], [t.box for t in settled])
+        found: set[int] = set()
+        for i, j, share in pairs:
+            (candidate, incident), thing = absent[i], settled[j]
+            if (
+                i not in found
+                and share >= _SAME_PLACE_IOU
+                and thing.key != candidate.key
+                and self._zones.matter(thing.label, candidate.zone) == incident.matter
+                and not self.is_open(thing)
+            ):
+                found.add(i)
+                del self.candidates[candidate.key, candidate.zone]
+                candidate.key = thing.key
+                self.candidates[thing.key, candidate.zone] = candidate
+                self._open_keys = self._opened()
 
-    def _matter(self, thing: StillObject, zone: str) -> Matter | None:
-        return matter_for(thing.label, self._zones[zone].kind)
+    def _opened(self) -> set[int]:
+        """Keys of the objects that are open incidents."""
+        return {key for (key, _), candidate in self.candidates.items() if candidate.incident}

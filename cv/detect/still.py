@@ -13,10 +13,9 @@ from datetime import datetime
 from statistics import median
 
 import numpy as np
-import numpy.typing as npt
 
 from cv.detect.detector import Detection
-from cv.geometry import Box, intersection, iou
+from cv.geometry import Box, IouPair, intersection, iou, iou_pairs
 
 __all__ = ["StillObject", "StillObjects", "is_lookalike"]
 
@@ -122,25 +121,27 @@ class StillObjects:
             keep: says of an object that it must not be forgotten (it is an open incident).
         """
         seen = _without_twins(detections)
-        shake = _SHAKE * float(np.hypot(*size))
-        matched = self._match(seen, shake)
+        grow = _SHAKE * float(np.hypot(*size)) / 2
+        pairs = iou_pairs([o.box for o in self.objects], [d.box for d in seen], grow)
+        matched = self._match(seen, pairs)
         since = [time] * len(seen)
         for i, j in matched.items():
             since[j] = self.objects[i].first_seen
+        touching: list[list[int]] = [[] for _ in self.objects]
+        for i, j, _ in pairs:
+            touching[i].append(j)
+        kept: list[StillObject] = []
+        forgotten: list[StillObject] = []
         for i, thing in enumerate(self.objects):
             if i in matched:
                 self._hit(thing, seen[matched[i]], time)
+                gone = iou(thing.box, thing.origin) < _DRIFT_IOU
             else:
-                first = thing.first_seen
-                newcomers = [d for d, s in zip(seen, since, strict=True) if s > first]
+                newcomers = [seen[j] for j in touching[i] if since[j] > thing.first_seen]
                 self._miss(thing, newcomers, time)
-        forgotten = [
-            thing
-            for thing in self.objects
-            if iou(thing.box, thing.origin) < _DRIFT_IOU or self._lost(thing, time, keep)
-        ]
-        gone = {thing.key for thing in forgotten}
-        self.objects = [thing for thing in self.objects if thing.key not in gone]
+                gone = self._lost(thing, time, keep)
+            (forgotten if gone else kept).append(thing)
+        self.objects = kept
         for j in sorted(set(range(len(seen))) - set(matched.values())):
             self._start(seen[j], time)
         return forgotten
@@ -154,37 +155,29 @@ class StillObjects:
     def next_key(self) -> int:
         return self._next_key
 
-    def _match(self, seen: Sequence[Detection], shake: float) -> dict[int, int]:
+    def _match(self, seen: Sequence[Detection], pairs: Sequence[IouPair]) -> dict[int, int]:
         """Object index → detection index, best overlaps first; lookalike labels only."""
-        if not seen or not self.objects:
-            return {}
-        overlaps = _iou_table(
-            [thing.box for thing in self.objects], [d.box for d in seen], grow=shake / 2
-        )
-        overlaps[_differ([t.label for t in self.objects], [d.label for d in seen])] = 0
-        pairs = np.argwhere(overlaps >= _MATCH_IOU)
-        order = np.argsort(-overlaps[tuple(pairs.T)], kind="stable")
         matched: dict[int, int] = {}
         taken: set[int] = set()
-        for i, j in pairs[order].tolist():
-            if i not in matched and j not in taken:
-                matched[i] = j
-                taken.add(j)
+        near = [pair for pair in pairs if pair[2] >= _MATCH_IOU]
+        for i, j, _ in sorted(near, key=lambda pair: -pair[2]):
+            if i in matched or j in taken or not is_lookalike(self.objects[i].label, seen[j].label):
+                continue
+            matched[i] = j
+            taken.add(j)
         return matched
 
     def _hit(self, thing: StillObject, detection: Detection, time: datetime) -> None:
         thing.looks += 1
         thing.hits += 1
         thing.missed = 0
-        thing.seen = detection.box
         thing.last_seen = time
         thing.missing_since = thing.hidden_since = None
         thing.votes[detection.label] = thing.votes.get(detection.label, 0) + 1
-        thing.scores = [*thing.scores, detection.score][-_SCORES_KEPT:]
-        mixed = (
-            old + _FOLLOW * (new - old) for old, new in zip(thing.box, detection.box, strict=True)
-        )
-        thing.box = Box(*mixed)
+        thing.scores.append(detection.score)
+        del thing.scores[:-_SCORES_KEPT]
+        thing.seen = detection.box
+        thing.box = _followed(thing.box, detection.box)
 
     def _miss(self, thing: StillObject, newcomers: Sequence[Detection], time: datetime) -> None:
         """Not found: either something came before it, which tells nothing, or it is not there.
@@ -192,8 +185,10 @@ class StillObjects:
         Neighbours that stood there before it do not hide it, nor does its own kind: a car in the
         place of a car is another car.
         """
-        own = _group(thing.label)
-        cover = sum(intersection(thing.box, d.box) for d in newcomers if _group(d.label) != own)
+        label = thing.label
+        cover = sum(
+            intersection(thing.box, d.box) for d in newcomers if not is_lookalike(label, d.label)
+        )
         if cover >= _HIDDEN_COVER * thing.box.area:
             thing.hidden_since = thing.hidden_since or time
             return
@@ -232,50 +227,30 @@ class StillObjects:
         self._next_key += 1
 
 
-def is_lookalike(a: str, b: str) -> bool:
-    """Whether the detector may take one label for the other."""
-    return _group(a) == _group(b)
-
-
-def _group(label: str) -> str:
-    return _LOOKALIKES.get(label, label)
-
-
-def _differ(a: Sequence[str], b: Sequence[str]) -> npt.NDArray[np.bool_]:
-    """Whether label i of `a` and label j of `b` are no lookalikes, [len(a), len(b)]."""
-    numbers: dict[str, int] = {}
-    first, second = (
-        np.array([numbers.setdefault(_group(label), len(numbers)) for label in labels])
-        for labels in (a, b)
+def _followed(old: Box, new: Box) -> Box:
+    """The old box, a part of the way to the new one."""
+    x1, y1, x2, y2 = old
+    to_x1, to_y1, to_x2, to_y2 = new
+    return Box(
+        x1 + _FOLLOW * (to_x1 - x1),
+        y1 + _FOLLOW * (to_y1 - y1),
+        x2 + _FOLLOW * (to_x2 - x2),
+        y2 + _FOLLOW * (to_y2 - y2),
     )
-    return np.asarray(first[:, None] != second[None])
+
+
+def is_lookalike(a: str, b: str) -> bool:
+    """Whether the detector may see the one or the other in the same thing."""
+    return a == b or _LOOKALIKES.get(a, a) == _LOOKALIKES.get(b, b)
 
 
 def _without_twins(detections: Sequence[Detection]) -> list[Detection]:
     """Drop the weaker of two boxes of lookalike labels on one object (a van as car and truck)."""
     best = sorted(detections, key=lambda d: -d.score)
-    if len(best) < 2:
-        return best
-    boxes, labels = [d.box for d in best], [d.label for d in best]
-    twins = (_iou_table(boxes, boxes, grow=0) >= _TWIN_IOU) & ~_differ(labels, labels)
+    boxes = [d.box for d in best]
+    twins = [(i, j) for i, j, overlap in iou_pairs(boxes, boxes) if i < j and overlap >= _TWIN_IOU]
     dropped: set[int] = set()
-    for better, weaker in np.argwhere(np.triu(twins, 1)).tolist():
-        if better not in dropped:
+    for better, weaker in twins:
+        if better not in dropped and is_lookalike(best[better].label, best[weaker].label):
             dropped.add(weaker)
     return [detection for n, detection in enumerate(best) if n not in dropped]
-
-
-def _iou_table(a: Sequence[Box], b: Sequence[Box], grow: float) -> npt.NDArray[np.float64]:
-    """IoU of every box of `a` with every one of `b`, each grown by `grow` pixels on every side.
-
-    Growing makes a shift of a few pixels matter less for small, far boxes.
-    """
-    margin = np.array([-grow, -grow, grow, grow])
-    first = (np.array(a, dtype=np.float64) + margin)[:, None]
-    second = (np.array(b, dtype=np.float64) + margin)[None]
-    low = np.maximum(first[..., :2], second[..., :2])
-    high = np.minimum(first[..., 2:], second[..., 2:])
-    shared = (high - low).clip(0).prod(-1)
-    areas = [(boxes[..., 2:] - boxes[..., :2]).prod(-1) for boxes in (first, second)]
-    table: npt.NDArray[np.float64] = shared / (areas[0] + areas[1] - shared)
-    return table

@@ -19,10 +19,11 @@ from cv.detect.incident import Change, Incident
 from cv.detect.letterbox import input_shape
 from cv.detect.masking import MaskCounts, mask
 from cv.detect.picture import Picture
-from cv.detect.rules import IncidentRules, footprint
+from cv.detect.rules import IncidentRules
 from cv.detect.state import FORMAT, WatchState, dump_state, parse_state
 from cv.detect.still import StillObject, StillObjects
 from cv.detect.view import View, zones_mark
+from cv.detect.zones import footprint
 from cv.geometry import Image, overlap, pixel_polygon
 from cv.labels import ZoneKind
 from cv.site import Camera, Site

@@ -50,6 +50,7 @@ class _Key(NamedTuple):
     """A rendering of a mover: what, and where it stood then."""
 
     kind: str
+    shape: str | None
     look: int
     turn: float
     stride: float
@@ -72,7 +73,8 @@ class Film:
         self.lens = self._scene.lens
         self._weather = Weather(self.lens.size, scenario.light, scenario.rain, scenario.seed)
         self._blender = Blender()
-        self._blender.set_street(furniture(scenario.seed), surfaces(scenario.seed))
+        standing = furniture(scenario.seed, scenario.street.side_entrances)
+        self._blender.set_street(standing, surfaces(scenario.seed))
         self._blender.set_light(LIGHTS[scenario.light])
         self._views: dict[Bump | None, _Direction] = {}
 
@@ -143,7 +145,7 @@ class _Direction:
         if item.kind == "person":
             stride = _STRIDES[int(walked_m / _STEP_M * 2) % len(_STRIDES)]
         key = _Key(
-            item.kind, item.look, round(item.turn), stride,
+            item.kind, item.shape, item.look, round(item.turn), stride,
             round(item.x / _ASIDE_M) * _ASIDE_M, _NEARER**level,
         )  # fmt: skip
         layer = self._mover(key)
@@ -157,7 +159,7 @@ class _Direction:
         return self._lens.straight(ground) + self._middle, self._lens.depth(ground)
 
     def _render_mover(self, key: _Key) -> Layer | None:
-        item = Present("", key.kind, key.x, key.y, key.turn, key.look)
+        item = Present("", key.kind, key.x, key.y, key.turn, key.look, shape=key.shape)
         if not self._near([item]):
             return None
         return self._alone(_placed(item, key.stride), item.corners())
@@ -209,7 +211,8 @@ class _Direction:
 
 
 def _placed(item: Present, stride: float = 0.0) -> Placed:
-    return Placed(thing(item.kind, item.look, stride), item.x, item.y, item.turn)
+    mesh = thing(item.kind, item.look, stride, item.shape)
+    return Placed(mesh, item.x, item.y, item.turn)
 
 
 def _wide_size(lens: Lens, sway: float) -> tuple[int, int]:

@@ -18,8 +18,8 @@ import numpy as np
 from cv.data.new_folder import new_folder
 from cv.labels import LABELS
 from cv.sim.film import Film
-from cv.sim.scenario import CameraTable, Scenario, Thing
-from cv.sim.scene import SIZES, Seen
+from cv.sim.scenario import SHAPES, CameraTable, Scenario, StreetTable, Thing
+from cv.sim.scene import Seen, size_of
 
 __all__ = ["street", "write_photos"]
 
@@ -50,6 +50,11 @@ _HABITS: tuple[tuple[str, float, tuple[tuple[float, float, float], ...]], ...] =
     ("barrier", 0.6, (_KERB, _PAVEMENT)),
 )
 """Label, how many there are on average, and where."""
+
+_DOORS = 1.5
+"""Side entrances on average."""
+_STEP_X, _STEP_M = 3.8, 1.2
+"""Where the step before one lies, and how far it reaches."""
 
 
 def write_photos(
@@ -104,10 +109,11 @@ def street(seed: int, number: int) -> Scenario:
         distortion=float(rng.uniform(-0.12, 0.0)),
         sway=0.0,
     )
+    doors = sorted(float(y) for y in rng.uniform(7, 60, rng.poisson(_DOORS)))
     things = [
         thing.model_copy(update={"id": f"{look}-{n}", "since": look, "until": look + 1})
         for look in range(_LOOKS)
-        for n, thing in enumerate(_things(rng))
+        for n, thing in enumerate(_things(rng, doors))
     ]
     return Scenario(
         name=f"street {number}",
@@ -118,14 +124,15 @@ def street(seed: int, number: int) -> Scenario:
         light=str(rng.choice(["day", "dusk", "night"], p=[0.75, 0.15, 0.1])),
         rain=float(rng.choice([0.0, rng.uniform(0.2, 1.0)], p=[0.85, 0.15])),
         camera=camera,
+        street=StreetTable(side_entrances=doors),
         zones=[],
         things=things,
     )
 
 
-def _things(rng: np.random.Generator) -> Iterator[Thing]:
-    """Things that do not stand in one another; a place that is taken stays as it is."""
-    taken: list[tuple[float, float, float]] = []
+def _things(rng: np.random.Generator, doors: Sequence[float]) -> Iterator[Thing]:
+    """Things that stand neither in one another nor before a door; what is taken stays as it is."""
+    taken: list[tuple[float, float, float]] = [(_STEP_X, y, _STEP_M) for y in doors]
     for label, usual, places in _HABITS:
         for _ in range(rng.poisson(usual)):
             left, right, turned = places[int(rng.integers(len(places)))]
@@ -133,10 +140,11 @@ def _things(rng: np.random.Generator) -> Iterator[Thing]:
             x, y = float(rng.uniform(left, right)), 5.0 + 37.0 * float(rng.random()) ** 1.7
             turn = float(rng.uniform(-turned, turned)) + (90.0 if label in _LENGTHWAYS else 0.0)
             turn += float(rng.choice([0.0, 180.0]))
-            radius = max(SIZES[label][:2]) / 2
+            shape = str(rng.choice(SHAPES[label])) if label in SHAPES else None
+            radius = max(size_of(label, shape)[:2]) / 2
             if all(math.dist((x, y), (a, b)) > 0.75 * (radius + r) for a, b, r in taken):
                 taken.append((x, y, radius))
-                yield Thing(id="thing", kind=label, at=(x, y), turn=turn)
+                yield Thing(id="thing", kind=label, shape=shape, at=(x, y), turn=turn)
 
 
 _LENGTHWAYS = {"storefront_goods", "barrier"}

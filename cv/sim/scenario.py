@@ -17,15 +17,20 @@ from cv.site.file import RuleKeys
 from cv.site.values import Duration, Id, Kind, Number, Text, Time, between, one_of
 
 __all__ = [
+    "SHAPES",
     "Bump",
     "Passers",
     "Scenario",
+    "StreetTable",
     "Thing",
     "TrueIncident",
     "ZoneOnGround",
     "load_scenario",
     "moments",
 ]
+
+SHAPES: dict[str, tuple[str, ...]] = {"street_stall": ("cart", "table", "mat")}
+"""What a thing of a kind may look like, where there is a choice."""
 
 Place = tuple[Number, Number]
 """x, y on the ground, in metres: x along the picture to the right, y away from the camera."""
@@ -46,6 +51,13 @@ class CameraTable(_Table):
     distortion: Annotated[Number, between(-0.3, 0.3)] = -0.06
     sway: Annotated[Number, between(0, 20)] = 0.7
     """Pixels that wind moves the picture by, at most."""
+
+
+class StreetTable(_Table):
+    """[street]"""
+
+    side_entrances: list[Annotated[Number, between(0, 100)]] = []
+    """How far along the street a door between the shops leads to the flats above them."""
 
 
 class ZoneOnGround(RuleKeys):
@@ -69,6 +81,8 @@ class Thing(_Span):
 
     id: Id
     kind: Annotated[str, one_of(*LABELS)]
+    shape: str | None = None
+    """One of its kind's `SHAPES`; by chance if there is none."""
     at: Place | None = None
     path: list[tuple[Duration, Number, Number]] | None = None
     turn: Number = 0.0
@@ -119,6 +133,7 @@ class Scenario(_Table):
     light: Annotated[str, one_of("day", "dusk", "night")] = "day"
     rain: Annotated[Number, between(0, 1)] = 0.0
     camera: CameraTable = CameraTable()
+    street: StreetTable = StreetTable()
     zones: list[ZoneOnGround]
     things: list[Thing] = []
     passers: list[Passers] = []
@@ -173,6 +188,12 @@ def _disagreements(scenario: Scenario) -> Sequence[str]:
         for thing in scenario.things
         if (thing.at is None) == (thing.path is None) or (thing.path and len(thing.path) < 2)
     ]
+    for thing in scenario.things:
+        shapes = SHAPES.get(thing.kind, ())
+        if thing.shape and thing.shape not in shapes:
+            choice = ", ".join(shapes) or "none"
+            problem = f"{thing.kind} has no shape {thing.shape!r}; it may be {choice}"
+            problems.append(f"things {thing.id}: {problem}")
     for truth in scenario.incidents:
         for kind, name, known in (("thing", truth.thing, things), ("zone", truth.zone, zones)):
             if name not in known:

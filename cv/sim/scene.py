@@ -16,7 +16,7 @@ from cv.geometry import Box, intersection
 from cv.sim.lens import Lens, Points
 from cv.sim.scenario import Bump, CameraTable, Passers, Scenario
 
-__all__ = ["SEEN_BELOW", "SIZES", "Present", "Scene", "Seen", "inside", "lens_of"]
+__all__ = ["SEEN_BELOW", "SIZES", "Present", "Scene", "Seen", "inside", "lens_of", "size_of"]
 
 SIZES: dict[str, tuple[float, float, float]] = {
     "street_stall": (1.8, 1.2, 2.1),
@@ -34,6 +34,9 @@ SIZES: dict[str, tuple[float, float, float]] = {
     "barrier": (2.0, 0.5, 1.1),
 }
 """Width, length, height in metres of usual ones (a car: GB/T 3730.3 class M1; a lane's 3.5 m)."""
+
+_SHAPE_SIZES = {("street_stall", "mat"): (2.0, 1.7, 1.2)}
+"""Of shapes that are not as large as their kind usually is."""
 
 SEEN_BELOW = 2 / 3
 """What is hidden by less than this can be seen."""
@@ -75,6 +78,7 @@ class Present:
         x, y: in metres on the ground.
         turn: degrees about the vertical, anticlockwise from above; 0 faces away, along y.
         look: seed of what it looks like.
+        shape: one of the kind's `cv.sim.scenario.SHAPES`, or any.
         walked_m: how far it has come, while it moves; None while it stands.
     """
 
@@ -85,10 +89,11 @@ class Present:
     turn: float
     look: int
     walked_m: float | None = None
+    shape: str | None = None
 
     def corners(self) -> Points:
         """Of the upright box around it, [8, 3]: four on the ground, four above them."""
-        width, length, height = SIZES[self.kind]
+        width, length, height = size_of(self.kind, self.shape)
         x, y = np.meshgrid([-width / 2, width / 2], [-length / 2, length / 2])
         turn = np.radians(self.turn)
         cos, sin = np.cos(turn), np.sin(turn)
@@ -161,10 +166,11 @@ class Scene:
             look = crc32(f"{seed} {thing.id}".encode())
             if thing.path is None and thing.since <= time_s < self.scenario.end_of(thing):
                 assert thing.at is not None
-                yield Present(thing.id, thing.kind, *thing.at, thing.turn, look)
+                yield Present(thing.id, thing.kind, *thing.at, thing.turn, look, None, thing.shape)
             elif thing.path and thing.path[0][0] <= time_s < thing.path[-1][0]:
                 x, y, ahead, walked = _on_path(thing.path, time_s)
-                yield Present(thing.id, thing.kind, x, y, thing.turn + ahead, look, walked)
+                turn = thing.turn + ahead
+                yield Present(thing.id, thing.kind, x, y, turn, look, walked, thing.shape)
         first = bisect_left(self._starts, time_s - self._longest_s)
         for number in range(first, bisect_right(self._starts, time_s)):
             walk = self._walks[number]
@@ -187,6 +193,11 @@ class Scene:
         x = 0.7 * np.sin(slow + a) + 0.3 * np.sin(fast + b)
         y = 0.7 * np.sin(slow * 0.8 + c) + 0.3 * np.sin(fast * 1.1 + d)
         return self.scenario.camera.sway * np.array([x, y])
+
+
+def size_of(kind: str, shape: str | None) -> tuple[float, float, float]:
+    """Width, length, height in metres."""
+    return _SHAPE_SIZES.get((kind, shape or ""), SIZES[kind])
 
 
 def lens_of(camera: CameraTable, bump: Bump | None = None) -> Lens:

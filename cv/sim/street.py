@@ -6,10 +6,13 @@ and a row of houses. Everything is made by code from a seed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from cv.sim.assets.entrance import side_entrance
 from cv.sim.assets.paints import CONCRETE, PLASTIC, STEEL, WOOD, chosen, shade
 from cv.sim.blender import Light, Placed, Textured
 from cv.sim.mesh import Mesh, Paint
@@ -51,8 +54,12 @@ def surfaces(seed: int) -> list[Textured]:
     ]
 
 
-def furniture(seed: int) -> list[Placed]:
-    """Kerbs, lamp posts, trees across the road, and boards over the shops."""
+def furniture(seed: int, side_entrances: Sequence[float] = ()) -> list[Placed]:
+    """Kerbs, lamp posts, trees across the road, boards over the shops, and doors between these.
+
+    Args:
+        side_entrances: how far along the street.
+    """
     rng = np.random.default_rng([seed, 2])
     kerb = Mesh()
     for x in (0.0, -10.0):
@@ -74,6 +81,9 @@ def furniture(seed: int) -> list[Placed]:
             at = (_SHOPS_X - 0.29, float(y) + 0.9 + 0.62 * n, 3.1)
             _letter(board, at, letter, rng)
         placed.append(Placed(board))
+    for number, y in enumerate(side_entrances):
+        door = side_entrance(np.random.default_rng([seed, 3, number]))
+        placed.append(Placed(door, _SHOPS_X, y))
     return placed
 
 

@@ -12,6 +12,7 @@ from string import Template
 from cv.errors import ModelError
 from cv.train.evaluate import Evaluation
 from cv.train.mistakes import false_alarms
+from cv.train.sizes import Size
 from cv.train.slices import by_source
 
 __all__ = ["model_card"]
@@ -37,6 +38,7 @@ def model_card(evaluation: Evaluation, int8: Evaluation | None = None) -> str:
         megabytes=f"{len(content) / 1e6:.1f}",
         version=metadata["version"],
         sha256=hashlib.sha256(content).hexdigest(),
+        network=Size(metadata.get("size", Size.N)).network,
         trained="; then ".join(json.loads(metadata["trained"])),
         photos=evaluation.images,
         input="x".join(map(str, evaluation.shape)),

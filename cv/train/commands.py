@@ -10,6 +10,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from cv.train.sizes import Size
+
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
@@ -27,11 +29,14 @@ Data = Annotated[
 @app.command()
 def fit(
     data: Data = None,
+    model: Annotated[
+        Size, typer.Option(help="Size of the network: n, or s, with four times the weights.")
+    ] = Size.N,
     weights: Annotated[
         Path | None,
         typer.Option(
-            help="COCO weights to start from: yolo26n.pt, or an .npz of fused weights.",
-            show_default="$KERBWATCH_MEDIA/weights/yolo26n-coco-fused.npz",
+            help="COCO weights to start from: yolo26n.pt or yolo26s.pt, or an .npz of fused ones.",
+            show_default="of n: $KERBWATCH_MEDIA/weights/yolo26n-coco-fused.npz",
         ),
     ] = None,
     start: Annotated[
@@ -40,7 +45,10 @@ def fit(
             help="ONNX file or checkpoint of an earlier run to go on from.", show_default="COCO"
         ),
     ] = None,
-    run: Annotated[Path, typer.Option(help="Folder for checkpoints and logs.")] = Path("runs/n"),
+    run: Annotated[
+        Path | None,
+        typer.Option(help="Folder for checkpoints and logs.", show_default="runs/n or runs/s"),
+    ] = None,
     imgsz: Annotated[
         int | None, typer.Option(help="Training image size.", show_default="config")
     ] = None,
@@ -63,20 +71,22 @@ def fit(
         bool, typer.Option("--resume", help="Go on with the run in --run from its last epoch.")
     ] = False,
 ) -> None:
-    """Fine-tune YOLO26n for kerbwatch's labels (训练)."""
+    """Fine-tune YOLO26 for kerbwatch's labels (训练)."""
     _need_extra()
     from cv.data.samples import default_data
     from cv.train.stack import load_stack
 
+    run = run or Path("runs", model)
     load_stack(run / "ultralytics")
     from cv.train.fit import FitOptions, fit
 
-    media = default_data().parent
+    own = default_data().parent / "weights" / f"yolo26{model}-coco-fused.npz"
     best = fit(
         FitOptions(
             data=data or default_data(),
-            weights=weights or media / "weights" / "yolo26n-coco-fused.npz",
+            weights=weights or own,
             run=run,
+            size=model,
             start=start,
             imgsz=imgsz,
             epochs=epochs,
@@ -139,9 +149,12 @@ def evaluate(
 def export(
     checkpoint: Annotated[Path, typer.Option(help="Checkpoint of `kerbwatch train fit`.")],
     data: Data = None,
-    out: Annotated[Path, typer.Option(help="ONNX file to write.")] = Path(
-        "weights/kerbwatch-n.onnx"
-    ),
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="ONNX file to write.", show_default="weights/kerbwatch-n.onnx or -s.onnx"
+        ),
+    ] = None,
     int8: Annotated[
         bool, typer.Option("--int8", help="Also write OUT-int8.onnx, a third of the size.")
     ] = False,
@@ -161,12 +174,12 @@ def export(
         result = export(checkpoint, data or default_data(), out, int8=int8)
     console.print(parity_table(result.parity))
     if not result.written:
-        console.print(f"[red]not written:[/red] {out} would differ from {checkpoint}")
+        console.print(f"[red]not written:[/red] {result.out} would differ from {checkpoint}")
         raise typer.Exit(1)
     if not all(row.passed for row in result.parity if row.backend == "openvino"):
         console.print("[yellow]OpenVINO's bfloat16 differs; watch with --backend onnxruntime[/]")
     console.print(evaluation_table(result.evaluation))
-    console.print(f"{out}: version {result.version}", soft_wrap=True)
+    console.print(f"{result.out}: version {result.version}", soft_wrap=True)
     if result.int8:
         console.print(f"{result.int8}: version {result.version}.int8", soft_wrap=True)
     elif int8:
@@ -217,6 +230,6 @@ def card(
 
 
 def _need_extra() -> None:
-    if not (find_spec("torch") and find_spec("ultralytics")):
+    if not all(find_spec(name) for name in ("torch", "ultralytics", "tensorboard")):
         typer.echo(f"training needs more packages: {_INSTALL}", err=True)
         raise typer.Exit(2)

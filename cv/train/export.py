@@ -17,12 +17,14 @@ from cv.train.detections import Predict
 from cv.train.evaluate import Evaluation, predict_with_onnx
 from cv.train.graph import Deployed, onnx_bytes, predict_with_torch, with_metadata
 from cv.train.int8 import PHOTOS, quantized
-from cv.train.network import load_checkpoint, runs_of
+from cv.train.network import load_checkpoint, runs_of, size_of
 from cv.train.parity import EXACT, SHAPES, Parity, check_parity
+from cv.train.sizes import Size
 
 __all__ = ["Export", "export"]
 
-_MAX_BYTES = 12_000_000
+_MOST_BYTES: dict[str, int] = {Size.N: 12_000_000}
+"""What ships inside the package stays small; a larger network is its owner's choice."""
 _INT8 = "int8"
 
 
@@ -45,12 +47,13 @@ class Export:
     int8: Path | None
 
 
-def export(checkpoint: Path, data: Path, out: Path, *, int8: bool = False) -> Export:
-    """Write `out` from a checkpoint if the graph equals the network on held-out photos.
+def export(checkpoint: Path, data: Path, out: Path | None = None, *, int8: bool = False) -> Export:
+    """Write the ONNX file of a checkpoint if the graph equals the network on held-out photos.
 
     The graph runs in onnxruntime on both shapes; where OpenVINO is installed, in it too.
 
     Args:
+        out: None is weights/kerbwatch-<size>.onnx.
         int8: also write `<out's stem>-int8.onnx`, its ranges set by training photos.
 
     Raises:
@@ -60,10 +63,14 @@ def export(checkpoint: Path, data: Path, out: Path, *, int8: bool = False) -> Ex
     if not samples:
         raise ModelError(f"{data}: every source is a single group, so none can be held out")
     network = load_checkpoint(checkpoint)
+    size = size_of(network)
+    out = out or Path("weights", f"kerbwatch-{size}.onnx")
     deployed = Deployed(network)
     content = onnx_bytes(deployed)
-    if len(content) > _MAX_BYTES:
-        raise ModelError(f"{out}: would be {len(content) / 1e6:.1f} MB, more than 12 MB")
+    most = _MOST_BYTES.get(size, len(content))
+    if len(content) > most:
+        large = f"{len(content) / 1e6:.1f} MB, more than {most / 1e6:.0f} MB"
+        raise ModelError(f"{out}: would be {large}")
     small = quantized(content, spread(training, PHOTOS)) if int8 else None
     candidates = _candidates(content, small, out)
     parity = check_parity(samples, predict_with_torch(deployed), candidates)
@@ -76,6 +83,7 @@ def export(checkpoint: Path, data: Path, out: Path, *, int8: bool = False) -> Ex
         "version": stated,
         "labels": json.dumps(LABELS),
         "input": "640x640",
+        "size": size,
         "licence": "AGPL-3.0-or-later",
         "trained": json.dumps(runs_of(network)),
         "checkpoint_sha256": digest,

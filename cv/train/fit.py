@@ -1,4 +1,4 @@
-"""`kerbwatch train fit`: fine-tunes YOLO26n for the 13 labels; safe to kill, `--resume` goes on."""
+"""`kerbwatch train fit`: fine-tunes YOLO26 for the 13 labels; safe to kill, `--resume` goes on."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ from cv.train.network import (
     load_shipped,
     runs_of,
     save_network,
+    size_of,
 )
+from cv.train.sizes import Size
 from cv.train.trainer import StreetTrainer
 
 __all__ = ["FitOptions", "fit"]
@@ -39,6 +41,7 @@ class FitOptions:
     """One training run; None takes the config file's value.
 
     Attributes:
+        weights: COCO's, of a network of this size.
         hours: train about this long instead of a number of epochs; the schedule adapts.
         start: an exported model or the checkpoint of an earlier run to go on from, instead of COCO
             weights.
@@ -50,6 +53,7 @@ class FitOptions:
     data: Path
     weights: Path
     run: Path
+    size: Size = Size.N
     start: Path | None = None
     imgsz: int | None = None
     epochs: int | None = None
@@ -80,7 +84,7 @@ def fit(options: FitOptions) -> Path:
     start, dataset = None, read_dataset(options.run / "dataset")
     if not resumed:
         calibration = list(_batches(spread(training, int(own["calibration_images"]))))
-        coco = load_coco(options.weights, calibration)
+        coco = load_coco(options.weights, calibration, options.size)
         fillings = _fillings(training, coco, options.run, half=half, device=device)
         scenes = compose_scenes(
             training, config["compose"], options.run / "composed", seed=options.seed
@@ -119,6 +123,7 @@ def _earlier(options: FitOptions, calibration: Sequence[torch.Tensor]) -> Any:
         save_network(model, start)
     else:
         model = load_checkpoint(options.start)
+    _check_size(model, options.start, options.size)
     model.history, model.averaged_with, model.exported = runs_of(model), "", False
     return model.requires_grad_(True)
 
@@ -166,9 +171,16 @@ def _check_run(last: Path, options: FitOptions) -> bool:
     if not options.resume:
         raise ModelError(f"{options.run} holds a run; add --resume or choose another --run")
     checkpoint = torch.load(last, map_location="cpu", weights_only=False)
+    _check_size(checkpoint["ema"], options.run, options.size)
     if checkpoint["epoch"] + 1 >= checkpoint["train_args"]["epochs"]:
         raise ModelError(f"{options.run}: this run is finished; choose another --run")
     return True
+
+
+def _check_size(model: Any, file: Path, size: Size) -> None:
+    own = size_of(model)
+    if own != size:
+        raise ModelError(f"{file}: holds YOLO26{own}, not {size.network}; give --model {own}")
 
 
 def _has_bfloat16(device: str) -> bool:
@@ -202,7 +214,7 @@ def _overrides(
     return {
         **tuning,
         "task": "detect",
-        "model": "yolo26n.yaml",
+        "model": options.size.yaml,
         "data": str(dataset.yaml),
         "epochs": int(own["epochs"]),
         "batch": int(own["batch"]),

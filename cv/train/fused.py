@@ -81,7 +81,8 @@ def _copy_fused(model: Any, fused: Fused, weights: Path) -> None:
     known = {n: v for n, v in fused.items() if n in state and state[n].shape == v.shape}
     strange = sorted(n for n in fused if n not in known and not n.endswith(".conv.bias"))
     if strange or not known:
-        raise ModelError(f"{weights}: {(strange or ['nothing in it'])[0]} does not fit YOLO26n")
+        network = f"YOLO26{model.yaml['scale']}"
+        raise ModelError(f"{weights}: {(strange or ['nothing in it'])[0]} does not fit {network}")
     model.load_state_dict(known, strict=False)
 
 

@@ -1,4 +1,4 @@
-"""YOLO26n with COCO weights, and the 13-label detector that starts from it or from an export."""
+"""YOLO26 with COCO weights, and the 13-label detector that starts from it or from an export."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from cv.errors import ModelError
 from cv.labels import LABELS
 from cv.train.fused import load_fused, read_archive, read_onnx
 from cv.train.ignoring import StreetModel
+from cv.train.sizes import Size
 
 __all__ = [
     "COCO_IDS",
@@ -24,6 +25,7 @@ __all__ = [
     "load_shipped",
     "runs_of",
     "save_network",
+    "size_of",
 ]
 
 COCO_IDS: dict[str, int] = {
@@ -42,22 +44,23 @@ _FRESH_BIAS = -7.0
 _COCO_CLASSES = 80
 
 
-def load_coco(weights: Path, images: Iterable[torch.Tensor]) -> Any:
-    """YOLO26n, 80 COCO classes, trainable, in eval mode with its NMS-free head.
+def load_coco(weights: Path, images: Iterable[torch.Tensor], size: Size = Size.N) -> Any:
+    """YOLO26, 80 COCO classes, trainable, in eval mode with its NMS-free head.
 
     Args:
         weights: a numpy archive of fused weights (`model.<i>....conv.weight`), or the official
-            `yolo26n.pt`.
+            `yolo26n.pt` or `yolo26s.pt`.
         images: batches [B, 3, H, W] RGB 0..1 that set the batch-norm statistics; unused for .pt.
 
     Raises:
         ModelError: the file is missing, not of such a model, or has other classes.
     """
     if not weights.is_file():
-        raise ModelError(f"{weights}: no such weights file; give yolo26n.pt or a fused .npz")
-    model = StreetModel("yolo26n.yaml", nc=_COCO_CLASSES, verbose=False)
+        known = f"give the official {size.official}, or a fused .npz, with --weights"
+        raise ModelError(f"{weights}: no such weights file; {known}")
+    model = StreetModel(size.yaml, nc=_COCO_CLASSES, verbose=False)
     if weights.suffix == ".pt":
-        _copy_official(model, weights)
+        _copy_official(model, weights, size)
     else:
         load_fused(model, read_archive(weights), weights, images)
     model.end2end = True
@@ -89,7 +92,8 @@ def load_shipped(file: Path, images: Iterable[torch.Tensor]) -> Any:
     fused, metadata = read_onnx(file)
     if json.loads(metadata.get("labels", "[]")) != list(LABELS):
         raise ModelError(f"{file}: trained for other labels; expected {', '.join(LABELS)}")
-    model = adapt_head(StreetModel("yolo26n.yaml", nc=_COCO_CLASSES, verbose=False))
+    size = Size(metadata.get("size", Size.N))  # older files, all of n, do not say it
+    model = adapt_head(StreetModel(size.yaml, nc=_COCO_CLASSES, verbose=False))
     load_fused(model, fused, file, images)
     model.history = tuple(json.loads(metadata.get("trained", "[]")))
     model.args, model.exported = {}, True
@@ -132,6 +136,11 @@ def _load(path: Path, what: str) -> Any:
     return model.float().eval()
 
 
+def size_of(model: Any) -> str:
+    """The letter of a YOLO26's size: n, s, m, l or x."""
+    return str(model.yaml["scale"])
+
+
 def save_network(model: Any, out: Path) -> None:
     """Write a checkpoint that holds a network and no state of its training."""
     part = out.with_name(out.name + ".part")
@@ -148,14 +157,15 @@ def runs_of(model: Any) -> tuple[str, ...]:
     return (*model.history, named + model.averaged_with)
 
 
-def _copy_official(model: Any, weights: Path) -> None:
+def _copy_official(model: Any, weights: Path, size: Size) -> None:
     from ultralytics.nn.tasks import load_checkpoint as load
 
     try:
         state = load(str(weights))[0].float().state_dict()
         model.load_state_dict(state)
     except Exception as error:
-        raise ModelError(f"{weights}: not YOLO26n with the 80 COCO classes") from error
+        needed = f"{size.network} with the 80 COCO classes; give the official {size.official}"
+        raise ModelError(f"{weights}: not {needed}") from error
 
 
 def adapt_head(model: Any, labels: tuple[str, ...] = LABELS) -> Any:

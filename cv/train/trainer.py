@@ -27,6 +27,7 @@ from cv.train.ignoring import StreetModel
 from cv.train.progress import Progress
 from cv.train.run_plot import plot_run
 from cv.train.scoring import score
+from cv.train.tensorboard_log import TensorBoardLog
 
 __all__ = ["StreetTrainer"]
 
@@ -60,6 +61,7 @@ class StreetTrainer(DetectionTrainer):  # type: ignore[misc]  # ultralytics has 
     last: Path
     best: Path
     best_fitness: float | None
+    tensorboard: TensorBoardLog
 
     def __init__(
         self,
@@ -85,6 +87,7 @@ class StreetTrainer(DetectionTrainer):  # type: ignore[misc]  # ultralytics has 
         self.add_callback("on_train_epoch_start", self._progress.begin)
         self.add_callback("on_train_batch_end", self._progress.step)
         self.add_callback("on_fit_epoch_end", lambda trainer: plot_run(trainer.csv))
+        self.add_callback("on_train_end", lambda trainer: trainer.tensorboard.close())
 
     def get_model(self, cfg: Any = None, weights: Any = None, verbose: bool = True) -> Any:
         model: Any = self._start if weights is None else weights
@@ -109,6 +112,8 @@ class StreetTrainer(DetectionTrainer):  # type: ignore[misc]  # ultralytics has 
 
     def _setup_train(self) -> None:
         super()._setup_train()
+        folder = Path(self.save_dir) / "tensorboard"
+        self.tensorboard = TensorBoardLog(folder, self.start_epoch + 1)
         if self._half and self.device.type == "cpu":
             self.model.to(memory_format=torch.channels_last)
 
@@ -134,6 +139,11 @@ class StreetTrainer(DetectionTrainer):  # type: ignore[misc]  # ultralytics has 
             + ", ".join(f"{row.label} {row.ap50:.2f}" for row in scores.labels if row.boxes)
         )
         return metrics, fitness
+
+    def save_metrics(self, metrics: dict[str, float]) -> None:
+        """To `results.csv` and to TensorBoard."""
+        super().save_metrics(metrics)
+        self.tensorboard.add(self.epoch + 1, {name: float(v) for name, v in metrics.items()})
 
     def save_model(self) -> bool:
         """As ultralytics does, but a killed run never leaves half a file."""

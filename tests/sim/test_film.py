@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 from cv.cli import app
 from cv.sim.assets import thing
 from cv.sim.film import Film
-from cv.sim.scenario import Scenario, load_scenario
-from cv.sim.scene import SIZES
+from cv.sim.scenario import SHAPES, Scenario, StreetTable, load_scenario
+from cv.sim.scene import SIZES, size_of
 from cv.site import load_site
 
 TEXT = """
@@ -85,6 +85,43 @@ def test_things_are_as_large_as_their_label_says(label: str) -> None:
     looks = [thing(label, seed=n) for n in range(6)]
     if label != "cone":  # one cone is like another
         assert len({(tuple(look.vertices), tuple(look.paints)) for look in looks}) > 1
+
+
+@pytest.mark.parametrize(
+    ("label", "shape"), [(k, s) for k, shapes in SHAPES.items() for s in shapes]
+)
+def test_every_shape_has_its_own_look_and_size(label: str, shape: str) -> None:
+    made = thing(label, seed=5, shape=shape)
+    assert np.ptp(np.array(made.vertices), axis=0) == pytest.approx(size_of(label, shape))
+    others = [thing(label, seed=5, shape=other) for other in SHAPES[label] if other != shape]
+    assert all(made.vertices != other.vertices for other in others)
+
+
+def test_a_mat_lies_on_the_ground_where_its_box_says(scenario: Scenario) -> None:
+    mat = scenario.things[0].model_copy(update={"shape": "mat"})
+    with_mat, (seen,) = Film(scenario.model_copy(update={"things": [mat]})).frame(0.0)
+    without, _ = Film(scenario.model_copy(update={"things": []})).frame(0.0)
+    assert seen.label == "street_stall"
+    changed = np.abs(with_mat.astype(int) - without).max(axis=2) > 40
+    x1, y1, x2, y2 = (round(value) for value in seen.box)
+    inside = changed[y1:y2, x1:x2]
+    assert inside.sum() > 0.8 * changed.sum()
+    half = (y2 - y1) // 2
+    assert inside[half:].sum() > 2 * inside[:half].sum()  # below: the mat; above: who sits there
+
+
+def test_a_side_entrance_changes_the_shops_there_and_is_no_thing(scenario: Scenario) -> None:
+    shops = scenario.model_copy(
+        update={"things": [], "camera": scenario.camera.model_copy(update={"pan": 12.0})}
+    )
+    street = StreetTable(side_entrances=[12.0])
+    without, _ = Film(shops).frame(0.0)
+    with_door, seen = Film(shops.model_copy(update={"street": street})).frame(0.0)
+    assert seen == []
+    rows, columns = np.nonzero(np.abs(with_door.astype(int) - without).max(axis=2) > 40)
+    foot = Film(shops).lens.project(np.array([(3.2, 10.5, 0.0), (4.6, 13.5, 4.1)]))
+    assert len(rows) > 300
+    assert np.percentile(columns, [5, 95]) == pytest.approx(foot[:, 0], abs=40)
 
 
 def test_what_changes_in_the_picture_is_inside_the_box(scenario: Scenario) -> None:

@@ -93,6 +93,21 @@ def test_passers_come_and_go_the_same_way_for_a_seed(file: Path) -> None:
         ('id = "walker"', 'id = "car"', "things: an id is used twice"),
         ("start = 2026-03-14T15:00:00+08:00", "start = 1", "start: "),
         ("[camera]", "[camera", "not a scenario"),
+        (
+            'kind = "car"',
+            'kind = "car"\nshape = "mat"',
+            "things car: car has no shape 'mat'; it may be none",
+        ),
+        (
+            'kind = "car"',
+            'kind = "street_stall"\nshape = "rug"',
+            "things car: street_stall has no shape 'rug'; it may be cart, table, mat",
+        ),
+        (
+            "[camera]",
+            "[street]\nside_entrances = [12, 400]\n\n[camera]",
+            "street.side_entrances[1]: 400 is out of range; allowed are 0 to 100",
+        ),
     ],
 )
 def test_mistakes_are_named(file: Path, old: str, new: str, said: str) -> None:
@@ -101,6 +116,18 @@ def test_mistakes_are_named(file: Path, old: str, new: str, said: str) -> None:
         load_scenario(file)
     assert said in str(caught.value)
     assert str(caught.value).startswith(str(file))
+
+
+def test_a_mat_is_lower_and_wider_than_a_table(file: Path) -> None:
+    boxes = {}
+    for shape in ("table", "mat"):
+        stall = f'kind = "street_stall"\nshape = "{shape}"'
+        file.write_text(TEXT.replace('kind = "car"', stall), encoding="utf-8")
+        (seen,) = Scene(load_scenario(file)).seen(100)
+        assert seen.label == "street_stall"
+        boxes[shape] = seen.box
+    assert boxes["mat"].height < 0.9 * boxes["table"].height
+    assert boxes["mat"].width > boxes["table"].width
 
 
 def test_an_incident_of_nothing_is_named(file: Path) -> None:

@@ -80,11 +80,27 @@ def wait_for(file: Path, process: subprocess.Popen[bytes]) -> None:
         time.sleep(0.1)
 
 
+def logged(folder: Path, tag: str) -> list[tuple[int, float]]:
+    """A curve as TensorBoard shows it."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(folder)).Reload()
+    return [(event.step, event.value) for event in events.Scalars(tag)]
+
+
 def test_a_killed_run_is_resumed_to_its_last_epoch(run: Path) -> None:
     lines = (run / "results.csv").read_text().splitlines()
     epochs = [int(line.split(",")[0]) for line in lines[1:]]
     assert epochs[-1] == 3
     assert epochs == sorted(set(epochs))  # none twice
+    curve = logged(run / "tensorboard", "train/box_loss")
+    assert [epoch for epoch, _ in curve] == epochs
+    header = [name.strip() for name in lines[0].split(",")]
+    column = [float(line.split(",")[header.index("train/box_loss")]) for line in lines[1:]]
+    assert [loss for _, loss in curve] == pytest.approx(column, rel=1e-4)
+    assert len(logged(run / "tensorboard", "AP50/car")) == len(epochs)
+    assert len(logged(run / "tensorboard", "val/AP")) == len(epochs)
+    assert len(logged(run / "tensorboard", "lr/pg0")) == len(epochs)
     assert (run / "weights/best.pt").exists()
     assert not list(run.rglob("*.part"))
 

@@ -12,30 +12,15 @@ from cv.detect.backends import OnnxRuntime, OpenVino
 from cv.detect.detector import Detector
 from cv.labels import LABELS
 from cv.train.parity import SHAPES, compare_rows
+from cv.train.sizes import Size
+from tests.train.lively import lively_network
 
 pytestmark = pytest.mark.usefixtures("stack")
 
 
 @pytest.fixture(scope="module")
 def deployed(stack: None) -> Any:
-    """Random weights, with statistics that keep signals alive down to the scores."""
-    import torch
-
-    from cv.train.graph import Deployed
-    from cv.train.ignoring import StreetModel
-    from cv.train.network import adapt_head
-
-    torch.manual_seed(0)
-    model = adapt_head(StreetModel("yolo26n.yaml", nc=80, verbose=False))
-    with torch.no_grad():
-        for module in model.modules():
-            if isinstance(module, torch.nn.BatchNorm2d):
-                module.momentum = None  # plain mean over what it sees: one batch
-        model.train()(torch.rand(4, 3, 256, 256))
-        for level in model.model[-1].one2one_cv3:
-            torch.nn.init.normal_(level[-1].weight, std=0.03)
-            level[-1].bias.fill_(-1.0)
-    return Deployed(model)
+    return lively_network(Size.N)
 
 
 @pytest.fixture(scope="module")

@@ -27,6 +27,7 @@ __all__ = [
     "cone",
     "construction_waste",
     "garbage_heap",
+    "mat",
     "storefront_goods",
     "street_stall",
 ]
@@ -34,11 +35,13 @@ __all__ = [
 _ORANGE = Paint(0.85, 0.13, 0.01, 0.5)
 
 
-def street_stall(rng: np.random.Generator) -> Mesh:
-    """A table or a cart with goods, under an umbrella or an awning, and who sells them."""
+def street_stall(rng: np.random.Generator, cart: bool | None = None) -> Mesh:
+    """A cart or a table (None: by chance) with goods, under an umbrella or an awning, and who sells
+    them.
+    """
     mesh = Mesh()
-    cart = rng.random() < 0.5
-    if cart:
+    chance = rng.random() < 0.5
+    if chance if cart is None else cart:
         mesh.box((1.5, 0.8, 0.5), (0, -0.1, 0.4), shade(chosen(PLASTIC[:4], rng), rng))
         for x in (-0.5, 0.5):
             mesh.tube((x - 0.03, -0.52, 0.3), (x + 0.03, -0.52, 0.3), 0.3, BLACK, sides=18)
@@ -62,6 +65,48 @@ def street_stall(rng: np.random.Generator) -> Mesh:
         mesh.box((1.8, 0.02, 0.22), (0, -0.6, 1.75), shade(paint, rng, 0.6))
     mesh.join(person(rng), (float(rng.uniform(-0.4, 0.4)), 0.42, 0), 180, 0.98)
     return mesh
+
+
+def mat(rng: np.random.Generator) -> Mesh:
+    """A cloth on the ground with rows of shoes, bags, toys or fruit, and who sits behind it."""
+    mesh = Mesh()
+    cloth = shade(chosen(CLOTH, rng), rng)
+    mesh.box((2.0, 1.2, 0.015), (0, -0.25, 0), cloth)
+    for side in (-1, 1):  # a hem, and folds where it was carried
+        mesh.box((2.0, 0.05, 0.02), (0, -0.25 + side * 0.57, 0), shade(cloth, rng, 0.6))
+        mesh.box((0.02, 1.2, 0.022), (side * 0.35, -0.25, 0), shade(cloth, rng, 0.4))
+    kind = ("shoes", "bags", "cartons", "fruit")[int(rng.integers(4))]
+    for row, y in enumerate((-0.68, -0.4, -0.12, 0.14)):
+        for x in np.linspace(-0.82, 0.82, 7):
+            if rng.random() < 0.9:
+                at = (float(x + rng.uniform(-0.04, 0.04)), float(y + rng.uniform(-0.03, 0.03)))
+                _ware(mesh, rng, kind if row else "cartons", at)
+    mesh.box((0.3, 0.26, 0.3), (0.1, 0.6, 0), shade(chosen(PLASTIC, rng), rng))
+    mesh.join(person(rng, sits=True), (0.1, 0.6, 0), 180)
+    bag = shade(chosen(PLASTIC[:4], rng), rng)
+    mesh.ball((-0.6, 0.62, 0.24), (0.3, 0.2, 0.26), bag, rng=rng, rough=0.12, sides=12)
+    return mesh
+
+
+def _ware(mesh: Mesh, rng: np.random.Generator, kind: str, at: tuple[float, float]) -> None:
+    """One thing, or a pair or a small heap, laid out on the ground."""
+    (x, y), turn = at, float(rng.uniform(-12, 12))
+    paint = shade(chosen((*CLOTH, *PLASTIC), rng), rng, 0.5)
+    if kind == "shoes":
+        for side in (-0.05, 0.05):
+            mesh.taper((0.08, 0.24, 0.09), (0.06, 0.12), (x + side, y, 0.015), paint, lean=0.05)
+    elif kind == "bags":
+        mesh.taper((0.2, 0.12, 0.2), (0.14, 0.04), (x, y, 0.015), paint, turn=turn)
+        mesh.tube((x - 0.05, y, 0.21), (x + 0.05, y, 0.21), 0.012, BLACK, sides=6)
+    elif kind == "cartons":
+        size = rng.uniform(0.12, 0.19, 3)
+        mesh.box((size[0], size[1], 0.5 * size[2]), (x, y, 0.015), paint, turn)
+    else:
+        paint = chosen(FRUIT, rng)
+        for _ in range(12):
+            dx, dy, dz = rng.uniform(-0.07, 0.07, 3)
+            place = (x + float(dx), y + float(dy), 0.08 + float(dz))
+            mesh.ball(place, (0.05, 0.05, 0.05), shade(paint, rng), sides=8)
 
 
 def storefront_goods(rng: np.random.Generator) -> Mesh:

@@ -1,0 +1,175 @@
+"""Where a still object stands: the zones of one camera, and the rule that holds in each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from datetime import datetime
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import numpy.typing as npt
+from shapely import Polygon
+
+from cv.detect.still import StillObject
+from cv.geometry import Box, edges, meeting, overlap, pixel_polygon
+from cv.labels import LABELS, Matter, ZoneKind, matter_for
+from cv.site import Rule, Zone
+
+__all__ = ["CameraZones", "footprint"]
+
+_ORDER = (
+    ZoneKind.FIRE_LANE,
+    ZoneKind.BIKE_LANE,
+    ZoneKind.LANE,
+    ZoneKind.FRONTAGE,
+    ZoneKind.NO_VENDING,
+    ZoneKind.NO_DUMPING,
+)
+"""Where zones overlap, an object belongs to the first of these that it satisfies."""
+
+_NUMBERS = {label: number for number, label in enumerate(LABELS)}
+_STAY = 0.8
+"""An object leaves a zone at this share of the overlap that it needs to enter (hysteresis)."""
+_MOVED = 0.02
+"""Share of its own size by which a box must move before its overlaps are measured again."""
+
+
+def footprint(box: Box) -> Box:
+    """The lower half of a box: where a thing meets the ground, which is what a zone is drawn on."""
+    return Box(box.x1, (box.y1 + box.y2) / 2, box.x2, box.y2)
+
+
+class _Drawn(NamedTuple):
+    """The zones in pixels of one picture size, and their bounds, [zones, 4]."""
+
+    polygons: list[Polygon]
+    bounds: npt.NDArray[np.float64]
+
+
+class CameraZones:
+    """The zones of one camera in which something can be filed.
+
+    Args:
+        zones: its zones.
+        rule_of: the rule for a label in a zone, or None; the same at every look.
+        clock: the site's time zone, for rules with hours.
+    """
+
+    def __init__(
+        self, zones: Sequence[Zone], rule_of: Callable[[Zone, str], Rule | None], clock: ZoneInfo
+    ) -> None:
+        ordered = sorted(
+            (zone for zone in zones if zone.kind in _ORDER),
+            key=lambda zone: _ORDER.index(zone.kind),
+        )
+        self._zones = {zone.id: zone for zone in ordered}
+        self._numbers = {zone: n for n, zone in enumerate(self._zones)}
+        self._clock = clock
+        self._rules = {
+            (zone.id, label): rule
+            for zone in ordered
+            for label in LABELS
+            if (rule := rule_of(zone, label)) is not None
+        }
+        # The last column is that of any other label.
+        self._ruled = np.array(
+            [[(zone.id, label) in self._rules for label in (*LABELS, None)] for zone in ordered]
+        )
+        self._drawn: dict[tuple[int, int], _Drawn] = {}
+        self._measured: dict[int, dict[str, tuple[Box, float]]] = {}
+
+    def __contains__(self, zone: str) -> bool:
+        return zone in self._zones
+
+    def matter(self, label: str, zone: str) -> Matter | None:
+        """What an object of this label makes in a zone, given by its id."""
+        return matter_for(label, self._zones[zone].kind)
+
+    def pairs(
+        self,
+        things: Sequence[StillObject],
+        known: Collection[tuple[int, str]],
+        size: tuple[int, int],
+    ) -> Iterator[tuple[StillObject, str]]:
+        """What may have to do with one another: known pairs, and objects at the bounds of a zone
+        that has a rule for their label.
+
+        Args:
+            known: keys of objects and ids of zones.
+
+        Yields:
+            Objects and ids of zones: zone by zone, the gravest first, objects in their order.
+        """
+        self._forget(things)
+        if not things or not self._zones:
+            return
+        boxes = edges([thing.box for thing in things])
+        boxes[:, 1] = (boxes[:, 1] + boxes[:, 3]) / 2
+        labels = [_NUMBERS.get(thing.label, -1) for thing in things]
+        near = self._ruled[:, labels] & meeting(self._draw(size).bounds, boxes)
+        numbers = {thing.key: n for n, thing in enumerate(things)}
+        for key, zone in known:
+            if key in numbers:
+                near[self._numbers[zone], numbers[key]] = True
+        ids = list(self._zones)
+        for n in np.flatnonzero(near).tolist():
+            zone_number, number = divmod(n, len(things))
+            yield things[number], ids[zone_number]
+
+    def may_hold(self, label: str, box: Box, size: tuple[int, int]) -> bool:
+        """Whether any part of a thing stands in a zone that has a rule for its label."""
+        polygons = self._draw(size).polygons
+        return any(
+            (zone, label) in self._rules and overlap(footprint(box), polygons[number]) > 0
+            for zone, number in self._numbers.items()
+        )
+
+    def rule(
+        self, thing: StillObject, zone: str, time: datetime, size: tuple[int, int], *, entered: bool
+    ) -> Rule | None:
+        """The rule that holds for the object in this zone now, or None.
+
+        Args:
+            entered: it was in the zone before, and needs less overlap to stay.
+        """
+        rule = self._rules.get((zone, thing.label))
+        if rule is None or not rule.active.covers(time, self._clock):
+            return None
+        needed = rule.overlap * (_STAY if entered else 1.0)
+        return rule if self._overlap(thing, zone, size) >= needed else None
+
+    def _overlap(self, thing: StillObject, zone: str, size: tuple[int, int]) -> float:
+        """Measured again only when the box moved: still objects seldom do."""
+        box = thing.box
+        measured = self._measured.setdefault(thing.key, {})
+        if zone in measured:
+            before, share = measured[zone]
+            if _is_near(box, before):
+                return share
+        polygon = self._draw(size).polygons[self._numbers[zone]]
+        share = overlap(footprint(box), polygon)
+        measured[zone] = box, share
+        return share
+
+    def _draw(self, size: tuple[int, int]) -> _Drawn:
+        if size not in self._drawn:
+            polygons = [pixel_polygon(zone.polygon, *size) for zone in self._zones.values()]
+            self._drawn[size] = _Drawn(polygons, np.array([p.bounds for p in polygons]))
+        return self._drawn[size]
+
+    def _forget(self, things: Sequence[StillObject]) -> None:
+        for key in self._measured.keys() - {thing.key for thing in things}:
+            del self._measured[key]
+
+
+def _is_near(box: Box, other: Box) -> bool:
+    x1, y1, x2, y2 = box
+    other_x1, other_y1, other_x2, other_y2 = other
+    slack = _MOVED * max(x2 - x1, y2 - y1)
+    return (
+        abs(x1 - other_x1) <= slack
+        and abs(y1 - other_y1) <= slack
+        and abs(x2 - other_x2) <= slack
+        and abs(y2 - other_y2) <= slack
+    )
