@@ -82,7 +82,7 @@ class Video:
         context = stream.codec_context
         context.thread_type = "FRAME"
         context.thread_count = self._threads
-        self._skip(self._choice.alone)
+        self._follow_choice()
 
     def __enter__(self) -> Video:
         return self
@@ -180,17 +180,17 @@ class Video:
             self._choice.saw(stamp_s)
             if self._choice.alone != self._alone:
                 yield from self._rest(decoding)
-                self._skip(self._choice.alone)
+                self._follow_choice()
         if not self._alone:
             decoding.damage.sent(packet, stamp_s)
             yield from self._decode(packet, decoding)
         else:
             yield from self._decode_alone(packet, decoding)
 
-    def _skip(self, alone: bool) -> None:
-        self._alone = alone
+    def _follow_choice(self) -> None:
+        self._alone = self._choice.alone
         # Also tells the decoder, since containers call frames key frames that are none.
-        self._stream.codec_context.skip_frame = "NONKEY" if alone else "DEFAULT"
+        self._stream.codec_context.skip_frame = self._choice.skip
 
     def _rest(self, decoding: _Decoding) -> Iterator[Decoded]:
         """What is still in the decoder, which may then begin anew."""

@@ -84,6 +84,18 @@ def test_too_rare_key_frames_mean_that_all_is_decoded(tmp_path: Path):
         assert recording.stats.decoded == 100
 
 
+def test_frames_that_no_other_is_built_on_are_left_out_between_looks(tmp_path: Path):
+    clip = make_clip(tmp_path / "clip.mp4", frames=100, gop=100, b_frames=2)
+    with open_clip(clip, 1.0) as recording:
+        seen = numbers(list(recording))
+        assert recording.stats.decoded < 80, "one of each pair of B-frames"
+    assert len(seen) == 4
+    assert all(0 <= number - 25 * n <= 3 for n, number in enumerate(seen))
+    with open_clip(clip, 0.2) as recording:
+        assert numbers(list(recording)) == list(range(0, 100, 5))
+        assert recording.stats.decoded == 100
+
+
 def test_a_file_without_an_index_loses_no_look_while_it_is_measured(tmp_path: Path):
     """The first second is decoded whole, then key frames do."""
     clip = make_clip(tmp_path / "clip.ts", frames=125, gop=25)
