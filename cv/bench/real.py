@@ -15,6 +15,7 @@ from cv.bench.incidents import CHINA_TIME, Look, report
 from cv.bench.outcome import Happened, Outcome, compared
 from cv.detect.detector import Detector
 from cv.detect.frames import Recording, find_sources, open_recording
+from cv.detect.letterbox import input_shape
 from cv.detect.view import View
 from cv.detect.watch import EASE
 from cv.geometry import Box
@@ -102,10 +103,10 @@ class _Looks:
 
     def __next__(self) -> Look:
         frame = next(self._frames)
-        self.size = (frame.image.shape[1], frame.image.shape[0])
+        self.size = frame.picture.size
         self.last = frame.time
-        same = self._view.look(frame.image)
-        return frame.time, self._detector.detect(frame.image, ease=EASE) if same else None
+        same = self._view.look(frame.picture.fitted(input_shape(*self.size)).inside)
+        return frame.time, self._detector.detect_in(frame.picture, ease=EASE) if same else None
 
 
 def _happened(standing: _Standing, size: tuple[int, int]) -> Happened:

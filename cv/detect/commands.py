@@ -68,6 +68,9 @@ def detect(
             "come as often as looks are asked for."
         ),
     ] = Decode.AUTO,
+    keyframes: Annotated[
+        bool, typer.Option("--keyframes", help="Short for --decode keyframes.")
+    ] = False,
     refresh: Annotated[
         str,
         typer.Option(
@@ -126,7 +129,7 @@ def detect(
         every_s=parse_duration(every) if every and every != _ALL else None,
         all_frames=every == _ALL,
         patrol=patrol,
-        decode=decode,
+        decode=Decode.KEYFRAMES if keyframes else decode,
         start=_aware(start, place),
         for_s=parse_duration(duration) if duration else None,
         tz=place.tz,

@@ -1,4 +1,7 @@
-"""The one letterbox: training-time validation, parity checks and serving all call it."""
+"""The one letterbox: training-time validation, parity checks and serving all place pictures by it.
+
+Frames of video are scaled by their decoder (`cv.detect.picture`), everything else here.
+"""
 
 from __future__ import annotations
 

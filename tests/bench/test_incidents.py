@@ -89,6 +89,15 @@ def test_the_model_finds_the_incidents_of_the_film(tmp_path: Path) -> None:
     assert (model["recall"], model["duplicates"]) == (1, 0)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_looking_anew_only_where_the_film_changes_delays_nothing() -> None:
+    sample = ROOT / "datasets/samples/street.toml"
+    result = CliRunner().invoke(app, ["incidents", str(sample), "--only", "gated"])
+    assert result.exit_code == 0, result.output
+    assert "exact" in result.stdout
+
+
 @pytest.mark.media
 def test_real_clips_give_no_false_incident(media: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KERBWATCH_MEDIA", str(media))

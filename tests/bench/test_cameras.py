@@ -1,0 +1,44 @@
+"""`kerbwatch bench cameras`: real streams, and an end where looks come late."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from cv.bench.cameras import Load
+from cv.bench.commands import app
+from tests.detect.streams import needs_rtsp
+from tests.tiny_model import write_tiny_model
+
+
+def load(asked: int, made: int, late: int) -> Load:
+    return Load(4, asked, made, late, 0, cpu_s=0.5, look_ms=25.0, rss_mb=200.0)
+
+
+def test_two_looks_in_a_hundred_may_be_late_or_left_out() -> None:
+    assert load(100, 99, 1).kept_up
+    assert not load(100, 99, 2).kept_up
+    assert not load(100, 90, 0).kept_up
+    assert load(100, 100, 0).per_core == 8
+
+
+@needs_rtsp
+@pytest.mark.slow
+def test_the_command_measures_live_cameras(tmp_path: Path) -> None:
+    model = write_tiny_model(tmp_path / "tiny.onnx")
+    plot = tmp_path / "cameras.png"
+    result = CliRunner().invoke(
+        app,
+        ["cameras", "--first", "1", "--most", "2", "--seconds", "6", "--model", str(model),
+         "--backend", "onnxruntime", "--json", "--plot", str(plot)],
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    (measured,) = json.loads(result.stdout)["results"]
+    assert [row["name"].split(",")[0] for row in measured["rows"]] == ["1 cameras", "2 cameras"]
+    for row in measured["rows"]:
+        assert row["made"] >= 2
+        assert row["CPU ms/look"] > 0
+    assert plot.stat().st_size > 5000
