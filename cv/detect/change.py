@@ -71,8 +71,9 @@ class ChangeGate:
 
 
 def _grey(picture: Image) -> Grey:
-    small = cv2.resize(picture, (_WIDTH, _HEIGHT), interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.float32)
+    grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
+    small = cv2.resize(grey, (_WIDTH, _HEIGHT), interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.float32)
 
 
 def _mask(polygon: Sequence[Point]) -> npt.NDArray[np.bool_]:
@@ -92,10 +93,12 @@ def _in_the_light_of(seen: Grey, known: Grey) -> Grey:
     x, y = known.ravel(), seen.ravel()
     light: Grey = known
     for _ in range(2):
-        spread = float(x.var())
-        gain = float(np.mean((x - x.mean()) * (y - y.mean()))) / spread if spread > 1 else 1.0
+        x_mean, y_mean = float(x.mean()), float(y.mean())
+        apart = x - x_mean
+        spread = float(apart @ apart)
+        gain = float(apart @ (y - y_mean)) / spread if spread > len(x) else 1.0
         gain = min(_MOST_GAIN, max(1 / _MOST_GAIN, gain))
-        light = gain * known + (float(y.mean()) - gain * float(x.mean()))
+        light = gain * known + (y_mean - gain * x_mean)
         rest = np.abs(seen - light).ravel()
         usual = rest <= 2 * np.median(rest) + 1
         x, y = known.ravel()[usual], seen.ravel()[usual]
