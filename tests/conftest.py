@@ -12,7 +12,8 @@ from hypothesis import settings
 pytest_plugins = ["tests.labelled"]
 
 # What a test run finds out about this machine's backends is not for its user to keep.
-os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="kerbwatch-cache-")
+_cache = tempfile.TemporaryDirectory(prefix="kerbwatch-cache-")
+os.environ["XDG_CACHE_HOME"] = _cache.name
 # How long an example takes is the machine's affair; benchmarks/ and `kerbwatch bench` measure time.
 settings.register_profile("kerbwatch", deadline=None)
 settings.load_profile("kerbwatch")
