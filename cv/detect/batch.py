@@ -173,7 +173,11 @@ class Batch:
             self._listener.started(job, progress)
 
         def look(frame: Frame) -> None:
-            self._tell(job, watch.look(frame), progress)
+            try:
+                self._tell(job, watch.look(frame), progress)
+            except KerbwatchError as error:  # the next visit may do better
+                with self._telling:
+                    self._listener.failed(job, error)
 
         return Beat(job.source, self._options.every_for(job.camera), look)
 

@@ -116,13 +116,15 @@ class Patrol:
             beat = beats[number]
             try:
                 self._visit(beat, due_s)
-            finally:
-                every_s = beat.every_s or 0.0
-                behind = max(0.0, time.monotonic() - due_s - every_s)
-                skipped = math.ceil(behind / every_s) if every_s else 0
-                beat.source.stats.missed += skipped
-                with self._lock:
-                    heappush(self._due, (due_s + every_s * (1 + skipped), number))
+            except BaseException:
+                self._stop.set()  # a bug: end the other walks too, so that it shows
+                raise
+            every_s = beat.every_s or 0.0
+            behind = max(0.0, time.monotonic() - due_s - every_s)
+            skipped = math.ceil(behind / every_s) if every_s else 0
+            beat.source.stats.missed += skipped
+            with self._lock:
+                heappush(self._due, (due_s + every_s * (1 + skipped), number))
 
     def _visit(self, beat: Beat, due_s: float) -> None:
         stats, line = beat.source.stats, beat.line

@@ -67,3 +67,18 @@ def test_every_camera_is_visited_each_round_and_a_dead_one_stops_nobody(
     assert dead.looks == 0
     assert dead.failures >= 3
     assert len(warnings_in(caplog)) == 1, "a dead camera is said once, not each round"
+
+
+@needs_rtsp
+def test_a_bug_in_a_look_ends_the_patrol_and_shows(clip: Path, stop: threading.Event):
+    def fail(_: Frame) -> None:
+        raise ZeroDivisionError
+
+    with RtspServer(clip, phases=2) as server:
+        beats = [
+            Beat(source_of(f"{server.url}0"), 60.0, fail),
+            Beat(source_of(f"{server.url}1"), 60.0, lambda _: None),
+        ]
+        with pytest.raises(ZeroDivisionError):
+            Patrol(Turns(2), stop).run(beats)
+    assert stop.is_set()
