@@ -12,6 +12,7 @@ import threading
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, Literal, Protocol, get_args
 
 import numpy as np
@@ -27,6 +28,11 @@ __all__ = ["Backend", "BackendName", "OnnxRuntime", "OpenVino", "open_backend"]
 BackendName = Literal["auto", "onnxruntime", "openvino"]
 
 _BF16 = frozenset({"avx512_bf16", "amx_bf16"})
+
+
+_first_use = threading.Lock()
+"""OpenVINO's bindings initialise something at the first inference of a process: two threads that
+make it at once wait for each other for ever (one has the GIL, the other what is initialised)."""
 
 
 class Backend(Protocol):
@@ -74,35 +80,44 @@ class OpenVino:
         self.streams = streams
         self._core = openvino.Core()
         self._model = model
-        self._compiled: dict[tuple[int, ...], Any] = {}
-        self._lock = threading.Lock()
-        self._own = threading.local()
+        self._requests: dict[tuple[int, ...], SimpleQueue[Any]] = {}
 
     def infer(self, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        requests: dict[tuple[int, ...], Any] = self._own.__dict__.setdefault("requests", {})
-        request = requests.get(image.shape)
-        if request is None:
-            request = requests[image.shape] = self._compile(image.shape).create_infer_request()
-        # The request reuses its output buffer, hence the copy.
-        rows: npt.NDArray[np.float32] = request.infer({"images": image})["detections"][0].copy()
+        free = self._requests_for(image.shape)
+        request = free.get()
+        try:
+            # The request reuses its output buffer, hence the copy.
+            rows: npt.NDArray[np.float32] = request.infer({"images": image})["detections"][0].copy()
+        finally:
+            free.put(request)
         return rows
+
+    def _requests_for(self, shape: tuple[int, ...]) -> SimpleQueue[Any]:
+        """As many requests as streams, for an input shape."""
+        with _first_use:
+            if shape not in self._requests:
+                compiled = self._compile(shape)
+                free: SimpleQueue[Any] = SimpleQueue()
+                for _ in range(self.streams):
+                    request = compiled.create_infer_request()
+                    request.infer({"images": np.zeros(shape, np.uint8)})
+                    free.put(request)
+                self._requests[shape] = free
+            return self._requests[shape]
 
     def _compile(self, shape: tuple[int, ...]) -> Any:
         """One static model per input shape: faster than one with dynamic shapes."""
-        with self._lock:
-            if shape not in self._compiled:
-                model = self._core.read_model(self._model)
-                model.reshape({"images": list(shape)})
-                settings = {
-                    "PERFORMANCE_HINT": "LATENCY" if self.streams == 1 else "THROUGHPUT",
-                    "NUM_STREAMS": self.streams,
-                    "INFERENCE_NUM_THREADS": self.threads,
-                    # Pinned, two processes with one thread each land on the same core.
-                    "ENABLE_CPU_PINNING": False,
-                    "INFERENCE_PRECISION_HINT": "bf16" if _BF16 & set(cpu_features()) else "f32",
-                }
-                self._compiled[shape] = self._core.compile_model(model, "CPU", settings)
-            return self._compiled[shape]
+        model = self._core.read_model(self._model)
+        model.reshape({"images": list(shape)})
+        settings = {
+            "PERFORMANCE_HINT": "LATENCY" if self.streams == 1 else "THROUGHPUT",
+            "NUM_STREAMS": self.streams,
+            "INFERENCE_NUM_THREADS": self.threads,
+            # Pinned, two processes with one thread each land on the same core.
+            "ENABLE_CPU_PINNING": False,
+            "INFERENCE_PRECISION_HINT": "bf16" if _BF16 & set(cpu_features()) else "f32",
+        }
+        return self._core.compile_model(model, "CPU", settings)
 
 
 _BACKENDS: dict[str, type[OnnxRuntime] | type[OpenVino]] = {
