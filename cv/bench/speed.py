@@ -114,7 +114,7 @@ def cameras(
     """Live RTSP cameras, 1080p25 from a local server, more and more until looks are late (直播).
 
     Busy scenes are analysed at every look. The server's own work is not counted, but it takes part
-    of the same machine: `cameras/core` says what a processor would watch that did nothing else.
+    of the same machine: `per core` says what a processor would watch that did nothing else.
     """
     detector = load_detector(model, backend=backend, threads=threads)
     detector.warm_up()

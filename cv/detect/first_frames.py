@@ -48,7 +48,9 @@ class FirstFrames:
                 self.files[thing.key] = self.evidence.keep_candidate(first.image, first.time)
         for file in set(dropped.values()) - set(self.files.values()):
             self.evidence.drop_candidate(file)
-        self._previous = None if self._seldom else frame
+        # Only while something has been seen once: a thousand cameras' last pictures are gigabytes.
+        waits = any(thing.hits < 2 and thing.key in watched for thing in objects)
+        self._previous = frame if waits and not self._seldom else None
 
     def pictures(
         self, change: Change, frame: Frame, candidates: Sequence[Candidate]

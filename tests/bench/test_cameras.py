@@ -37,8 +37,8 @@ def test_the_command_measures_live_cameras(tmp_path: Path) -> None:
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     (measured,) = json.loads(result.stdout)["results"]
-    assert [row["name"].split(",")[0] for row in measured["rows"]] == ["1 cameras", "2 cameras"]
+    assert [row["name"].rstrip("!") for row in measured["rows"]] == ["1 cameras", "2 cameras"]
     for row in measured["rows"]:
         assert row["made"] >= 2
-        assert row["CPU ms/look"] > 0
+        assert row["ms/look"] > 0
     assert plot.stat().st_size > 5000
