@@ -116,7 +116,7 @@ def test_the_commands_about_speed(folder: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     found = commands(ROOT / "docs/how-to-measure-speed.md")
-    assert len(found) == 4
+    assert len(found) == 5
     for command in found:
         run(command, folder)
     assert (folder / "photos.png").stat().st_size > 5000
