@@ -168,8 +168,11 @@ class Stream:
         known length is a recording: it gives looks by media time as `open_recording` does, and
         ends.
         """
+        due_s: float | None = None
         while (since_s := self._slot.wait(self._is_over)) is not None:
-            with self._turns.take(since_s):
+            # By what it asked for, not by when its frame came: so overload is shared evenly.
+            with self._turns.take(since_s if due_s is None else due_s):
+                due_s = self._timer() + (self._every_s or 0.0)
                 frame = self._look(self._slot.take())
                 if frame:
                     self.stats.looks += 1

@@ -35,7 +35,7 @@ class Turns:
         """Wait for a place, and have it while the block runs.
 
         Args:
-            since_s: since when this work has been waiting, on the clock that all of them use.
+            since_s: since when this work has been due, on the clock that all of them use.
         """
         called: threading.Event | None = None
         with self._lock:
