@@ -56,6 +56,8 @@ class ChangeGate:
             picture: uint8 [H, W, 3], any size.
             decided: nothing waits for further looks to become, or to stop being, an incident.
         """
+        if not self._refresh:
+            return True  # whatever is in it
         grey = _grey(picture)
         same = self._known is not None and self._is_same(self._known, grey)
         fresh = self._analysed is not None and time - self._analysed < self._refresh
