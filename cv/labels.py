@@ -18,6 +18,7 @@ __all__ = [
     "Matter",
     "ZoneKind",
     "matter_for",
+    "matters_of",
 ]
 
 LABELS: tuple[str, ...] = (
@@ -126,3 +127,10 @@ PHOTO_MATTERS: dict[str, Matter] = {
 def matter_for(label: str, zone: ZoneKind) -> Matter | None:
     """The matter that a still object of this label makes in a zone of this kind, or None."""
     return ZONE_MATTERS[zone].get(label)
+
+
+def matters_of(label: str) -> tuple[Matter, ...]:
+    """Every matter that a label can lead to, in some zone or in a photo; in `Matter`'s order."""
+    tables = (*ZONE_MATTERS.values(), PHOTO_MATTERS)
+    found = {table[label] for table in tables if label in table}
+    return tuple(matter for matter in Matter if matter in found)

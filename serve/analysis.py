@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from contextlib import asynccontextmanager
+from typing import NamedTuple, TypeVar
 
+import cv2
+
+from cv.detect.annotate import annotate_photo
+from cv.detect.archive import ENOUGH, detect_in_photo
 from cv.detect.detector import Detection, Detector
 from cv.detect.photo import Photo, decode_photo
-from serve.limits import BusyError, Limits
+from cv.errors import ImageError
+from cv.site import Site
+from serve.limits import BusyError, Limits, body_too_large
 from serve.metrics import Metrics
 
 __all__ = ["Analysed", "Analyser"]
 
+_Result = TypeVar("_Result")
+_JPEG = b"\xff\xd8\xff"
+
 
 class Analysed(NamedTuple):
+    """`photo.image` may be a part of the photo's size; boxes are in pixels of the whole."""
+
     photo: Photo
     detections: list[Detection]
     elapsed_s: float
@@ -30,7 +44,9 @@ class Analyser:
         self._limits = limits
         self._metrics = metrics
         self._in_work = 0
+        self._turns = asyncio.Semaphore(limits.workers)
         self._pool = ThreadPoolExecutor(limits.workers, thread_name_prefix="analyse")
+        self._decoding = threading.Lock()
 
     async def start(self) -> None:
         await asyncio.get_running_loop().run_in_executor(self._pool, self.detector.warm_up)
@@ -46,24 +62,100 @@ class Analyser:
 
         Raises:
             ImageError: 413, 415 or 422.
-            BusyError: too many are waiting already.
+            BusyError: too many are waiting already, or it waited too long.
         """
+        async with self._place():
+            return await self._take_turn(lambda: self._work(data, min_score), self._limits.wait_s)
+
+    async def analyse_each(
+        self,
+        pictures: Sequence[bytes],
+        answer: Callable[[Analysed], _Result],
+        min_score: float | None = None,
+    ) -> list[_Result | ImageError]:
+        """Several pictures of one request, in order; one that is refused is its error.
+
+        They take one place in the queue, and a turn each, so that others come in between. Only
+        the first may wait too long: what was begun is finished.
+
+        Args:
+            answer: made in the worker, so that the pixels of one picture are kept at a time.
+
+        Raises:
+            BusyError: as `analyse`.
+        """
+        answers: list[_Result | ImageError] = []
+        wait_s: float | None = self._limits.wait_s
+        async with self._place():
+            for data in pictures:
+
+                def work(data: bytes = data) -> _Result:
+                    return answer(self._work(data, min_score))
+
+                try:
+                    answers.append(await self._take_turn(work, wait_s))
+                except ImageError as error:
+                    answers.append(error)
+                wait_s = None
+        return answers
+
+    async def draw(self, data: bytes, min_score: float | None, site: Site) -> bytes:
+        """The picture as JPEG with its detections drawn, masked as the site wants evidence.
+
+        Raises:
+            ImageError, BusyError: as `analyse`.
+        """
+        async with self._place():
+            return await self._take_turn(
+                lambda: self._drawn(data, min_score, site), self._limits.wait_s
+            )
+
+    @asynccontextmanager
+    async def _place(self) -> AsyncIterator[None]:
+        """A place in the queue."""
         if self._in_work >= self._limits.workers + self._limits.queue:
             self._metrics.rejected.inc()
             raise BusyError("too many pictures are waiting; try again in a second")
         self._in_work += 1
         self._metrics.waiting.set(self._in_work)
         try:
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._pool, self._work, data, min_score)
+            yield
         finally:
             self._in_work -= 1
             self._metrics.waiting.set(self._in_work)
 
+    async def _take_turn(self, work: Callable[[], _Result], wait_s: float | None) -> _Result:
+        try:
+            async with asyncio.timeout(wait_s):
+                await self._turns.acquire()
+        except TimeoutError as error:
+            self._metrics.rejected.inc()
+            raise BusyError("no worker came free in time; try again in a second") from error
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+        finally:
+            self._turns.release()
+
     def _work(self, data: bytes, min_score: float | None) -> Analysed:
         began = time.perf_counter()
-        photo = decode_photo(data, max_pixels=self._limits.image_pixels)
-        detections = self.detector.detect(photo.image, min_score=min_score)
+        photo = self._decoded(data)
+        detections = detect_in_photo(self.detector, photo, min_score=min_score)
         elapsed_s = time.perf_counter() - began
         self._metrics.analysis.observe(elapsed_s)
         return Analysed(photo, detections, elapsed_s)
+
+    def _drawn(self, data: bytes, min_score: float | None, site: Site) -> bytes:
+        image = self._decoded(data).image
+        # In pixels of what is drawn on, which may be a part of the photo's size.
+        annotate_photo(image, self.detector.detect(image, min_score=min_score), self.detector, site)
+        return cv2.imencode(".jpg", image)[1].tobytes()
+
+    def _decoded(self, data: bytes) -> Photo:
+        if len(data) > self._limits.image_bytes:
+            raise body_too_large(self._limits.image_bytes)
+        pixels = self._limits.image_pixels
+        if data.startswith(_JPEG):
+            return decode_photo(data, max_pixels=pixels, enough=ENOUGH)
+        # Only a JPEG is decoded at a part of its size; of the others one at a time fills memory.
+        with self._decoding:
+            return decode_photo(data, max_pixels=pixels, enough=ENOUGH)

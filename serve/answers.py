@@ -10,16 +10,20 @@ from pydantic import BaseModel, Field
 
 from cv.detect.detector import Detection, Detector
 from cv.detect.photo import Photo
-from cv.labels import LABEL_NAMES_ZH
+from cv.labels import LABEL_NAMES_ZH, Matter, matters_of
 from cv.suggest import Suggestion
+from serve.problems import Problem
 
 __all__ = [
+    "BatchAnswer",
     "DetectAnswer",
     "ExifAnswer",
+    "LabelsAnswer",
     "LocationAnswer",
     "Missing",
     "PhotoAnswer",
     "detect_answer",
+    "labels_answer",
 ]
 
 
@@ -55,6 +59,27 @@ class DetectAnswer(BaseModel):
     model: ModelAnswer
     detections: list[DetectionAnswer]
     elapsed_ms: float = Field(examples=[64.2])
+
+
+class BatchAnswer(BaseModel):
+    """`results` in the order of the pictures; a problem in place of one that was refused."""
+
+    results: list[DetectAnswer | Problem]
+
+
+class LabelAnswer(BaseModel):
+    """What the model can see, and what a photo or a zone of a camera may make of it."""
+
+    label: str = Field(examples=["street_stall"])
+    name_en: str = Field(examples=["street stall"])
+    name_zh: str = Field(examples=["摊位"])
+    threshold: float = Field(examples=[0.35], description="Detections below it are left out.")
+    matters: list[Matter] = Field(examples=[["roadside_vending"]])
+
+
+class LabelsAnswer(BaseModel):
+    model: ModelAnswer
+    labels: list[LabelAnswer]
 
 
 class Missing(BaseModel):
@@ -98,18 +123,38 @@ class PhotoAnswer(DetectAnswer):
 def detect_answer(
     photo: Photo, detections: Sequence[Detection], detector: Detector, elapsed_s: float
 ) -> DetectAnswer:
-    info = detector.info
     return DetectAnswer(
         image=ImageAnswer(
-            width=photo.image.shape[1],
-            height=photo.image.shape[0],
+            width=photo.width,
+            height=photo.height,
             mime=photo.mime,
             sha256=photo.sha256,
         ),
-        model=ModelAnswer(name=info.name, version=info.version, sha256=info.sha256),
+        model=model_answer(detector),
         detections=[_detection(detection) for detection in detections],
         elapsed_ms=round(elapsed_s * 1000, 1),
     )
+
+
+def labels_answer(detector: Detector) -> LabelsAnswer:
+    return LabelsAnswer(
+        model=model_answer(detector),
+        labels=[
+            LabelAnswer(
+                label=label,
+                name_en=label.replace("_", " "),
+                name_zh=LABEL_NAMES_ZH[label],
+                threshold=round(threshold, 4),
+                matters=list(matters_of(label)),
+            )
+            for label, threshold in detector.floors.items()
+        ],
+    )
+
+
+def model_answer(detector: Detector) -> ModelAnswer:
+    info = detector.info
+    return ModelAnswer(name=info.name, version=info.version, sha256=info.sha256)
 
 
 def _detection(detection: Detection) -> DetectionAnswer:

@@ -6,22 +6,24 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
-from fastapi import FastAPI, HTTPException
+from fastapi import Depends, FastAPI, HTTPException
 from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from cv.detect.detector import Detector
 from cv.site import Site
 from serve.analysis import Analyser
-from serve.detect import detect_router
+from serve.detect import BATCH, detect_router, labels_router
 from serve.evidence import evidence_router
-from serve.limits import BodyLimit, Limits
+from serve.limits import BodyLimit, Limits, Rate
 from serve.metrics import Metrics, Observed
 from serve.photos import photos_router
 from serve.problems import add_problem_handlers
 
-__all__ = ["create_app"]
+__all__ = ["SEVERAL", "create_app"]
 
+SEVERAL = frozenset({BATCH})
+"""Paths that take several pictures in a request."""
 _DESCRIPTION = """
 Detections and suggestions for single photos. It proposes and files nothing.
 
@@ -55,12 +57,14 @@ def create_app(
         lifespan=lifespan,
     )
     add_problem_handlers(app)
-    app.include_router(detect_router(analyser, limits))
-    app.include_router(photos_router(analyser, site, limits))
+    rate = Rate(limits)
+    app.include_router(detect_router(analyser, site, limits, rate))
+    app.include_router(labels_router(analyser))
+    app.include_router(photos_router(analyser, site, limits), dependencies=[Depends(rate)])
     if secret:
         app.include_router(evidence_router(site.reporting.data, secret))
     _add_probes(app, analyser, metrics)
-    app.add_middleware(BodyLimit, image_bytes=limits.image_bytes)
+    app.add_middleware(BodyLimit, limits=limits, several=SEVERAL)
     app.add_middleware(Observed, metrics=metrics)
     return app
 

@@ -32,6 +32,10 @@ def serve(
     queue: Annotated[int, typer.Option(min=0, help="Pictures that may wait.")] = 16,
     max_bytes: Annotated[int, typer.Option(min=1, help="Bytes of one picture.")] = 10 * 1024 * 1024,
     max_pixels: Annotated[int, typer.Option(min=1, help="Pixels of one picture.")] = 50_000_000,
+    max_images: Annotated[int, typer.Option(min=1, help="Pictures in one batch.")] = 10,
+    rate: Annotated[
+        int, typer.Option(min=0, help="Requests of one client a minute; 0: no limit.")
+    ] = 600,
 ) -> None:
     """Answer photos over HTTP (随手拍): /v1/detect, /v1/photos, /docs."""
     import uvicorn
@@ -41,7 +45,7 @@ def serve(
 
     place = open_site(site, None)
     detector = Detector(model, backend=backend, threads=threads)
-    limits = Limits(max_bytes, max_pixels, workers, queue)
+    limits = Limits(max_bytes, max_pixels, workers, queue, images=max_images, rate=rate)
     app = create_app(detector, place, limits=limits, secret=link_secret())
     listener = _listen(host, port)
     address, bound = listener.getsockname()[:2]

@@ -1,33 +1,41 @@
-"""POST /v1/detect: a picture in, detections out."""
+"""POST /v1/detect and /v1/detect/batch: pictures in, detections out. GET /v1/labels."""
 
 from __future__ import annotations
 
+import hashlib
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+import mimeparse
+from fastapi import APIRouter, Depends, HTTPException, Query, Request, Response
 
-from serve.analysis import Analyser
-from serve.answers import DetectAnswer, detect_answer
-from serve.limits import Limits
-from serve.problems import Problem
-from serve.upload import read_body
+from cv.errors import ImageError
+from cv.site import Site
+from serve.analysis import Analysed, Analyser
+from serve.answers import BatchAnswer, DetectAnswer, LabelsAnswer, detect_answer, labels_answer
+from serve.limits import Limits, Rate
+from serve.problems import Problem, problem_of
+from serve.upload import read_body, read_upload
 
-__all__ = ["ERRORS", "IMAGE_BODY", "detect_router"]
+__all__ = ["BATCH", "ERRORS", "IMAGE_BODY", "detect_router", "labels_router"]
 
+BATCH = "/v1/detect/batch"
+_JSON, _JPEG = "application/json", "image/jpeg"
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
+_FILE = {"type": "string", "format": "binary"}
+
+
+def _form(image: dict[str, Any]) -> dict[str, Any]:
+    return {"schema": {"type": "object", "required": ["image"], "properties": {"image": image}}}
+
+
 IMAGE_BODY: dict[str, Any] = {
     "required": True,
     "content": {
         "image/jpeg": _BINARY,
         "image/png": _BINARY,
         "image/webp": _BINARY,
-        "multipart/form-data": {
-            "schema": {
-                "type": "object",
-                "required": ["image"],
-                "properties": {"image": {"type": "string", "format": "binary"}},
-            }
-        },
+        "image/heic": _BINARY,
+        "multipart/form-data": _form(_FILE),
     },
 }
 
@@ -48,36 +56,128 @@ def _problem(status: int, title: str, english: str, chinese: str) -> dict[str, A
 
 
 ERRORS: dict[int | str, dict[str, Any]] = {
+    400: _problem(400, "Bad Request", "the form cannot be read", "请求无法解析"),
+    408: _problem(
+        408, "Request Timeout", "the body did not arrive in time", "请求内容未能及时到达"
+    ),
     413: _problem(413, "Content Too Large", "the picture is too large", "图片过大"),
     415: _problem(
-        415, "Unsupported Media Type", "not a JPEG, PNG or WebP picture", "仅支持 JPEG、PNG 或 WebP"
+        415,
+        "Unsupported Media Type",
+        "not a JPEG, PNG, WebP or HEIC picture",
+        "仅支持 JPEG、PNG、WebP 或 HEIC 图片",
     ),
     422: _problem(422, "Unprocessable Content", "the picture is damaged", "图片已损坏，无法解码"),
+    429: _problem(429, "Too Many Requests", "more than 600 requests a minute", "请求过于频繁"),
     503: _problem(
         503, "Service Unavailable", "too many pictures are waiting", "服务繁忙，请稍后再试"
     ),
 }
+_NOT_ACCEPTABLE: dict[int | str, dict[str, Any]] = {
+    406: _problem(406, "Not Acceptable", "choose JSON or JPEG", "无法提供该格式")
+}
+
+MinScore = Annotated[
+    float | None,
+    Query(ge=0.05, le=1, description="One threshold for all labels.", examples=[0.5]),
+]
 
 
-def detect_router(analyser: Analyser, limits: Limits) -> APIRouter:
-    router = APIRouter(tags=["detect"])
+def detect_router(analyser: Analyser, site: Site, limits: Limits, rate: Rate) -> APIRouter:
+    router = APIRouter(tags=["detect"], dependencies=[Depends(rate)])
 
     @router.post(
         "/v1/detect",
         summary="Detect objects in one picture 检测单张图片",
-        responses=ERRORS,
+        response_model=DetectAnswer,
+        responses={**ERRORS, **_NOT_ACCEPTABLE, 200: {"content": {_JPEG: _BINARY}}},
         openapi_extra={"requestBody": IMAGE_BODY},
     )
-    async def detect(
-        request: Request,
-        min_score: Annotated[
-            float | None,
-            Query(ge=0.05, le=1, description="One threshold for all labels.", examples=[0.5]),
-        ] = None,
-    ) -> DetectAnswer:
-        """The picture is the body itself, or the field `image` of a form."""
+    async def detect(request: Request, min_score: MinScore = None) -> DetectAnswer | Response:
+        """The picture is the body itself, or the field `image` of a form.
+
+        With `Accept: image/jpeg` the answer is the picture with its detections drawn, at most
+        2559 pixels on its longer side, masked as the site file says.
+        """
+        drawn = _chosen(request, (_JPEG, _JSON)) == _JPEG
         data = await read_body(request, limits)
+        if drawn:
+            content = await analyser.draw(data, min_score, site)
+            return Response(content, media_type=_JPEG, headers={"vary": "accept"})
         photo, detections, elapsed_s = await analyser.analyse(data, min_score)
         return detect_answer(photo, detections, analyser.detector, elapsed_s)
 
+    @router.post(
+        BATCH,
+        summary="Detect objects in several pictures 批量检测",
+        responses=ERRORS,
+        openapi_extra={
+            "requestBody": {
+                "required": True,
+                "content": {
+                    "multipart/form-data": _form(
+                        {"type": "array", "items": _FILE, "maxItems": limits.images, "minItems": 1}
+                    )
+                },
+            }
+        },
+    )
+    async def batch(request: Request, min_score: MinScore = None) -> BatchAnswer:
+        """Answers in the order of the pictures; one that is refused has its problem there."""
+        upload = await read_upload(request, limits, most=limits.images, whole=False)
+
+        def answer(analysed: Analysed) -> DetectAnswer:
+            return detect_answer(
+                analysed.photo, analysed.detections, analyser.detector, analysed.elapsed_s
+            )
+
+        results = await analyser.analyse_each(upload.images, answer, min_score)
+        return BatchAnswer(
+            results=[
+                problem_of(result) if isinstance(result, ImageError) else result
+                for result in results
+            ]
+        )
+
     return router
+
+
+def labels_router(analyser: Analyser) -> APIRouter:
+    router = APIRouter(tags=["detect"])
+    content = labels_answer(analyser.detector).model_dump_json().encode()
+    etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+
+    @router.get(
+        "/v1/labels",
+        summary="What the model can see, and which matters may follow 标签与事项",
+        response_model=LabelsAnswer,
+        responses={304: {"description": "As it was: the ETag that was sent still holds."}},
+    )
+    async def labels(request: Request) -> Response:
+        headers = {"etag": etag, "cache-control": "no-cache"}
+        if etag in _etags(request.headers.get("if-none-match", "")):
+            return Response(status_code=304, headers=headers)
+        return Response(content, media_type=_JSON, headers=headers)
+
+    return router
+
+
+def _etags(header: str) -> set[str]:
+    """Compared weakly (RFC 9110, 13.1.2)."""
+    return {tag.strip().removeprefix("W/") for tag in header.split(",")}
+
+
+def _chosen(request: Request, offered: tuple[str, ...]) -> str:
+    """What to answer with, by Accept (RFC 9110, 12.5.1); the last one offered if all suit.
+
+    Raises:
+        HTTPException: 406, none is accepted.
+    """
+    accept = ",".join(request.headers.getlist("accept")) or "*/*"
+    try:
+        chosen = str(mimeparse.best_match(offered, accept))
+    except mimeparse.MimeTypeParseException:
+        chosen = ""
+    if not chosen:
+        raise HTTPException(406, f"accept {' or '.join(reversed(offered))}")
+    return chosen

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from dataclasses import dataclass
+from math import ceil
 
+from fastapi import HTTPException, Request
+from limits import RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import SlidingWindowCounterRateLimiter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cv.errors import ImageError, KerbwatchError
 
-__all__ = ["BodyLimit", "BusyError", "Limits", "body_too_large"]
+__all__ = ["BodyLimit", "BusyError", "Limits", "Rate", "RateError", "body_too_large"]
 
 _FORM_OVERHEAD = 64 * 1024
 
@@ -20,18 +27,42 @@ class Limits:
         image_bytes, image_pixels: of one picture.
         workers: pictures decoded and analysed at the same time.
         queue: requests that may wait for a worker; more are told to come back.
+        images: in one request.
+        request_bytes: of a whole request with several pictures.
+        held_bytes: of all bodies that the process holds at a time.
+        rate: requests of one client a minute; 0 is no limit.
+        body_s: seconds in which a body has to arrive.
+        wait_s: seconds that a request may wait for a worker.
     """
 
     image_bytes: int = 10 * 1024 * 1024
     image_pixels: int = 50_000_000
     workers: int = 2
     queue: int = 16
+    images: int = 10
+    request_bytes: int = 32 * 1024 * 1024
+    held_bytes: int = 160 * 1024 * 1024
+    rate: int = 600
+    body_s: float = 60.0
+    wait_s: float = 10.0
 
 
 class BusyError(KerbwatchError):
-    """All workers are taken and the queue is full (HTTP 503)."""
+    """More is asked for than can be done now (HTTP 503)."""
 
-    retry_after_s = 1
+    status = 503
+    message_zh = "服务繁忙，请稍后再试"
+
+    def __init__(self, message: str, retry_after_s: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class RateError(BusyError):
+    """One client asks for more than its share (HTTP 429)."""
+
+    status = 429
+    message_zh = "请求过于频繁，请稍后再试"
 
 
 def body_too_large(limit: int) -> ImageError:
@@ -42,30 +73,99 @@ def body_too_large(limit: int) -> ImageError:
     )
 
 
-class BodyLimit:
-    """Counts a request's bytes as they arrive, chunked ones too, before anything parses them."""
+class Rate:
+    """Counts each client's requests; a dependency of the routes that cost something.
 
-    def __init__(self, app: ASGIApp, image_bytes: int) -> None:
+    A client is `request.state.client`, where a key named one, or else its address.
+
+    Raises:
+        RateError: too many in the last minute.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self._item = RateLimitItemPerMinute(limits.rate) if limits.rate else None
+        # Two counters a client, however fast it asks: a flood costs no memory.
+        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
+
+    async def __call__(self, request: Request) -> None:
+        if self._item is None:
+            return
+        address = request.client.host if request.client else "unknown"
+        client = str(getattr(request.state, "client", None) or address)
+        if not self._limiter.hit(self._item, client):
+            free_at = self._limiter.get_window_stats(self._item, client).reset_time
+            wait = max(1, ceil(free_at - time.time()))
+            raise RateError(f"more than {self._item.amount} requests a minute", wait)
+
+
+class BodyLimit:
+    """Counts a request's bytes as they arrive, chunked ones too, before anything parses them.
+
+    Args:
+        several: the paths that take several pictures.
+    """
+
+    def __init__(self, app: ASGIApp, limits: Limits, several: frozenset[str]) -> None:
         self._app = app
-        self._image_bytes = image_bytes
-        self._most = image_bytes + _FORM_OVERHEAD
+        self._limits = limits
+        self._several = several
+        self._held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        headers = dict(scope.get("headers", ()))
+        declared = headers.get(b"content-length", b"0")
+        if scope["type"] != "http" or (declared == b"0" and b"transfer-encoding" not in headers):
             await self._app(scope, receive, send)
             return
-        declared = dict(scope["headers"]).get(b"content-length", b"0")
-        refused = declared.isdigit() and int(declared) > self._most
-        received = 0
+        limits = self._limits
+        most = limits.request_bytes if scope["path"] in self._several else limits.image_bytes
+        length = int(declared) if declared.isdigit() else 0
+        reserved = length or most
+        body = _Body(receive, most, length, asyncio.get_running_loop().time() + limits.body_s)
+        body.unheld = self._held + reserved > limits.held_bytes
+        if body.unheld:
+            reserved = 0
+        self._held += reserved
+        try:
+            await self._app(scope, body.receive, send)
+        finally:
+            self._held -= reserved
 
-        async def counted() -> Message:
-            nonlocal received
-            if refused:
-                raise body_too_large(self._image_bytes)
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > self._most:
-                raise body_too_large(self._image_bytes)
-            return message
 
-        await self._app(scope, counted, send)
+class _Body:
+    """One request's body; `until` is a time of the event loop's clock."""
+
+    def __init__(self, receive: Receive, most: int, declared: int, until: float) -> None:
+        self._receive = receive
+        self._most = most
+        self._refused = declared > most + _FORM_OVERHEAD
+        self._until = until
+        self._received = 0
+        self._whole = False
+        self.unheld = False
+
+    async def receive(self) -> Message:
+        if self._refused:
+            raise body_too_large(self._most)
+        if self.unheld:
+            # Read to its end and thrown away: a client that is still sending hears no answer.
+            while not self._whole:
+                await self._next()
+            raise BusyError("too many pictures are arriving; try again in a second")
+        return await self._next()
+
+    async def _next(self) -> Message:
+        if self._whole:
+            return await self._receive()
+        try:
+            async with asyncio.timeout_at(self._until):
+                message = await self._receive()
+        except TimeoutError as error:
+            raise HTTPException(
+                408, "the body did not arrive in time", headers={"connection": "close"}
+            ) from error
+        self._received += len(message.get("body", b""))
+        self._whole = not message.get("more_body", False)
+        if self._received > self._most + _FORM_OVERHEAD:
+            raise body_too_large(self._most)
+        return message

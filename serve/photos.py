@@ -71,7 +71,11 @@ def _body() -> dict[str, Any]:
     properties["category"] = {
         "anyOf": [{"type": "string", "enum": [str(matter) for matter in Matter]}]
     }
-    image = {"type": "string", "format": "binary", "description": "One JPEG, PNG or WebP picture."}
+    image = {
+        "type": "string",
+        "format": "binary",
+        "description": "One JPEG, PNG, WebP or HEIC picture.",
+    }
     return {
         "required": True,
         "content": {
@@ -100,7 +104,7 @@ def photos_router(analyser: Analyser, site: Site, limits: Limits) -> APIRouter:
         """Detections, at most three suggestions with codes, and what a case would still need."""
         upload = await read_upload(request, limits)
         form = _form(upload.fields)
-        return _answer(await analyser.analyse(upload.image), form, analyser, site)
+        return _answer(await analyser.analyse(upload.images[0]), form, analyser, site)
 
     return router
 
@@ -117,7 +121,6 @@ def _form(fields: dict[str, str]) -> PhotoForm:
 
 def _answer(analysed: Analysed, form: PhotoForm, analyser: Analyser, site: Site) -> PhotoAnswer:
     photo, detections, elapsed_s = analysed
-    height, width = photo.image.shape[:2]
     location = _location(form, photo)
     captured_at = form.captured_at or _exif_time(photo, site)
     gaps = {
@@ -128,7 +131,7 @@ def _answer(analysed: Analysed, form: PhotoForm, analyser: Analyser, site: Site)
     plain = detect_answer(photo, detections, analyser.detector, elapsed_s)
     return PhotoAnswer(
         **dict(plain),
-        suggestions=suggest(detections, table=site.codes, width=width, height=height),
+        suggestions=suggest(detections, table=site.codes, width=photo.width, height=photo.height),
         location=location,
         captured_at=captured_at,
         category=form.category,

@@ -13,18 +13,20 @@ from starlette.exceptions import HTTPException
 from cv.errors import ImageError, KerbwatchError
 from serve.limits import BusyError
 
-__all__ = ["FormError", "Problem", "add_problem_handlers"]
+__all__ = ["FormError", "Problem", "add_problem_handlers", "problem_of"]
 
 _ZH = {
     400: "请求无法解析",
     403: "链接无效或已过期",
     404: "没有这个地址",
     405: "该地址不支持此方法",
+    406: "无法提供所要求的格式",
+    408: "请求内容未能及时到达",
     413: "图片过大",
     415: "不支持的文件类型",
     422: "请求内容有误",
     500: "服务内部错误",
-    503: "服务繁忙，请稍后再试",
+    503: "服务尚未就绪",
 }
 
 
@@ -41,6 +43,8 @@ class Problem(BaseModel):
 class FormError(KerbwatchError):
     """A form field or parameter is not usable (HTTP 422)."""
 
+    status = 422
+
     def __init__(self, message: str, message_zh: str) -> None:
         super().__init__(message)
         self.message_zh = message_zh
@@ -51,23 +55,20 @@ def add_problem_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(KerbwatchError)
     async def known(_: Request, error: KerbwatchError) -> JSONResponse:
-        if isinstance(error, ImageError):
-            answer = _answer(error.status, str(error), error.message_zh)
+        if isinstance(error, ImageError | FormError | BusyError):
+            answer = _answer(problem_of(error))
             if error.status == 413:
                 # What is still coming is not wanted; without this it would be read to its end.
                 answer.headers["connection"] = "close"
+            if isinstance(error, BusyError):
+                answer.headers["retry-after"] = str(error.retry_after_s)
             return answer
-        if isinstance(error, FormError):
-            return _answer(422, str(error), error.message_zh)
-        if isinstance(error, BusyError):
-            answer = _answer(503, str(error), _ZH[503])
-            answer.headers["retry-after"] = str(error.retry_after_s)
-            return answer
-        return _answer(500, "internal error", _ZH[500])
+        return _answer(_problem(500, "internal error", _ZH[500]))
 
     @app.exception_handler(HTTPException)
     async def plain(_: Request, error: HTTPException) -> JSONResponse:
-        answer = _answer(error.status_code, str(error.detail), _ZH.get(error.status_code, ""))
+        detail_zh = _ZH.get(error.status_code, _ZH[400])
+        answer = _answer(_problem(error.status_code, str(error.detail), detail_zh))
         for name, value in (error.headers or {}).items():
             answer.headers[name] = value
         return answer
@@ -76,15 +77,21 @@ def add_problem_handlers(app: FastAPI) -> None:
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"][1:]) or "request"
-        return _answer(422, f"{where}: {first['msg']}", f"{_ZH[422]}：{where}")
+        return _answer(_problem(422, f"{where}: {first['msg']}", f"{_ZH[422]}：{where}"))
 
     @app.exception_handler(Exception)
     async def unknown(_: Request, error: Exception) -> JSONResponse:
-        return _answer(500, "internal error", _ZH[500])
+        return _answer(_problem(500, "internal error", _ZH[500]))
 
 
-def _answer(status: int, detail: str, detail_zh: str) -> JSONResponse:
-    problem = Problem(
-        title=HTTPStatus(status).phrase, status=status, detail=detail, detail_zh=detail_zh
-    )
-    return JSONResponse(problem.model_dump(), status, media_type="application/problem+json")
+def problem_of(error: ImageError | FormError | BusyError) -> Problem:
+    return _problem(error.status, str(error), error.message_zh)
+
+
+def _problem(status: int, detail: str, detail_zh: str) -> Problem:
+    title = HTTPStatus(status).phrase
+    return Problem(title=title, status=status, detail=detail, detail_zh=detail_zh)
+
+
+def _answer(problem: Problem) -> JSONResponse:
+    return JSONResponse(problem.model_dump(), problem.status, media_type="application/problem+json")

@@ -1,10 +1,12 @@
-"""Taking the picture and the form fields out of a request."""
+"""Taking pictures and form fields out of a request."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from cv.errors import ImageError
@@ -17,8 +19,16 @@ _MAX_FIELDS = 20
 
 
 class Upload(NamedTuple):
-    image: bytes
+    """`images` in the order of the form, each as its bytes."""
+
+    images: list[bytes]
     fields: dict[str, str]
+
+
+class _Parser(MultiPartParser):
+    """Keeps files in memory, where `BodyLimit` bounds them: a spool on disk halves the rate."""
+
+    spool_max_size = 1 << 30
 
 
 async def read_body(request: Request, limits: Limits) -> bytes:
@@ -28,12 +38,13 @@ async def read_body(request: Request, limits: Limits) -> bytes:
         ImageError: 413 too large, 415 neither picture nor form.
         FormError: 422 a form without exactly one picture, or an empty body.
     """
-    kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    kind = _kind(request)
     if kind == "multipart/form-data":
-        return (await read_upload(request, limits)).image
+        return (await read_upload(request, limits)).images[0]
     if kind and not kind.startswith("image/") and kind != "application/octet-stream":
         raise ImageError(
-            f"content type {kind!r}: send image/jpeg, image/png, image/webp or multipart/form-data",
+            f"content type {kind!r}: send image/jpeg, image/png, image/webp, image/heic or "
+            "multipart/form-data",
             status=415,
             message_zh="请以图片或 multipart/form-data 上传",
         )
@@ -45,39 +56,64 @@ async def read_body(request: Request, limits: Limits) -> bytes:
     return data
 
 
-async def read_upload(request: Request, limits: Limits) -> Upload:
-    """A form's single picture, field `image`, and its other fields.
+async def read_upload(
+    request: Request, limits: Limits, *, most: int = 1, whole: bool = True
+) -> Upload:
+    """A form's pictures, all in the field `image`, and its other fields.
+
+    Args:
+        most: so many pictures at most; one at least.
+        whole: refuse the request for one picture that is empty or has too many bytes; else its
+            bytes are left to who decodes them.
 
     Raises:
         ImageError: 413 too large, 415 not a form.
-        FormError: 422 no picture, several, or a field that is a file.
+        FormError: 422 no picture, too many, or a field that is a file.
     """
-    kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
-    if kind != "multipart/form-data":
+    if _kind(request) != "multipart/form-data":
         raise ImageError(
             "send multipart/form-data with the picture in the field `image`",
             status=415,
             message_zh="请使用 multipart/form-data，图片字段名为 image",
         )
-    async with request.form(max_files=2, max_fields=_MAX_FIELDS) as form:
-        images = [value for value in form.getlist("image") if isinstance(value, UploadFile)]
-        if len(images) != 1:
+    parser = _Parser(request.headers, request.stream(), max_files=most + 1, max_fields=_MAX_FIELDS)
+    try:
+        form = await parser.parse()
+    except MultiPartException as error:
+        raise HTTPException(400, error.message) from error
+    try:
+        files = [value for value in form.getlist("image") if isinstance(value, UploadFile)]
+        if not 1 <= len(files) <= most:
+            wanted = "exactly one" if most == 1 else f"one to {most}"
             raise FormError(
-                f"{len(images)} pictures in the field `image`; send exactly one",
-                "字段 image 须且只能包含一张图片",
+                f"{len(files)} pictures in the field `image`; send {wanted}",
+                f"字段 image 须包含 1 至 {most} 张图片",
             )
-        fields: dict[str, str] = {}
-        for name, value in form.multi_items():
-            if isinstance(value, UploadFile):
-                if name != "image":
-                    raise FormError(f"{name}: not a file field", f"字段 {name} 不应为文件")
-            elif name in fields:
-                raise FormError(f"{name}: given twice", f"字段 {name} 重复")
-            else:
-                fields[name] = value
-        data = await images[0].read()
-    if not data:
-        raise FormError("image: the file is empty", "图片文件为空")
-    if len(data) > limits.image_bytes:
-        raise body_too_large(limits.image_bytes)
-    return Upload(data, fields)
+        fields = _fields(form)
+        images = [await file.read() for file in files]
+    finally:
+        await form.close()
+    for number, data in enumerate(images, 1):
+        name = "image" if most == 1 else f"image {number}"
+        if whole and not data:
+            raise FormError(f"{name}: the file is empty", "图片文件为空")
+        if whole and len(data) > limits.image_bytes:
+            raise body_too_large(limits.image_bytes)
+    return Upload(images, fields)
+
+
+def _fields(form: FormData) -> dict[str, str]:
+    fields: dict[str, str] = {}
+    for name, value in form.multi_items():
+        if isinstance(value, UploadFile):
+            if name != "image":
+                raise FormError(f"{name}: not a file field", f"字段 {name} 不应为文件")
+        elif name in fields:
+            raise FormError(f"{name}: given twice", f"字段 {name} 重复")
+        else:
+            fields[name] = value
+    return fields
+
+
+def _kind(request: Request) -> str:
+    return request.headers.get("content-type", "").split(";")[0].strip().lower()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -12,14 +13,15 @@ import cv2
 import numpy as np
 from av.video.stream import VideoStream
 
+from cv.detect.detector import Detection, Detector
 from cv.detect.drawing import BLUE, RED, draw_box, draw_title, draw_zone, zone_colour
-from cv.detect.masking import head_region, pixelate
+from cv.detect.masking import head_region, mask, pixelate
 from cv.detect.watch import Look
 from cv.errors import SourceError
 from cv.geometry import Image
 from cv.site import Camera, Site
 
-__all__ = ["AnnotatedVideo", "annotate"]
+__all__ = ["AnnotatedVideo", "annotate", "annotate_photo"]
 
 _TICKS = 1000
 
@@ -40,6 +42,19 @@ def annotate(look: Look, site: Site, camera: Camera | None) -> Image:
     local = look.frame.time.astimezone(site.tz).isoformat(sep=" ", timespec="seconds")
     draw_title(picture, (*((camera.name,) if camera else ()), local))
     return picture
+
+
+def annotate_photo(
+    image: Image, detections: Sequence[Detection], detector: Detector, site: Site
+) -> None:
+    """Draw detections on a photo, masked as evidence is; in place.
+
+    Args:
+        image: uint8 [height, width, 3] BGR, with boxes in its pixels.
+    """
+    mask(image, detector, heads=site.privacy.heads, plates=site.privacy.plates)
+    for detection in detections:
+        draw_box(image, detection.box, BLUE, f"{detection.label} {detection.score:.2f}")
 
 
 class AnnotatedVideo:

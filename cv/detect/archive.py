@@ -28,9 +28,11 @@ ENOUGH = 1280
 """Longer side from which a photo is decoded at a part of its size: twice the network's input."""
 
 
-def detect_in_photo(detector: Detector, photo: Photo) -> list[Detection]:
+def detect_in_photo(
+    detector: Detector, photo: Photo, *, min_score: float | None = None
+) -> list[Detection]:
     """Detections with boxes in pixels of the whole photo, at whatever size it was decoded."""
-    found = detector.detect(photo.image)
+    found = detector.detect(photo.image, min_score=min_score)
     height, width = photo.image.shape[:2]
     if (width, height) == (photo.width, photo.height):
         return found

@@ -139,6 +139,11 @@ class Detector:
             [self.thresholds.get(label, _DEFAULT_SCORE) for label in self.labels], dtype=np.float32
         )
 
+    @property
+    def floors(self) -> dict[str, float]:
+        """The score by label from which a detection counts, in the order of the label ids."""
+        return dict(zip(self.labels, map(float, self._floor), strict=True))
+
     def detect(
         self, image: Image, *, min_score: float | None = None, ease: float = 1.0
     ) -> list[Detection]:

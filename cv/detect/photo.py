@@ -16,6 +16,7 @@ import numpy as np
 from PIL import ExifTags, UnidentifiedImageError
 from PIL import Image as Pillow
 
+from cv.detect.heic import BRANDS, decode_heic, heic_header
 from cv.errors import ImageError
 from cv.geometry import Image
 
@@ -23,13 +24,17 @@ __all__ = ["MAX_BYTES", "MAX_PIXELS", "Photo", "decode_photo", "read_photo"]
 
 MAX_PIXELS = 100_000_000
 MAX_BYTES = 20 * 1024 * 1024
+HEIC = "image/heic"
 _TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
 _REDUCED = {
     2: cv2.IMREAD_REDUCED_COLOR_2,
     4: cv2.IMREAD_REDUCED_COLOR_4,
     8: cv2.IMREAD_REDUCED_COLOR_8,
 }
+_WHOLE = cv2.IMREAD_COLOR_BGR
 _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
+_BROKEN = (OSError, ValueError, SyntaxError, RuntimeError, EOFError, struct.error)
+"""What the readers of headers, of EXIF and of HEIC raise."""
 _TURNS: dict[int, tuple[int | None, int | None]] = {
     # EXIF orientation → (rotation, then flip: 1 left-right), EXIF 2.32 §4.6.4
     2: (None, 1),
@@ -102,22 +107,19 @@ def decode_photo(data: bytes, *, max_pixels: int = MAX_PIXELS, enough: int | Non
 
     Args:
         enough: the longer side in pixels that suffices: a JPEG that is at least twice as large is
-            decoded at a half, quarter or eighth of its size, which costs half the time.
+            decoded at a half, quarter or eighth of its size, which costs half the time; others are
+            made smaller after it, so that what follows costs less memory.
 
     Raises:
-        ImageError: 413 too many bytes or pixels, 415 not JPEG, PNG or WebP, 422 broken.
+        ImageError: 413 too many bytes or pixels, 415 not JPEG, PNG, WebP or HEIC, 422 broken.
     """
     _check_bytes(len(data))
     header = _read_header(data, max_pixels)
-    # Upright by our own hand, once: cv2 applies EXIF to some formats and not to others.
-    flags = _colour(header, enough) | cv2.IMREAD_IGNORE_ORIENTATION
-    try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    except cv2.error:
-        image = None
+    image = _pixels(data, header, enough)
     if image is None or _is_truncated(data, header.mime):
         raise ImageError("the picture is damaged", status=422, message_zh="图片已损坏，无法解码")
-    upright = np.ascontiguousarray(_turned(np.asarray(image, np.uint8), header.orientation))
+    upright = np.ascontiguousarray(_turned(image, header.orientation))
+    del image
     lon, lat = header.point or (None, None)
     width, height = header.width, header.height
     if header.orientation in range(5, 9):  # quarter turns
@@ -126,13 +128,34 @@ def decode_photo(data: bytes, *, max_pixels: int = MAX_PIXELS, enough: int | Non
     return Photo(upright, header.taken_at, lon, lat, header.mime, digest, width, height)
 
 
-def _colour(header: Header, enough: int | None) -> int:
-    """The way to decode: only JPEG is cheaper at a part of its size."""
+def _pixels(data: bytes, header: Header, enough: int | None) -> Image | None:
+    """As stored (HEIC: upright), BGR, at a part of the size where that is enough; None: damaged."""
+    part = _part(header, enough)
+    try:
+        if header.mime == HEIC:
+            image = decode_heic(data)
+        else:
+            # Upright by our own hand, once: cv2 applies EXIF to some formats and not to others.
+            reduced = _REDUCED[part] if part > 1 and header.mime == "image/jpeg" else _WHOLE
+            flags = reduced | cv2.IMREAD_IGNORE_ORIENTATION
+            decoded = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+            if decoded is None:
+                return None
+            image = np.asarray(decoded, np.uint8)
+        if part > 1 and header.mime != "image/jpeg":
+            size = (-(-image.shape[1] // part), -(-image.shape[0] // part))
+            image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+    except (cv2.error, ValueError, RuntimeError, EOFError, SyntaxError):
+        return None
+    return image
+
+
+def _part(header: Header, enough: int | None) -> int:
+    """1, 2, 4 or 8: the part of the size that is enough."""
+    if enough is None:
+        return 1
     longer = max(header.width, header.height)
-    if enough is None or header.mime != "image/jpeg":
-        return cv2.IMREAD_COLOR_BGR
-    fitting = [part for part in _REDUCED if longer >= enough * part]
-    return _REDUCED[max(fitting)] if fitting else cv2.IMREAD_COLOR_BGR
+    return max((part for part in _REDUCED if longer >= enough * part), default=1)
 
 
 def _check_bytes(count: int) -> None:
@@ -149,29 +172,44 @@ def _read_header(data: bytes, max_pixels: int) -> Header:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's own warnings on size and odd EXIF
+            if _is_heic(data):
+                width, height, exif = heic_header(data)
+                # libheif turns what it decodes; EXIF repeats the turn.
+                return _header(HEIC, (width, height), exif, max_pixels)._replace(orientation=1)
             with Pillow.open(io.BytesIO(data), formats=tuple(_TYPES)) as header:
-                width, height = header.size
                 mime = _TYPES[str(header.format)]
-                if width * height > max_pixels:
-                    raise _too_large(
-                        f"{width}x{height} pixels; at most {max_pixels}",
-                        f"图片尺寸过大（{width}x{height}），最多 {max_pixels} 像素",
-                    )
-                exif = header.getexif()
-                turn, taken_at = _orientation(exif), _taken_at(exif)
-                return Header(mime, width, height, turn, taken_at, _point(exif))
-    except (UnidentifiedImageError, Pillow.DecompressionBombError) as error:
-        if isinstance(error, Pillow.DecompressionBombError):
-            raise _too_large(f"more than {max_pixels} pixels", "图片尺寸过大") from error
+                _check_pixels(header.size, max_pixels)
+                return _header(mime, header.size, header.getexif(), max_pixels)
+    except UnidentifiedImageError as error:
         if data.startswith(_SIGNATURES):
             raise _damaged_header() from error
         raise ImageError(
-            "not a JPEG, PNG or WebP picture",
+            "not a JPEG, PNG, WebP or HEIC picture",
             status=415,
-            message_zh="仅支持 JPEG、PNG 或 WebP 图片",
+            message_zh="仅支持 JPEG、PNG、WebP 或 HEIC 图片",
         ) from error
-    except (OSError, ValueError, SyntaxError, struct.error) as error:
+    except Pillow.DecompressionBombError as error:
+        raise _too_large(f"more than {max_pixels} pixels", "图片尺寸过大") from error
+    except _BROKEN as error:
         raise _damaged_header() from error
+
+
+def _header(mime: str, size: tuple[int, int], exif: Pillow.Exif, max_pixels: int) -> Header:
+    _check_pixels(size, max_pixels)
+    return Header(mime, *size, _orientation(exif), _taken_at(exif), _point(exif))
+
+
+def _check_pixels(size: tuple[int, int], max_pixels: int) -> None:
+    width, height = size
+    if width * height > max_pixels:
+        raise _too_large(
+            f"{width}x{height} pixels; at most {max_pixels}",
+            f"图片尺寸过大（{width}x{height}），最多 {max_pixels} 像素",
+        )
+
+
+def _is_heic(data: bytes) -> bool:
+    return data[4:8] == b"ftyp" and data[8:12] in BRANDS
 
 
 def _damaged_header() -> ImageError:

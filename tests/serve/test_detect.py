@@ -77,8 +77,8 @@ def test_concurrent_pictures_get_their_own_answers(client: TestClient, junction:
     ("body", "kind", "status", "says"),
     [
         (b"", "image/jpeg", 422, "empty"),
-        (b"hello, this is text", "image/jpeg", 415, "JPEG, PNG or WebP"),
-        (gif(), "image/gif", 415, "JPEG, PNG or WebP"),
+        (b"hello, this is text", "image/jpeg", 415, "JPEG, PNG, WebP or HEIC"),
+        (gif(), "image/gif", 415, "JPEG, PNG, WebP or HEIC"),
         (jpeg()[:4000], "image/jpeg", 422, "damaged"),
         (png_header(40_000, 40_000), "image/png", 413, "pixels"),
         (png_header(100, 100), "image/png", 422, "damaged"),
