@@ -29,6 +29,7 @@ from cv.detect.patrol import Beat, Patrol
 from cv.detect.photo import Photo
 from cv.detect.picture import Picture
 from cv.detect.resume import Resume
+from cv.detect.trouble import Trouble
 from cv.detect.turns import Turns
 from cv.detect.watch import Begun, CameraWatch, Filing, Look
 from cv.errors import KerbwatchError, SourceError
@@ -172,12 +173,12 @@ class Batch:
         with self._telling:
             self._listener.started(job, progress)
 
+        trouble = self._trouble(job)
+
         def look(frame: Frame) -> None:
-            try:
-                self._tell(job, watch.look(frame), progress)
-            except KerbwatchError as error:  # the next visit may do better
-                with self._telling:
-                    self._listener.failed(job, error)
+            seen = trouble.look(watch, frame)
+            if seen:
+                self._tell(job, seen, progress)
 
         return Beat(job.source, self._options.every_for(job.camera), look)
 
@@ -185,6 +186,13 @@ class Batch:
         watch.close()
         with self._telling:
             self._listener.ended(job, progress)
+
+    def _trouble(self, job: Job) -> Trouble:
+        def tell(error: KerbwatchError) -> None:
+            with self._telling:
+                self._listener.failed(job, error)
+
+        return Trouble(job.source.name, tell)
 
     def _timer(self, needed: bool) -> threading.Timer | None:
         if not needed or self._options.for_s is None:
@@ -219,7 +227,7 @@ class Batch:
                 self._listener.started(job, progress)
             known = self._known(job, watch, frames)
             try:
-                for look in self._looks(watch, frames, known):
+                for look in self._looks(job, watch, frames, known):
                     self._tell(job, look, progress)
                     if self._stop.is_set():
                         break
@@ -237,12 +245,13 @@ class Batch:
         return self._resume.begin(job.source, job.camera, frames, watch.recorded_until)
 
     def _looks(
-        self, watch: Watching, frames: Recording | Stream, known: datetime | None
+        self, job: Job, watch: Watching, frames: Recording | Stream, known: datetime | None
     ) -> Iterator[Look]:
         """A stream's looks have a turn each; a recording's are analysed side by side, in order."""
         if isinstance(frames, Stream):
-            for frame in frames:
-                yield watch.look(frame)
+            trouble = self._trouble(job)
+            looks = (trouble.look(watch, frame) for frame in frames)
+            yield from (look for look in looks if look)
             return
 
         def detect(picture: Picture) -> list[Detection]:

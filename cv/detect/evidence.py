@@ -84,9 +84,16 @@ class EvidenceFolder:
         self._camera = camera
         self._mask = mask
 
-    def keep_candidate(self, image: Image, time: datetime) -> str:
-        """Store the first frame of what may become an incident; gives its file."""
-        return self._keep("candidates", image, time)
+    def keep_candidate(self, image: Image, time: datetime) -> str | None:
+        """Store the first frame of what may become an incident; gives its file.
+
+        None after a disk error, which costs the picture, never the watch.
+        """
+        try:
+            return self._keep("candidates", image, time)
+        except OSError as error:
+            logger.error("%s: first frame not written: %s", self._camera.id, error.strerror)
+            return None
 
     def drop_candidate(self, file: str) -> None:
         """Delete the first frame of what became none."""

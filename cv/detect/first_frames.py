@@ -45,7 +45,9 @@ class FirstFrames:
             if thing.hits >= (1 if self._seldom else 2):
                 before = self._previous
                 first = before if before and before.time >= thing.first_seen else frame
-                self.files[thing.key] = self.evidence.keep_candidate(first.image, first.time)
+                file = self.evidence.keep_candidate(first.image, first.time)
+                if file:  # else the disk refuses it, and the next look tries again
+                    self.files[thing.key] = file
         for file in set(dropped.values()) - set(self.files.values()):
             self.evidence.drop_candidate(file)
         # Only while something has been seen once: a thousand cameras' last pictures are gigabytes.

@@ -160,6 +160,7 @@ class CameraWatch:
         self._detections: list[Detection] = []
         self._last: tuple[datetime, tuple[int, int]] | None = None
         self._saved: datetime | None = None
+        self._unrecorded: list[Filing] = []
         self._purged: datetime | None = None
 
     def look(self, frame: Frame) -> Look:
@@ -185,7 +186,12 @@ class CameraWatch:
         return Begun(frame, detect(frame.picture), self._here)
 
     def finish(self, begun: Begun) -> Look:
-        """Bring a look to its end, and record what it changed."""
+        """Bring a look to its end, and record what it changed.
+
+        Raises:
+            KerbwatchError: it could not be recorded. Nothing is lost: the next look, or `close`,
+                records it as well.
+        """
         frame, found, here = begun
         size = frame.picture.size
         if self._last and self._last[1] != size:
@@ -197,14 +203,16 @@ class CameraWatch:
             self._still.look(self._detections, frame.time, size, self._rules.is_open)
             changes = self._rules.look(self._still.objects, frame.time, size)
         candidates = list(self._rules.candidates.values())
-        filings = [Filing(c, self._firsts.pictures(c, frame, candidates)) for c in changes]
+        self._unrecorded += [
+            Filing(c, self._firsts.pictures(c, frame, candidates)) for c in changes
+        ]
         self._firsts.keep(self._still.objects, candidates, frame)
+        self._last = frame.time, size
+        filings = list(self._unrecorded)
         if filings or self._saved is None or frame.time - self._saved >= _SAVE_EVERY:
-            state = dump_state(self._state(frame.time, size))
-            self._recorder.record(filings, state, frame.time)
+            self._record()
             self._saved = frame.time
         self._purge(frame.time)
-        self._last = frame.time, size
         return Look(
             frame,
             self._detections,
@@ -232,7 +240,12 @@ class CameraWatch:
     def close(self) -> None:
         """Save what is known, for the next run."""
         if self._last is not None:
-            self._recorder.record([], dump_state(self._state(*self._last)), self._last[0])
+            self._record()
+
+    def _record(self) -> None:
+        assert self._last is not None
+        self._recorder.record(self._unrecorded, dump_state(self._state(*self._last)), self._last[0])
+        self._unrecorded = []
 
     def _decided(self, size: tuple[int, int]) -> bool:
         """Whether nothing waits for another look: what stands in zones is an incident or no matter.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,7 +22,9 @@ from cv.detect.frames import Frame
 from cv.detect.incident import Incident
 from cv.detect.masking import MaskCounts
 from cv.detect.picture import Picture, Pixels
+from cv.detect.trouble import Trouble
 from cv.detect.watch import EASE, CameraWatch, Filing
+from cv.errors import KerbwatchError
 from cv.geometry import Box, Image
 from cv.labels import Matter, ZoneKind
 from cv.site import Camera, Privacy, Reporting, Rule, Site, Zone
@@ -128,6 +131,75 @@ def test_standing_vehicles_become_filings_with_three_masked_pictures(
             assert image is not None
             assert image.shape[:2] == (item.height, item.width)
             assert item.file.startswith(f"evidence/{incident.id}/")
+
+
+class Away(Memory):
+    """A recorder whose database is away now and then."""
+
+    away = False
+
+    def record(self, filings: Sequence[Filing], state: str, time: datetime) -> None:
+        if self.away:
+            raise KerbwatchError("cases.db: database or disk is full")
+        super().record(filings, state, time)
+
+
+@pytest.mark.media
+def test_what_could_not_be_recorded_is_recorded_by_the_next_look_that_can(
+    tmp_path: Path, detector: Detector, junction: Image
+) -> None:
+    site, memory, expected = site_in(tmp_path / "a"), Away(), Memory()
+    watch = CameraWatch(site, site.cameras[0], detector, memory, every_s=1)
+    trouble_said: list[str] = []
+    trouble = Trouble("gate", lambda error: trouble_said.append(str(error)))
+    reported: list[Filing] = []
+    for second in range(12):
+        memory.away = second in range(2, 10)
+        time = START + timedelta(seconds=second)
+        look = trouble.look(watch, Frame(Pixels(junction), time, float(second), second))
+        reported += look.filings if look else []
+    calm_site = site_in(tmp_path / "b")
+    looks(
+        CameraWatch(calm_site, calm_site.cameras[0], detector, expected, every_s=1),
+        junction,
+        range(12),
+    )
+    assert expected.filings
+    assert [f.change.event for f in memory.filings] == expected.events
+    assert [f.change.incident.id for f in memory.filings] == [
+        f.change.incident.id for f in expected.filings
+    ]
+    assert reported == memory.filings, "they are told when they are recorded"
+    assert trouble_said == ["cases.db: database or disk is full"], "told once, not at every look"
+
+
+@pytest.mark.media
+def test_what_no_later_look_recorded_is_recorded_at_the_end(
+    tmp_path: Path, detector: Detector, junction: Image
+) -> None:
+    site, memory = site_in(tmp_path), Away()
+    watch = CameraWatch(site, site.cameras[0], detector, memory, every_s=1)
+    looks(watch, junction, range(2))
+    memory.away = True
+    for second in range(2, 8):
+        with contextlib.suppress(KerbwatchError):
+            looks(watch, junction, range(second, second + 1))
+    assert not memory.filings
+    memory.away = False
+    watch.close()
+    assert "new" in memory.events
+
+
+@pytest.mark.media
+def test_a_first_frame_that_the_disk_refuses_costs_no_incident(
+    tmp_path: Path, detector: Detector, junction: Image
+) -> None:
+    (tmp_path / "candidates").write_text("a file where a folder should be")
+    site, memory = site_in(tmp_path), Memory()
+    watch = CameraWatch(site, site.cameras[0], detector, memory, every_s=1)
+    looks(watch, junction, range(8))
+    assert memory.events
+    assert all(item.role != "before" for filing in memory.filings for item in filing.evidence)
 
 
 @pytest.mark.media
