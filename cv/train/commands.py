@@ -189,18 +189,23 @@ def export(
 
 @app.command()
 def average(
-    earlier: Annotated[Path, typer.Argument(help="Checkpoint that training went on from.")],
-    later: Annotated[Path, typer.Argument(help="Checkpoint that it went on to.")],
+    earlier: Annotated[
+        Path, typer.Argument(help="What training went on from: checkpoint, ONNX file or COCO .npz.")
+    ],
+    later: Annotated[Path, typer.Argument(help="What it went on to: checkpoint or ONNX file.")],
     out: Annotated[Path, typer.Option(help="Checkpoint to write.")],
+    share: Annotated[float, typer.Option(help="Share of the earlier one, 0 to 1.")] = 0.5,
+    data: Data = None,
 ) -> None:
-    """Average a checkpoint with the one it went on from (权重平均)."""
+    """Average a network with the one it went on from (权重平均)."""
     _need_extra()
     from cv.train.stack import load_stack
 
     load_stack()
+    from cv.data.samples import default_data
     from cv.train.average import average
 
-    average(earlier, later, out)
+    average(earlier, later, out, share=share, data=data or default_data())
     Console().print(f"{out}: written; evaluate it, then export it", soft_wrap=True)
 
 

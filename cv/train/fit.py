@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
 from cv.cpus import cpu_features
-from cv.data.samples import Sample, leave_out, read_image, read_sources, split, spread
+from cv.data.samples import Sample, leave_out, read_sources, split, spread
 from cv.data.scenes import compose_scenes
-from cv.detect.letterbox import letterbox
 from cv.errors import ModelError
+from cv.train.calibration_images import calibration_batches
 from cv.train.dataset import Dataset, read_dataset, write_dataset
 from cv.train.fill import Filling, fill, without_hidden
 from cv.train.network import (
@@ -33,7 +32,6 @@ from cv.train.trainer import StreetTrainer
 __all__ = ["FitOptions", "fit"]
 
 _DEFAULTS = Path(__file__).with_name("default.toml")
-_CALIBRATION_SIDE = 416
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +81,7 @@ def fit(options: FitOptions) -> Path:
     training = leave_out(training, options.leave_out)
     start, dataset = None, read_dataset(options.run / "dataset")
     if not resumed:
-        calibration = list(_batches(spread(training, int(own["calibration_images"]))))
+        calibration = list(calibration_batches(spread(training, int(own["calibration_images"]))))
         coco = load_coco(options.weights, calibration, options.size)
         fillings = _fillings(training, coco, options.run, half=half, device=device)
         scenes = compose_scenes(
@@ -194,14 +192,6 @@ def _fillings(
 ) -> list[Filling]:
     run.mkdir(parents=True, exist_ok=True)
     return fill(training, coco, run / "coco-boxes.json", half=half, device=device)
-
-
-def _batches(samples: Sequence[Sample]) -> Iterator[torch.Tensor]:
-    side = (_CALIBRATION_SIDE, _CALIBRATION_SIDE)
-    for first in range(0, len(samples), 8):
-        some = samples[first : first + 8]
-        stack = np.stack([letterbox(read_image(sample.image), side).image for sample in some])
-        yield torch.from_numpy(stack[..., ::-1].transpose(0, 3, 1, 2).copy()).float() / 255
 
 
 def _overrides(

@@ -1,0 +1,71 @@
+"""A mean of a fine-tuned network with COCO's own, which remembers what training forgot."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from cv.detect.detector import model_path
+from cv.errors import ModelError
+from cv.labels import LABELS
+
+pytestmark = [pytest.mark.media, pytest.mark.usefixtures("stack")]
+
+LAST = "one2one_cv3.0.2.weight"
+COCO_CAR, COCO_PERSON = 2, 0
+
+
+@pytest.fixture(scope="module")
+def coco_file(media: Path) -> Path:
+    return media / "weights/yolo26n-coco-fused.npz"
+
+
+@pytest.fixture(scope="module")
+def mean(
+    stack: None, coco_file: Path, few_photos: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    from cv.train.average import average
+
+    out = tmp_path_factory.mktemp("mean") / "mean.pt"
+    average(coco_file, model_path(), out, share=0.25, data=few_photos)
+    return out
+
+
+def test_labels_that_coco_knows_move_and_the_others_stay(mean: Path, coco_file: Path) -> None:
+    from cv.train.network import load_checkpoint
+
+    rows = load_checkpoint(mean).model[-1].one2one_cv3[0][2].weight.detach().numpy()
+    ours = next(
+        onnx.numpy_helper.to_array(item)
+        for item in onnx.load(str(model_path())).graph.initializer
+        if item.name.endswith(LAST)
+    )
+    coco = np.load(coco_file)[f"model.23.{LAST}"]
+    for label, number in (("car", COCO_CAR), ("person", COCO_PERSON)):
+        row = LABELS.index(label)
+        assert rows[row] == pytest.approx(0.75 * ours[row] + 0.25 * coco[number], abs=1e-5)
+        assert not np.allclose(rows[row], ours[row], atol=1e-3)
+    for label in ("street_stall", "tricycle", "cone"):
+        row = LABELS.index(label)
+        assert rows[row] == pytest.approx(ours[row], abs=1e-6)
+
+
+def test_the_mean_tells_how_it_was_made(mean: Path) -> None:
+    from cv.train.network import load_checkpoint, runs_of
+
+    told = runs_of(load_checkpoint(mean))
+    assert told[-1].endswith("averaged with COCO's network (0.25 of that)")
+    assert len(told) > 1
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0, -0.5, float("nan")])
+def test_a_share_is_between_0_and_1(
+    share: float, coco_file: Path, few_photos: Path, tmp_path: Path
+) -> None:
+    from cv.train.average import average
+
+    with pytest.raises(ModelError, match="must be between 0 and 1"):
+        average(coco_file, model_path(), tmp_path / "mean.pt", share=share, data=few_photos)
