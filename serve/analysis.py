@@ -99,6 +99,10 @@ class Analyser:
                 wait_s = None
         return answers
 
+    async def finish(self, work: Callable[[], _Result]) -> _Result:
+        """The rest of a request that was accepted: waits for a worker, however long."""
+        return await self._take_turn(work, None)
+
     async def draw(self, data: bytes, min_score: float | None, site: Site) -> bytes:
         """The picture as JPEG with its detections drawn, masked as the site wants evidence.
 

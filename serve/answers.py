@@ -11,17 +11,24 @@ from pydantic import BaseModel, Field
 from cv.detect.detector import Detection, Detector
 from cv.detect.photo import Photo
 from cv.labels import LABEL_NAMES_ZH, Matter, matters_of
-from cv.suggest import Suggestion
+from cv.photos.quality import Quality
+from cv.photos.record import (
+    Disagreement,
+    Duplicate,
+    ExifPart,
+    PhotoLocation,
+    PhotoSuggestion,
+)
 from serve.problems import Problem
 
 __all__ = [
     "BatchAnswer",
     "DetectAnswer",
-    "ExifAnswer",
+    "EvidenceAnswer",
     "LabelsAnswer",
-    "LocationAnswer",
     "Missing",
     "PhotoAnswer",
+    "PhotoImageAnswer",
     "detect_answer",
     "labels_answer",
 ]
@@ -90,31 +97,43 @@ class Missing(BaseModel):
     message_zh: str = Field(examples=["缺少位置：请提供 lon、lat 和 coord_sys。"])
 
 
-class LocationAnswer(BaseModel):
-    """A point in CGCS2000 (≈ WGS84); `given` is as it came, if it was converted."""
+class EvidenceAnswer(BaseModel):
+    """The masked, reduced JPEG of a picture.
 
-    lon: float = Field(examples=[112.2551])
-    lat: float = Field(examples=[30.3126])
-    coord_sys: Literal["CGCS2000", "WGS84"]
-    origin: Literal["form", "exif"]
-    given: dict[str, float | str] | None = None
+    `url` is signed and works until `expires`. There is none, and `withheld` says why, if the
+    picture could not be masked, was not stored, or the service has no KERBWATCH_SECRET.
+    """
+
+    url: str | None
+    expires: datetime | None
+    withheld: Literal["masking failed", "not stored", "no secret"] | None
+    message_en: str | None = None
+    message_zh: str | None = None
 
 
-class ExifAnswer(BaseModel):
-    """What the file itself says; evidence, not truth: apps strip and people edit it."""
+class PhotoImageAnswer(ImageAnswer):
+    """One picture of a report."""
 
-    taken_at: datetime | None
-    lon: float | None
-    lat: float | None
+    detections: list[DetectionAnswer]
+    quality: Quality
+    evidence: EvidenceAnswer
 
 
 class PhotoAnswer(DetectAnswer):
-    suggestions: list[Suggestion]
-    location: LocationAnswer | None
+    """`image` and `detections` are those of the first picture; `images` has all."""
+
+    id: str | None = Field(description="For GET /v1/photos/{id}; null: the photo was not kept.")
+    received_at: datetime
+    images: list[PhotoImageAnswer]
+    suggestions: list[PhotoSuggestion]
+    location: PhotoLocation | None
     captured_at: datetime | None
     category: str | None
-    exif: ExifAnswer
+    exif: ExifPart
+    disagreements: list[Disagreement]
+    duplicate_of: list[Duplicate]
     missing: list[Missing]
+    report: bool = Field(description="A case was asked for.")
     filed: Literal[False] = False
     note_en: str = "These are suggestions. Nothing was filed; a person decides."
     note_zh: str = "以上仅为建议，未立案，由工作人员核定。"

@@ -11,18 +11,19 @@ from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from cv.detect.detector import Detector
+from cv.photos.desk import PhotoDesk
 from cv.site import Site
 from serve.analysis import Analyser
 from serve.detect import BATCH, detect_router, labels_router
 from serve.evidence import evidence_router
 from serve.limits import BodyLimit, Limits, Rate
 from serve.metrics import Metrics, Observed
-from serve.photos import photos_router
+from serve.photos import PHOTOS, photos_router
 from serve.problems import add_problem_handlers
 
 __all__ = ["SEVERAL", "create_app"]
 
-SEVERAL = frozenset({BATCH})
+SEVERAL = frozenset({BATCH, PHOTOS})
 """Paths that take several pictures in a request."""
 _DESCRIPTION = """
 Detections and suggestions for single photos. It proposes and files nothing.
@@ -43,12 +44,14 @@ def create_app(
     limits = limits or Limits()
     metrics = Metrics()
     analyser = Analyser(detector, limits, metrics)
+    desk = PhotoDesk(site)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await analyser.start()
         yield
         analyser.close()
+        desk.close()
 
     app = FastAPI(
         title="kerbwatch photo service",
@@ -60,7 +63,7 @@ def create_app(
     rate = Rate(limits)
     app.include_router(detect_router(analyser, site, limits, rate))
     app.include_router(labels_router(analyser))
-    app.include_router(photos_router(analyser, site, limits), dependencies=[Depends(rate)])
+    app.include_router(photos_router(analyser, desk, limits, secret), dependencies=[Depends(rate)])
     if secret:
         app.include_router(evidence_router(site.reporting.data, secret))
     _add_probes(app, analyser, metrics)

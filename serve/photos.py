@@ -1,44 +1,38 @@
-"""POST /v1/photos: a citizen's photo (随手拍) in, suggestions out. Nothing is filed."""
+"""POST /v1/photos: a citizen's photos (随手拍) in, suggestions out. GET: the same again."""
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any, Literal, Self
+import re
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, Self
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Header, HTTPException, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from starlette.concurrency import run_in_threadpool
 
-from cv.detect.photo import Photo
+from cv.errors import ImageError
 from cv.gcj02 import gcj02_to_wgs84
 from cv.labels import Matter
+from cv.photos.desk import OtherContentError, PhotoDesk
+from cv.photos.look import LookedAt, look_at, lowest_score
+from cv.photos.record import PhotoLocation, PhotoRecord
+from cv.photos.triage import Report, content_digest
 from cv.site import Site
-from cv.suggest import suggest
 from serve.analysis import Analysed, Analyser
-from serve.answers import ExifAnswer, LocationAnswer, Missing, PhotoAnswer, detect_answer
+from serve.answers import PhotoAnswer
 from serve.detect import ERRORS
 from serve.limits import Limits
-from serve.problems import FormError
+from serve.photo_answers import photo_answer
+from serve.problems import FormError, Problem
 from serve.upload import read_upload
 
-__all__ = ["PhotoForm", "photos_router"]
+__all__ = ["PHOTOS", "PhotoForm", "photos_router"]
 
-_MISSING = {
-    "location": Missing(
-        field="location",
-        message_en="Where was it? Send lon, lat and coord_sys.",
-        message_zh="缺少位置：请提供 lon、lat 和 coord_sys。",
-    ),
-    "captured_at": Missing(
-        field="captured_at",
-        message_en="When was it taken? Send captured_at, ISO 8601 with an offset.",
-        message_zh="缺少拍摄时间：请提供带时区的 captured_at（ISO 8601）。",
-    ),
-    "address": Missing(
-        field="address",
-        message_en="Describe the place in words, with a landmark.",
-        message_zh="缺少地点描述：请说明道路、方位和附近标志物。",
-    ),
-}
+PHOTOS = "/v1/photos"
+MOST_IMAGES = 5
+_ID = re.compile(r"ph-[0-9a-f]{20}")
 
 
 class PhotoForm(BaseModel):
@@ -56,6 +50,7 @@ class PhotoForm(BaseModel):
     description: str | None = Field(None, max_length=4000, examples=["占道摆摊，影响通行"])
     category: Matter | None = Field(None, description="The matter that the citizen chose.")
     reporter: str | None = Field(None, max_length=200, description="An opaque reference.")
+    report: bool = Field(False, description="Ask for a case, which a person reviews.")
 
     @model_validator(mode="after")
     def _whole_point(self) -> Self:
@@ -72,9 +67,11 @@ def _body() -> dict[str, Any]:
         "anyOf": [{"type": "string", "enum": [str(matter) for matter in Matter]}]
     }
     image = {
-        "type": "string",
-        "format": "binary",
-        "description": "One JPEG, PNG, WebP or HEIC picture.",
+        "type": "array",
+        "minItems": 1,
+        "maxItems": MOST_IMAGES,
+        "items": {"type": "string", "format": "binary"},
+        "description": "JPEG, PNG, WebP or HEIC: near, far. The field is repeated.",
     }
     return {
         "required": True,
@@ -91,22 +88,134 @@ def _body() -> dict[str, Any]:
     }
 
 
-def photos_router(analyser: Analyser, site: Site, limits: Limits) -> APIRouter:
+def photos_router(
+    analyser: Analyser, desk: PhotoDesk, limits: Limits, secret: str | None
+) -> APIRouter:
+    """
+    Args:
+        secret: signs evidence links; without one there are none.
+    """
     router = APIRouter(tags=["photos 随手拍"])
 
+    def answer(record: PhotoRecord, *, kept: bool = True) -> PhotoAnswer:
+        return photo_answer(
+            record,
+            kept=kept,
+            public_url=desk.site.reporting.public_url,
+            secret=secret,
+            now=datetime.now(UTC),
+        )
+
     @router.post(
-        "/v1/photos",
-        summary="Suggest what a citizen's photo may show 随手拍识别建议",
+        PHOTOS,
+        summary="Suggest what a citizen's photos may show 随手拍识别建议",
         responses=ERRORS,
         openapi_extra={"requestBody": _body()},
     )
-    async def photos(request: Request) -> PhotoAnswer:
-        """Detections, at most three suggestions with codes, and what a case would still need."""
-        upload = await read_upload(request, limits)
-        form = _form(upload.fields)
-        return _answer(await analyser.analyse(upload.images[0]), form, analyser, site)
+    async def photos(
+        request: Request,
+        idempotency_key: Annotated[
+            str | None,
+            Header(
+                min_length=1,
+                max_length=255,
+                description="The same key and content give the same answer; other content is 422.",
+            ),
+        ] = None,
+    ) -> PhotoAnswer:
+        """Detections, quality, at most three suggestions with codes, what is known already, and
+        what a case would still need. One to five pictures of one thing.
+        """
+        upload = await read_upload(request, limits, most=MOST_IMAGES)
+        report = _report(_form(upload.fields), idempotency_key)
+        content = await run_in_threadpool(content_digest, upload.images, report)
+        known = await run_in_threadpool(_known, desk, content, report.key)
+        if known is not None:
+            return answer(known)
+        looks, elapsed_s = await _looks(analyser, upload.images, desk.site)
+
+        def take() -> tuple[PhotoRecord, bool]:
+            return desk.take(
+                looks, report, content,
+                detector=analyser.detector, now=datetime.now(UTC), elapsed_s=elapsed_s,
+            )  # fmt: skip
+
+        try:
+            record, kept = await analyser.finish(take)
+        except OtherContentError as error:
+            raise _other_content(error) from error
+        return answer(record, kept=kept)
+
+    @router.get(
+        f"{PHOTOS}/{{photo_id}}",
+        summary="The answer to an earlier photo 查询已上传照片的识别结果",
+        responses={404: {"model": Problem, "description": "No such photo."}},
+    )
+    def photo(photo_id: str) -> PhotoAnswer:
+        """As it was answered; evidence links are new."""
+        record = desk.get(photo_id) if _ID.fullmatch(photo_id) else None
+        if record is None:
+            raise HTTPException(404, "no such photo")
+        return answer(record)
 
     return router
+
+
+async def _looks(
+    analyser: Analyser, images: Sequence[bytes], site: Site
+) -> tuple[list[LookedAt], float]:
+    """Every picture looked at, and the seconds it took; one that is refused refuses the report."""
+    detector = analyser.detector
+    waiting = iter(images)
+
+    def look(analysed: Analysed) -> tuple[LookedAt, float]:
+        photo, found, elapsed_s = analysed
+        began = time.perf_counter()
+        looked = look_at(next(waiting), photo, found, detector, site.privacy)
+        return looked, elapsed_s + time.perf_counter() - began
+
+    results = await analyser.analyse_each(images, look, lowest_score(detector))
+    looks: list[LookedAt] = []
+    elapsed_s = 0.0
+    for number, result in enumerate(results, 1):
+        if isinstance(result, ImageError):
+            raise result if len(images) == 1 else _numbered(result, number)
+        looks.append(result[0])
+        elapsed_s += result[1]
+    return looks, elapsed_s
+
+
+def _numbered(error: ImageError, number: int) -> ImageError:
+    return ImageError(
+        f"image {number}: {error}",
+        status=error.status,
+        message_zh=f"第 {number} 张图片：{error.message_zh}",
+    )
+
+
+def _known(desk: PhotoDesk, content: str, key: str | None) -> PhotoRecord | None:
+    try:
+        return desk.known(content, key)
+    except OtherContentError as error:
+        raise _other_content(error) from error
+
+
+def _other_content(error: OtherContentError) -> FormError:
+    return FormError(str(error), "该 Idempotency-Key 已用于另一份内容")
+
+
+def _report(form: PhotoForm, key: str | None) -> Report:
+    return Report(
+        location=_location(form),
+        captured_at=form.captured_at,
+        address=form.address,
+        description=form.description,
+        category=form.category,
+        reporter=form.reporter,
+        report=form.report,
+        key=key,
+        fields=form.model_dump(mode="json", exclude_none=True),
+    )
 
 
 def _form(fields: dict[str, str]) -> PhotoForm:
@@ -119,43 +228,14 @@ def _form(fields: dict[str, str]) -> PhotoForm:
         raise FormError(f"{where}: {first['msg']}", f"字段有误：{where}") from error
 
 
-def _answer(analysed: Analysed, form: PhotoForm, analyser: Analyser, site: Site) -> PhotoAnswer:
-    photo, detections, elapsed_s = analysed
-    location = _location(form, photo)
-    captured_at = form.captured_at or _exif_time(photo, site)
-    gaps = {
-        "location": location is None,
-        "captured_at": captured_at is None,
-        "address": form.address is None,
-    }
-    plain = detect_answer(photo, detections, analyser.detector, elapsed_s)
-    return PhotoAnswer(
-        **dict(plain),
-        suggestions=suggest(detections, table=site.codes, width=photo.width, height=photo.height),
-        location=location,
-        captured_at=captured_at,
-        category=form.category,
-        exif=ExifAnswer(taken_at=photo.taken_at, lon=photo.lon, lat=photo.lat),
-        missing=[_MISSING[name] for name, absent in gaps.items() if absent],
-    )
-
-
-def _location(form: PhotoForm, photo: Photo) -> LocationAnswer | None:
-    """The form decides; the file's own GPS stands in, and says so."""
+def _location(form: PhotoForm) -> PhotoLocation | None:
+    """As given, GCJ-02 converted."""
     if form.lon is None or form.lat is None:
-        if photo.lon is None or photo.lat is None:
-            return None
-        return LocationAnswer(lon=photo.lon, lat=photo.lat, coord_sys="WGS84", origin="exif")
+        return None
     if form.coord_sys == "GCJ-02":
         lon, lat = gcj02_to_wgs84(form.lon, form.lat)
         given: dict[str, float | str] = {"lon": form.lon, "lat": form.lat, "coord_sys": "GCJ-02"}
-        return LocationAnswer(
+        return PhotoLocation(
             lon=round(lon, 7), lat=round(lat, 7), coord_sys="CGCS2000", origin="form", given=given
         )
-    return LocationAnswer(lon=form.lon, lat=form.lat, coord_sys=form.coord_sys, origin="form")
-
-
-def _exif_time(photo: Photo, site: Site) -> datetime | None:
-    """EXIF time without an offset is taken on the site's clock."""
-    taken = photo.taken_at
-    return taken.replace(tzinfo=site.tz) if taken and taken.tzinfo is None else taken
+    return PhotoLocation(lon=form.lon, lat=form.lat, coord_sys=form.coord_sys, origin="form")

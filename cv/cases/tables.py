@@ -8,7 +8,16 @@ from sqlalchemy import DateTime, Dialect, ForeignKey, Index, Text, UniqueConstra
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-__all__ = ["CaseRow", "DeliveryRow", "StateRow", "Tables", "TargetRow", "UtcDateTime"]
+__all__ = [
+    "CaseRow",
+    "DeliveryRow",
+    "PhotoImageRow",
+    "PhotoRow",
+    "StateRow",
+    "Tables",
+    "TargetRow",
+    "UtcDateTime",
+]
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -105,3 +114,37 @@ class TargetRow(Tables):
     target: Mapped[str] = mapped_column(primary_key=True)
     reason: Mapped[str]
     since: Mapped[datetime]
+
+
+class PhotoRow(Tables):
+    """A citizen's report: `document` is the answer as JSON, `content` a digest of what was sent.
+
+    `taken_at` is when it was received, where nobody says when it was taken.
+    """
+
+    __tablename__ = "photos"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    content: Mapped[str]
+    received_at: Mapped[datetime]
+    taken_at: Mapped[datetime]
+    lon: Mapped[float | None]
+    lat: Mapped[float | None]
+    report: Mapped[bool]
+    document: Mapped[str]
+
+    __table_args__ = (
+        Index("ix_photos_taken_at", "taken_at"),
+        Index("ix_photos_received_at", "received_at"),
+    )
+
+
+class PhotoImageRow(Tables):
+    """One picture of a report; `phash` is 64 bits in hexadecimal."""
+
+    __tablename__ = "photo_images"
+
+    photo_id: Mapped[str] = mapped_column(ForeignKey("photos.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    sha256: Mapped[str]
+    phash: Mapped[str]

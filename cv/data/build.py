@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from cv.data.duplicates import difference_hash, near_pairs
 from cv.data.new_folder import new_folder
 from cv.data.samples import LabelledBox, Sample, read_image, read_sources, split, yolo_row
 from cv.data.sources import SourceFile, read_source_files
 from cv.errors import ModelError, UserError
 from cv.labels import LABELS
+from cv.photos.likeness import difference_hash, near_pairs
 
 __all__ = ["Build", "build_data"]
 

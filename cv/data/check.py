@@ -12,11 +12,11 @@ from typing import Any
 import cv2
 
 from cv.data.counts import LabelCount, SourceCount, count_labels, count_sources
-from cv.data.duplicates import difference_hash, near_pairs
 from cv.data.findings import Finding, Kind, read_folders
 from cv.data.samples import Sample, read_image, split
 from cv.data.suspicious import Suspicious, suspicious_boxes
 from cv.errors import ModelError
+from cv.photos.likeness import difference_hash, near_pairs
 
 __all__ = ["Checked", "check_data", "photo_name"]
 

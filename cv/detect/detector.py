@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -173,6 +174,10 @@ class Detector:
             for i in order
         )
         return [detection for detection in found if detection.box.area > 0]
+
+    def clear(self, found: Sequence[Detection]) -> list[Detection]:
+        """Those of a look with a low `min_score` that reach the model's own thresholds."""
+        return [d for d in found if d.score >= self.thresholds.get(d.label, _DEFAULT_SCORE)]
 
     def warm_up(self) -> None:
         """Run both input shapes once, so that the first real image is not the slow one."""

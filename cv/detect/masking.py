@@ -11,13 +11,23 @@ from dataclasses import dataclass
 
 import cv2
 
-from cv.detect.detector import Detector
+from cv.detect.detector import Detection, Detector
 from cv.geometry import Box, Image
 from cv.labels import TWO_WHEELERS, VEHICLES
 
-__all__ = ["MaskCounts", "head_region", "mask", "pixelate", "plate_region"]
+__all__ = [
+    "MASK_SCORE",
+    "MaskCounts",
+    "head_region",
+    "mask",
+    "mask_found",
+    "pixelate",
+    "plate_region",
+]
 
-_MASK_SCORE = 0.1
+MASK_SCORE = 0.1
+"""Boxes from this score on are masked."""
+
 _BLOCKS = 6
 """Blocks across a masked region's shorter side: too coarse for a face or a plate at any size."""
 
@@ -40,7 +50,14 @@ def mask(image: Image, detector: Detector, *, heads: bool, plates: bool) -> Mask
     """
     if not heads and not plates:
         return MaskCounts()
-    found = detector.detect(image, min_score=_MASK_SCORE)
+    found = detector.detect(image, min_score=MASK_SCORE)
+    return mask_found(image, found, heads=heads, plates=plates)
+
+
+def mask_found(
+    image: Image, found: Sequence[Detection], *, heads: bool, plates: bool
+) -> MaskCounts:
+    """Pixelate, in place, the heads and plates of what was found down to `MASK_SCORE`."""
     return MaskCounts(
         heads=_cover(image, [head_region(d.box) for d in found if heads and d.label == "person"]),
         plates=_cover(

@@ -22,6 +22,7 @@ from cv.site.model import (
     GivenPoint,
     Mqtt,
     Open311,
+    PhotoDuplicates,
     Policy,
     Privacy,
     Reporting,
@@ -58,6 +59,7 @@ def build_site(file: SiteFile, folder: Path, places: Places | None) -> Site:
             for i, rule in enumerate(file.rules)
         ),
         places=places,
+        photos=PhotoDuplicates(file.photos.duplicate_metres, file.photos.duplicate_time),
     )
 
 

@@ -43,6 +43,7 @@ __all__ = [
     "CameraTable",
     "MqttTable",
     "Open311Table",
+    "PhotosTable",
     "PolicyTable",
     "ReportingTable",
     "RoundupTable",
@@ -152,6 +153,13 @@ class PrivacyTable(_Table):
     keep_originals: Duration = 30 * 86400.0
 
 
+class PhotosTable(_Table):
+    """[photos]"""
+
+    duplicate_metres: Annotated[Number, between(1, 1000)] = 50.0
+    duplicate_time: Annotated[Time, between(60, 7 * 86400)] = 3600.0
+
+
 class RuleKeys(_Table):
     """What [[rules]] and zones may change about a rule."""
 
@@ -203,5 +211,6 @@ class SiteFile(_Table):
     site: SiteTable = SiteTable()
     reporting: ReportingTable = ReportingTable()
     privacy: PrivacyTable = PrivacyTable()
+    photos: PhotosTable = PhotosTable()
     cameras: list[CameraTable] = []
     rules: list[RuleTable] = []

@@ -20,6 +20,7 @@ __all__ = [
     "GivenPoint",
     "Mqtt",
     "Open311",
+    "PhotoDuplicates",
     "Policy",
     "Privacy",
     "Reporting",
@@ -239,6 +240,19 @@ class Privacy:
 
 
 @dataclass(frozen=True, slots=True)
+class PhotoDuplicates:
+    """How near a citizen's photo and something known already are, to be about one thing.
+
+    Attributes:
+        metres: between the two places.
+        time_s: seconds between the two moments.
+    """
+
+    metres: float = 50.0
+    time_s: float = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
 class SiteRule:
     """One of [[rules]]: these labels in zones of this kind, at every camera."""
 
@@ -256,6 +270,7 @@ class Site:
         codes: the edition of the national code table that cases go by.
         rules: changes to the built-in rules, in order.
         places: the map of communities and grids.
+        photos: when a citizen's photo is about something known already.
     """
 
     name: str
@@ -267,6 +282,7 @@ class Site:
     privacy: Privacy
     rules: tuple[SiteRule, ...] = ()
     places: Places | None = None
+    photos: PhotoDuplicates = PhotoDuplicates()
 
     def camera(self, camera_id: str) -> Camera:
         """The camera of this id.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -31,8 +32,11 @@ def detector() -> Detector:
 
 
 @pytest.fixture(scope="session")
-def site() -> Site:
-    return default_site()
+def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    """The default site; its photos go to a folder that nobody keeps."""
+    plain = default_site()
+    data = tmp_path_factory.mktemp("data")
+    return replace(plain, reporting=replace(plain.reporting, data=data))
 
 
 @pytest.fixture(scope="session")

@@ -33,9 +33,11 @@ LANE_LABELS = (
 
 ONE_MISTAKE = [
     # names of keys and tables
-    ("[sites]\n", "1: sites: no such key; choose site, reporting, privacy, cameras, rules (did you mean 'site'?)"),
+    ("[sites]\n", "1: sites: no such key; choose site, reporting, privacy, photos, cameras, rules (did you mean 'site'?)"),
     ('[site]\nnmae = "x"\n', "2: site.nmae: no such key; choose name, division, timezone, codes, communities (did you mean 'name'?)"),
     ("[privacy]\n\n# why\nfaces = true\n", "4: privacy.faces: no such key; choose heads, plates, keep_originals"),
+    ("[photos]\nduplicate_metres = 0\n", "2: photos.duplicate_metres: 0 is out of range; allowed are 1 to 1000"),
+    ('[photos]\nduplicate_time = "5s"\n', "2: photos.duplicate_time: 5 is out of range; allowed are 60 to 604800"),
     ('[reporting.webhok]\n', f"1: reporting.webhok: no such key; choose data, targets, update_every, public_url, {TABLES} (did you mean 'webhook'?)"),
     ('[privacy]\n"odd\\nkey" = 1\n', '2: privacy."odd\\nkey": no such key; choose heads, plates, keep_originals'),
     # types

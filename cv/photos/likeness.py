@@ -1,4 +1,7 @@
-"""Photos that look the same: a leak if one trains and the other is held out."""
+"""Photos that look the same.
+
+Between training and test that is a leak; between two reports it is one thing reported twice.
+"""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""Triage of citizens' photos: quality, likeness to earlier ones, suggestions, and their store."""

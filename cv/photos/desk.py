@@ -1,0 +1,125 @@
+"""Where citizens' photos come in: opens the case store when the first one does."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from cv.cases.database import Database
+from cv.detect.detector import Detector
+from cv.errors import KerbwatchError
+from cv.photos.look import LookedAt
+from cv.photos.originals import purge_originals
+from cv.photos.record import PhotoRecord
+from cv.photos.store import PhotoStore
+from cv.photos.triage import Report, photo_id, triage
+from cv.site import Site
+
+__all__ = ["OtherContentError", "PhotoDesk"]
+
+_PURGE_EVERY = timedelta(hours=1)
+logger = logging.getLogger(__name__)
+
+
+class OtherContentError(KerbwatchError):
+    """The idempotency key was used before, for another report."""
+
+
+class PhotoDesk:
+    """Takes reports, and finds them again; usable from several threads.
+
+    A store that cannot be opened or written costs the storing, never the answer: the record is
+    returned all the same, and `kept` is False.
+    """
+
+    def __init__(self, site: Site) -> None:
+        self.site = site
+        self._opening = threading.Lock()
+        self._database: Database | None = None
+        self._purged = datetime.min.replace(tzinfo=UTC)
+
+    def close(self) -> None:
+        if self._database is not None:
+            self._database.close()
+            self._database = None
+
+    def known(self, content: str, key: str | None) -> PhotoRecord | None:
+        """The record of this very report, if it came before.
+
+        Args:
+            content: `content_digest` of the report.
+            key: the sender's idempotency key.
+
+        Raises:
+            OtherContentError: the key stands for another report.
+        """
+        store = self._store()
+        try:
+            stored = store.get(photo_id(content, key)) if store else None
+        except KerbwatchError as error:
+            logger.error("photos cannot be looked up: %s", error)
+            return None
+        if stored is None:
+            return None
+        if stored.content != content:
+            raise OtherContentError("this Idempotency-Key was used for another report")
+        return stored.record
+
+    def take(
+        self,
+        looks: Sequence[LookedAt],
+        report: Report,
+        content: str,
+        *,
+        detector: Detector,
+        now: datetime,
+        elapsed_s: float,
+    ) -> tuple[PhotoRecord, bool]:
+        """The record of a new report, and whether it is kept.
+
+        Raises:
+            OtherContentError: as `known`.
+        """
+
+        def made(store: PhotoStore | None) -> PhotoRecord:
+            return triage(
+                looks, report,
+                site=self.site, detector=detector, store=store,
+                record_id=photo_id(content, report.key), now=now, elapsed_s=elapsed_s,
+            )  # fmt: skip
+
+        store = self._store()
+        if store is None:
+            return made(None), False
+        try:
+            stored = store.add(made(store), content)
+        except KerbwatchError as error:
+            logger.error("a photo is not kept: %s", error)
+            return made(None), False
+        self._purge(now)
+        if stored.content != content:
+            raise OtherContentError("this Idempotency-Key was used for another report")
+        return stored.record, True
+
+    def get(self, record_id: str) -> PhotoRecord | None:
+        """A report that was kept; None if there is none of this id."""
+        store = self._store()
+        stored = store.get(record_id) if store else None
+        return stored.record if stored else None
+
+    def _store(self) -> PhotoStore | None:
+        with self._opening:
+            if self._database is None:
+                try:
+                    self._database = Database(self.site.reporting.data / "cases.sqlite")
+                except KerbwatchError as error:
+                    logger.error("photos are not kept: %s", error)
+                    return None
+            return PhotoStore(self._database)
+
+    def _purge(self, now: datetime) -> None:
+        if now - self._purged >= _PURGE_EVERY:
+            self._purged = now
+            purge_originals(self.site.reporting.data, self.site.privacy.keep_originals_s, now)

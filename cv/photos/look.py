@@ -1,0 +1,150 @@
+"""One picture of a report, looked at: detections, quality, hash, and its masked JPEG."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from cv.cases.parts import MaskCounts
+from cv.detect.detector import Detection, Detector
+from cv.detect.masking import MASK_SCORE, mask_found
+from cv.detect.photo import Photo
+from cv.errors import KerbwatchError
+from cv.geometry import Box, Image
+from cv.labels import LABEL_NAMES_ZH
+from cv.photos.likeness import difference_hash
+from cv.photos.originals import keep_original, write_whole
+from cv.photos.quality import measure_quality
+from cv.photos.record import MaskedEvidence, PhotoDetection, PhotoImage
+from cv.site import Privacy
+
+__all__ = ["LookedAt", "look_at", "lowest_score"]
+
+_EVIDENCE_SIDE = 1600
+"""Of the masked JPEG's longer side: enough for a desk, and a seventh of a 12 MP photo's pixels."""
+_QUALITY = 85
+_NO_PIXELS: Image = np.zeros((1, 1, 3), np.uint8)
+"""Stands for a picture's pixels once nobody needs them: five of 12 MP would fill memory."""
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class LookedAt:
+    """
+    Attributes:
+        data: the bytes as they came.
+        photo: without its pixels.
+        masked: the masked JPEG and its size (width, height); None where masking failed.
+    """
+
+    data: bytes
+    photo: Photo
+    detections: list[Detection]
+    image: PhotoImage
+    masked: bytes | None
+
+    def stored(self, data: Path, photo_id: str, number: int, privacy: Privacy) -> PhotoImage:
+        """Keep the original and the masked picture; a disk error costs the file, not the report."""
+        evidence = self.image.evidence
+        # The digest keeps apart two reports that come under one key at the same moment.
+        name = f"{number}-{self.photo.sha256[:12]}"
+        file = f"evidence/{photo_id}/{name}.jpg"
+        try:
+            if privacy.keep_originals_s > 0:
+                keep_original(data, f"{photo_id}-{name}", self.data, self.photo.mime)
+            if self.masked is not None:
+                write_whole(data / file, self.masked)
+                evidence = evidence.model_copy(update={"file": file, "withheld": None})
+        except OSError as error:
+            logger.error("%s: picture %d not written: %s", photo_id, number, error.strerror)
+        return self.image.model_copy(update={"evidence": evidence})
+
+
+def lowest_score(detector: Detector) -> float:
+    """The `min_score` of a look that serves `look_at`: it masks by weak boxes, too."""
+    return min((MASK_SCORE, *detector.thresholds.values()))
+
+
+def look_at(
+    data: bytes, photo: Photo, found: Sequence[Detection], detector: Detector, privacy: Privacy
+) -> LookedAt:
+    """Measure and mask one picture; the network has run already.
+
+    Args:
+        data: the bytes as they came.
+        photo: decoded from them, possibly at a part of its size.
+        found: down to `lowest_score`, in pixels of the whole photo.
+    """
+    detections = detector.clear(found)
+    masked, evidence = _masked(photo, [d for d in found if d.score >= MASK_SCORE], privacy)
+    image = PhotoImage(
+        width=photo.width,
+        height=photo.height,
+        mime=photo.mime,
+        sha256=photo.sha256,
+        phash=f"{difference_hash(photo.image):016x}",
+        detections=tuple(_detection(d) for d in detections),
+        quality=measure_quality(photo, detections),
+        evidence=evidence,
+    )
+    return LookedAt(data, replace(photo, image=_NO_PIXELS), detections, image, masked)
+
+
+def _masked(
+    photo: Photo, found: list[Detection], privacy: Privacy
+) -> tuple[bytes | None, MaskedEvidence]:
+    """The masked JPEG. Whatever goes wrong, no unmasked picture comes out of here."""
+    try:
+        small = _reduced(photo)
+        share = small.shape[1] / photo.width
+        scaled = [d._replace(box=_scaled(d.box, share)) for d in found]
+        counts = mask_found(small, scaled, heads=privacy.heads, plates=privacy.plates)
+        done, content = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
+    except (KerbwatchError, RuntimeError, ValueError, cv2.error) as error:
+        logger.warning("%s: masking failed, the picture is withheld: %s", photo.sha256[:12], error)
+        done = False
+    if not done:
+        return None, MaskedEvidence(
+            file=None, sha256=None, width=None, height=None, mask_counts=None,
+            withheld="masking failed",
+        )  # fmt: skip
+    jpeg = content.tobytes()
+    return jpeg, MaskedEvidence(
+        file=None,
+        sha256=hashlib.sha256(jpeg).hexdigest(),
+        width=small.shape[1],
+        height=small.shape[0],
+        mask_counts=MaskCounts(heads=counts.heads, plates=counts.plates),
+        withheld="not stored",
+    )
+
+
+def _reduced(photo: Photo) -> Image:
+    share = min(1.0, _EVIDENCE_SIDE / max(photo.image.shape[:2]))
+    if share == 1:
+        return photo.image.copy()
+    size = (
+        max(1, round(photo.image.shape[1] * share)),
+        max(1, round(photo.image.shape[0] * share)),
+    )
+    return np.asarray(cv2.resize(photo.image, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _scaled(box: Box, share: float) -> Box:
+    return Box(box.x1 * share, box.y1 * share, box.x2 * share, box.y2 * share)
+
+
+def _detection(detection: Detection) -> PhotoDetection:
+    x1, y1, x2, y2 = (round(edge, 1) for edge in detection.box)
+    return PhotoDetection(
+        label=detection.label,
+        name_zh=LABEL_NAMES_ZH[detection.label],
+        score=round(detection.score, 4),
+        bbox=(x1, y1, x2, y2),
+    )

@@ -1,0 +1,112 @@
+"""From a photo's record to the answer: fresh evidence links, and what is still missing."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from cv.cases.links import LINK_LIFE_S, evidence_url
+from cv.photos.record import MaskedEvidence, PhotoImage, PhotoRecord
+from serve.answers import (
+    DetectionAnswer,
+    EvidenceAnswer,
+    ImageAnswer,
+    Missing,
+    ModelAnswer,
+    PhotoAnswer,
+    PhotoImageAnswer,
+)
+
+__all__ = ["photo_answer"]
+
+_MISSING = {
+    "location": Missing(
+        field="location",
+        message_en="Where was it? Send lon, lat and coord_sys.",
+        message_zh="缺少位置：请提供 lon、lat 和 coord_sys。",
+    ),
+    "captured_at": Missing(
+        field="captured_at",
+        message_en="When was it taken? Send captured_at, ISO 8601 with an offset.",
+        message_zh="缺少拍摄时间：请提供带时区的 captured_at（ISO 8601）。",
+    ),
+    "address": Missing(
+        field="address",
+        message_en="Describe the place in words, with a landmark.",
+        message_zh="缺少地点描述：请说明道路、方位和附近标志物。",
+    ),
+}
+_WITHHELD = {
+    "masking failed": (
+        "The picture could not be masked, so it is not given out.",
+        "图片打码失败，不对外提供。",
+    ),
+    "not stored": ("The picture was not stored.", "图片未能保存。"),
+    "no secret": (
+        "The service has no KERBWATCH_SECRET to sign links with.",
+        "服务未配置 KERBWATCH_SECRET，无法生成签名链接。",
+    ),
+}
+
+
+def photo_answer(
+    record: PhotoRecord, *, kept: bool, public_url: str | None, secret: str | None, now: datetime
+) -> PhotoAnswer:
+    """
+    Args:
+        kept: it can be asked for again by its id.
+        public_url: the service's address; None: links are relative to it.
+        now: aware; links expire `LINK_LIFE_S` later.
+    """
+    images = [_image(image, public_url or "", secret, now) for image in record.images]
+    gaps = {
+        "location": record.location is None,
+        "captured_at": record.captured_at is None,
+        "address": record.address is None,
+    }
+    return PhotoAnswer(
+        id=record.id if kept else None,
+        received_at=record.received_at,
+        image=_plain(record.images[0]),
+        model=ModelAnswer(**dict(record.model)),
+        detections=images[0].detections,
+        images=images,
+        elapsed_ms=record.elapsed_ms,
+        suggestions=list(record.suggestions),
+        location=record.location,
+        captured_at=record.captured_at,
+        category=record.category,
+        exif=record.exif,
+        disagreements=list(record.disagreements),
+        duplicate_of=list(record.duplicate_of),
+        missing=[_MISSING[name] for name, absent in gaps.items() if absent],
+        report=record.report,
+    )
+
+
+def _plain(image: PhotoImage) -> ImageAnswer:
+    return ImageAnswer(width=image.width, height=image.height, mime=image.mime, sha256=image.sha256)
+
+
+def _image(
+    image: PhotoImage, public_url: str, secret: str | None, now: datetime
+) -> PhotoImageAnswer:
+    return PhotoImageAnswer(
+        **dict(_plain(image)),
+        detections=[DetectionAnswer(**dict(detection)) for detection in image.detections],
+        quality=image.quality,
+        evidence=_evidence(image.evidence, public_url, secret, now),
+    )
+
+
+def _evidence(
+    evidence: MaskedEvidence, public_url: str, secret: str | None, now: datetime
+) -> EvidenceAnswer:
+    if evidence.file and secret:
+        expires = (now + timedelta(seconds=LINK_LIFE_S)).replace(microsecond=0)
+        url = evidence_url(public_url, evidence.file, secret, now=now)
+        return EvidenceAnswer(url=url, expires=expires, withheld=None)
+    why = evidence.withheld or "no secret"
+    english, chinese = _WITHHELD[why]
+    return EvidenceAnswer(
+        url=None, expires=None, withheld=why, message_en=english, message_zh=chinese
+    )
