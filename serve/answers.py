@@ -133,7 +133,7 @@ class PhotoAnswer(DetectAnswer):
     disagreements: list[Disagreement]
     duplicate_of: list[Duplicate]
     missing: list[Missing]
-    report: bool = Field(description="A case was asked for.")
+    report: bool = Field(description="The citizen wants a case; none is opened.")
     filed: Literal[False] = False
     note_en: str = "These are suggestions. Nothing was filed; a person decides."
     note_zh: str = "以上仅为建议，未立案，由工作人员核定。"

@@ -50,7 +50,7 @@ class PhotoForm(BaseModel):
     description: str | None = Field(None, max_length=4000, examples=["占道摆摊，影响通行"])
     category: Matter | None = Field(None, description="The matter that the citizen chose.")
     reporter: str | None = Field(None, max_length=200, description="An opaque reference.")
-    report: bool = Field(False, description="Ask for a case, which a person reviews.")
+    report: bool = Field(False, description="A case is wanted; kept with the photo for the desk.")
 
     @model_validator(mode="after")
     def _whole_point(self) -> Self:
@@ -149,7 +149,11 @@ def photos_router(
     @router.get(
         f"{PHOTOS}/{{photo_id}}",
         summary="The answer to an earlier photo 查询已上传照片的识别结果",
-        responses={404: {"model": Problem, "description": "No such photo."}},
+        responses={
+            404: {"model": Problem, "description": "No such photo."},
+            422: ERRORS[422],
+            429: ERRORS[429],
+        },
     )
     def photo(photo_id: str) -> PhotoAnswer:
         """As it was answered; evidence links are new."""
