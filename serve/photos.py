@@ -9,7 +9,15 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 
 from fastapi import APIRouter, Header, HTTPException, Request
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from starlette.concurrency import run_in_threadpool
 
 from cv.errors import ImageError
@@ -18,7 +26,7 @@ from cv.labels import Matter
 from cv.photos.desk import OtherContentError, PhotoDesk
 from cv.photos.look import LookedAt, look_at, lowest_score
 from cv.photos.record import PhotoLocation, PhotoRecord
-from cv.photos.triage import Report, content_digest
+from cv.photos.triage import Report, content_digest, is_plausible
 from cv.site import Site
 from serve.analysis import Analysed, Analyser
 from serve.answers import PhotoAnswer
@@ -57,6 +65,13 @@ class PhotoForm(BaseModel):
         if (self.lon is None) != (self.lat is None):
             raise ValueError("lon and lat go together")
         return self
+
+    @field_validator("captured_at")
+    @classmethod
+    def _of_our_time(cls, moment: datetime | None) -> datetime | None:
+        if moment is not None and not is_plausible(moment):
+            raise ValueError("must be of the years 1970 to 2100")
+        return moment
 
 
 def _body() -> dict[str, Any]:

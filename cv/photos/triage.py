@@ -26,7 +26,7 @@ from cv.photos.store import PhotoStore
 from cv.site import Site
 from cv.suggest import MAX_SUGGESTIONS, suggest
 
-__all__ = ["Report", "content_digest", "photo_id", "triage"]
+__all__ = ["Report", "content_digest", "is_plausible", "photo_id", "triage"]
 
 DISAGREE_M = 200.0
 """Phones' GPS errs by tens of metres between houses, and a photo is taken from across the road."""
@@ -54,6 +54,11 @@ def content_digest(images: Sequence[bytes], report: Report) -> str:
     digests = [hashlib.sha256(image).hexdigest() for image in images]
     text = json.dumps([digests, report.fields], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def is_plausible(moment: datetime) -> bool:
+    """Of the years 1970 to 2100: a clock that was never set is no evidence, nor to be added to."""
+    return 1970 <= moment.year <= 2100
 
 
 def photo_id(content: str, key: str | None) -> str:
@@ -136,7 +141,7 @@ def _suggestions(looks: Sequence[LookedAt], site: Site) -> tuple[PhotoSuggestion
 
 def _exif(photo: Photo, site: Site) -> ExifPart:
     """EXIF time without an offset is taken on the site's clock."""
-    taken = photo.taken_at
+    taken = photo.taken_at if photo.taken_at and is_plausible(photo.taken_at) else None
     if taken and taken.tzinfo is None:
         taken = taken.replace(tzinfo=site.tz)
     return ExifPart(taken_at=taken, lon=photo.lon, lat=photo.lat)

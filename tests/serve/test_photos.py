@@ -30,9 +30,9 @@ def post(client: TestClient, picture: bytes, **fields: str) -> tuple[int, dict[s
     return answer.status_code, answer.json()
 
 
-def with_exif() -> bytes:
+def with_exif(taken: str = "2026:03:14 15:30:00") -> bytes:
     exif = Image.Exif()
-    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] = "2026:03:14 15:30:00"
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] = taken
     exif.get_ifd(ExifTags.IFD.GPSInfo).update(
         {1: "N", 2: (30.0, 18.0, 45.36), 3: "E", 4: (112.0, 15.0, 18.36)}
     )
@@ -84,6 +84,14 @@ def test_exif_stands_in_and_says_so(client: TestClient) -> None:
     assert answer["captured_at"] == "2026-03-14T15:30:00+08:00"
 
 
+@pytest.mark.parametrize("taken", ["0001:01:01 00:00:00", "9999:12:31 23:59:59"])
+def test_the_time_of_a_clock_that_was_never_set_is_no_time(client: TestClient, taken: str) -> None:
+    status, answer = post(client, with_exif(taken))
+    assert status == 200
+    assert answer["captured_at"] is None
+    assert "captured_at" in [m["field"] for m in answer["missing"]]
+
+
 def test_the_form_decides_over_exif(client: TestClient) -> None:
     _, answer = post(client, with_exif(), lon="112.3", lat="30.4", coord_sys="CGCS2000")
     assert answer["location"]["origin"] == "form"
@@ -99,6 +107,8 @@ def test_the_form_decides_over_exif(client: TestClient) -> None:
         ({"coord_sys": "BD-09"}, "coord_sys"),
         ({"captured_at": "2026-03-14T15:30:00"}, "captured_at"),
         ({"captured_at": "yesterday"}, "captured_at"),
+        ({"captured_at": "0001-01-01T00:00:00+08:00"}, "captured_at"),
+        ({"captured_at": "9999-12-31T23:59:59-08:00"}, "captured_at"),
         ({"category": "noise"}, "category"),
         ({"description": "长" * 4001}, "description"),
         ({"colour": "red"}, "colour"),
