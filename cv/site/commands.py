@@ -1,4 +1,4 @@
-"""`kerbwatch site`: write a site file to begin with, and check one."""
+"""`kerbwatch site`: write a site file to begin with, check one, and look points up in its map."""
 
 from __future__ import annotations
 
@@ -16,8 +16,11 @@ from rich.table import Table
 
 from cv.durations import format_duration
 from cv.errors import SiteError
+from cv.gcj02 import gcj02_to_wgs84, in_china
 from cv.labels import ZONE_MATTERS
-from cv.site import Camera, Policy, Site, Zone, check_site
+from cv.site import Camera, Policy, Site, Zone, check_site, load_site
+from cv.site.file import COORDINATE_SYSTEMS
+from cv.site.places import NEAREST_LIMIT_M, Place
 from cv.site.rules import Rule, default_rule
 from cv.tables import plain_table
 
@@ -66,6 +69,57 @@ def init(
         with suppress(OSError):
             partial.unlink()
     typer.echo(f"Wrote {path}. Edit it, then: kerbwatch site check {path}")
+
+
+@app.command()
+def route(
+    lon: Annotated[float, typer.Option(help="Degrees east.")],
+    lat: Annotated[float, typer.Option(help="Degrees north.")],
+    path: SitePath = _DEFAULT,
+    coord_sys: Annotated[
+        str, typer.Option(help=f"One of {', '.join(COORDINATE_SYSTEMS)}.")
+    ] = "CGCS2000",
+) -> None:
+    """Show which street, community and grid of the map a point lies in."""
+    if coord_sys not in COORDINATE_SYSTEMS:
+        allowed = ", ".join(COORDINATE_SYSTEMS)
+        raise SiteError(f"--coord-sys: {coord_sys[:40]!r} is not one of {allowed}")
+    for option, value, bound in (("--lon", lon, 180), ("--lat", lat, 90)):
+        if not -bound <= value <= bound:
+            raise SiteError(f"{option}: {value} is not between -{bound} and {bound}")
+    if coord_sys == "GCJ-02":
+        if not in_china(lon, lat):
+            raise SiteError("--coord-sys: GCJ-02 is for places in China; choose WGS84")
+        lon, lat = gcj02_to_wgs84(lon, lat)
+        typer.echo(f"{'CGCS2000':<10} {lon:.6f}, {lat:.6f}")
+    places = load_site(path).places
+    if places is None:
+        raise SiteError(f"{path}: communities: names no map to look the point up in")
+    found = places.find(lon, lat)
+    if found is None:
+        area, away_m = places.nearest(lon, lat)
+        code = area.grid or area.community
+        raise SiteError(
+            f"{path}: communities: the point lies in no area; the nearest, {code}, is "
+            f"{away_m:.0f} m away, and at most {NEAREST_LIMIT_M:.0f} m count"
+        )
+    for level, told in _route(found):
+        typer.echo(f"{level:<10} {told}")
+
+
+def _route(place: Place) -> list[tuple[str, str]]:
+    """What a place is called, by level; levels that the map does not tell are left out."""
+    # The map has one name an area: that of its grid where it has one.
+    community = place.community or ""
+    lines = (
+        ("street", " ".join(filter(None, (community[:9], place.street)))),
+        ("community", community),
+        ("grid", place.grid or ""),
+        ("name", place.name or ""),
+        ("method", "nearest" if place.distance_m else "inside"),
+        ("distance", f"{place.distance_m:.1f} m"),
+    )
+    return [(name, value) for name, value in lines if value]
 
 
 def _cameras(site: Site) -> Table:

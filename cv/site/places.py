@@ -85,7 +85,8 @@ class Places:
         with neither code are left out.
 
         Raises:
-            SiteError: no such file, no GeoJSON, no codes, or coordinates that are not degrees.
+            SiteError: no such file, no GeoJSON, no codes, a grid of another community than the one
+                beside it, or coordinates that are not degrees.
         """
         try:
             data = json.loads(path.read_text(encoding="utf-8-sig"))
@@ -173,6 +174,11 @@ def _feature(feature: object, where: str) -> tuple[Area, BaseGeometry] | None:
     codes = {key: _code(properties.get(key), key, where) for key in _CODE_DIGITS}
     if not any(codes.values()):
         return None
+    community, grid = codes["community"], codes["grid"]
+    if community and grid and not grid.startswith(community):
+        raise SiteError(
+            f"{where}.properties.grid: {grid} does not begin with its community, {community}"
+        )
     names = {key: _text(properties.get(key)) for key in ("name", "street")}
     return Area(**codes, **names), _surface(feature.get("geometry"), where)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from typer.testing import CliRunner
 
 from cv.durations import format_duration
 from cv.errors import SiteError
+from cv.gcj02 import wgs84_to_gcj02
 from cv.labels import ZoneKind
 from cv.site import load_site
 from cv.site.commands import app
@@ -167,3 +169,76 @@ def test_each_toml_example_for_integrators_is_in_order(tmp_path) -> None:
         (tmp_path / "site.toml").write_text(example)
         told |= set(load_site(tmp_path / "site.toml").reporting.targets)
     assert told == set(TARGETS) - {"spool"}
+
+
+SQUARE = [[112.2, 30.3], [112.3, 30.3], [112.3, 30.4], [112.2, 30.4], [112.2, 30.3]]
+
+
+@pytest.fixture
+def mapped(tmp_path, run):
+    """A site with one grid from 112.2, 30.3 to 112.3, 30.4."""
+    names = {"grid": "421002001001007", "name": "七号网格", "street": "中山街道"}
+    geometry = {"type": "Polygon", "coordinates": [SQUARE]}
+    feature = {"type": "Feature", "properties": names, "geometry": geometry}
+    text = json.dumps({"type": "FeatureCollection", "features": [feature]})
+    (tmp_path / "map.geojson").write_text(text, encoding="utf-8")
+    run("init")
+    path = tmp_path / "site.toml"
+    line = '# communities = "communities.geojson"'
+    written = path.read_text(encoding="utf-8")
+    assert line in written
+    path.write_text(written.replace(line, 'communities = "map.geojson"'), encoding="utf-8")
+    return run
+
+
+def routed(run, lon, lat, *more):
+    result = run("route", "--lon", str(lon), "--lat", str(lat), *more)
+    assert result.exit_code == 0, (result.output, result.exception)
+    return dict(line.split(maxsplit=1) for line in result.output.splitlines())
+
+
+def test_a_point_in_the_map_is_told_its_street_community_and_grid(mapped) -> None:
+    assert routed(mapped, 112.25, 30.35) == {
+        "street": "421002001 中山街道",
+        "community": "421002001001",
+        "grid": "421002001001007",
+        "name": "七号网格",
+        "method": "inside",
+        "distance": "0.0 m",
+    }
+
+
+def test_a_point_beside_the_map_is_told_how_far_off_it_is(mapped) -> None:
+    found = routed(mapped, 112.25, 30.401)
+    assert found["method"] == "nearest"
+    assert float(found["distance"].split()[0]) == pytest.approx(110.9, abs=0.2)
+
+
+def test_a_point_of_a_phones_map_is_converted_first(mapped) -> None:
+    lon, lat = wgs84_to_gcj02(112.2001, 30.35)
+    assert routed(mapped, lon, lat, "--coord-sys", "GCJ-02")["method"] == "inside"
+    lon, lat = wgs84_to_gcj02(112.2999, 30.35)
+    assert routed(mapped, lon, lat)["method"] == "nearest"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("--lon", "113", "--lat", "30.35"), "421002001001007, is .* m away, and at most 1000 m"),
+        (("--lon", "nan", "--lat", "30"), "--lon: nan is not between -180 and 180"),
+        (("--lon", "112", "--lat", "91"), "--lat: 91.0 is not between -90 and 90"),
+        (("--lon", "112", "--lat", "30", "--coord-sys", "BD-09"), "'BD-09' is not one of CGCS2000"),
+        (("--lon", "2", "--lat", "48", "--coord-sys", "GCJ-02"), "is for places in China"),
+    ],
+)
+def test_a_point_that_cannot_be_routed_is_told_why(mapped, arguments, told) -> None:
+    error = mapped("route", *arguments).exception
+    assert isinstance(error, SiteError)
+    assert re.search(told, str(error))
+
+
+def test_a_site_without_a_map_says_so(run) -> None:
+    run("init")
+    error = run("route", "--lon", "112.25", "--lat", "30.35").exception
+    assert isinstance(error, SiteError)
+    assert "communities: names no map" in str(error)

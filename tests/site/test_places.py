@@ -190,3 +190,13 @@ def test_there_and_back_is_the_same_point(lon, lat) -> None:
 def test_outside_china_nothing_is_shifted(lon, lat) -> None:
     if not in_china(lon, lat):
         assert wgs84_to_gcj02(lon, lat) == gcj02_to_wgs84(lon, lat) == (lon, lat)
+
+
+def test_a_grid_of_another_community_than_the_one_beside_it_is_told(tmp_path) -> None:
+    path = tmp_path / "map.geojson"
+    wrong = feature(WEST, community="421002001001", grid="421002001002007")
+    path.write_text(json.dumps(collection(wrong)), encoding="utf-8")
+    with pytest.raises(
+        SiteError, match=r"features\[0\]\.properties\.grid: 421002001002007 does not"
+    ):
+        Places.load(path)
