@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import NamedTuple, TypeVar
 
 import cv2
@@ -157,9 +157,12 @@ class Analyser:
     def _decoded(self, data: bytes) -> Photo:
         if len(data) > self._limits.image_bytes:
             raise body_too_large(self._limits.image_bytes)
-        pixels = self._limits.image_pixels
-        if data.startswith(_JPEG):
-            return decode_photo(data, max_pixels=pixels, enough=ENOUGH)
-        # Only a JPEG is decoded at a part of its size; of the others one at a time fills memory.
-        with self._decoding:
-            return decode_photo(data, max_pixels=pixels, enough=ENOUGH)
+        # A large one fills memory while it is decoded, so there is one at a time; of a baseline
+        # JPEG only a part of the size is ever there.
+        with nullcontext() if data.startswith(_JPEG) else self._decoding:
+            return decode_photo(
+                data,
+                max_pixels=self._limits.image_pixels,
+                max_memory=self._limits.decoding_bytes,
+                enough=ENOUGH,
+            )

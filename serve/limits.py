@@ -33,6 +33,8 @@ class Limits:
         rate: requests of one client a minute; 0 is no limit.
         body_s: seconds in which a body has to arrive.
         wait_s: seconds that a request may wait for a worker.
+        decoding_bytes: of a picture that has to be in memory whole before it can be made smaller:
+            20 million pixels of PNG, WebP and progressive JPEG, 26 million of HEIC.
     """
 
     image_bytes: int = 10 * 1024 * 1024
@@ -41,10 +43,11 @@ class Limits:
     queue: int = 16
     images: int = 10
     request_bytes: int = 32 * 1024 * 1024
-    held_bytes: int = 160 * 1024 * 1024
+    held_bytes: int = 96 * 1024 * 1024
     rate: int = 600
     body_s: float = 60.0
     wait_s: float = 10.0
+    decoding_bytes: int = 120_000_000
 
 
 class BusyError(KerbwatchError):

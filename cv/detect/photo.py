@@ -31,6 +31,8 @@ _REDUCED = {
     4: cv2.IMREAD_REDUCED_COLOR_4,
     8: cv2.IMREAD_REDUCED_COLOR_8,
 }
+_TWICE_BYTES, _HEIC_BYTES = 6.0, 4.5
+"""Bytes a pixel while decoding, measured: PNG, WebP and progressive JPEG are there twice."""
 _WHOLE = cv2.IMREAD_COLOR_BGR
 _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")
 _BROKEN = (OSError, ValueError, SyntaxError, RuntimeError, EOFError, struct.error)
@@ -102,10 +104,18 @@ def read_photo(path: Path, *, enough: int | None = None) -> Photo:
         ) from error
 
 
-def decode_photo(data: bytes, *, max_pixels: int = MAX_PIXELS, enough: int | None = None) -> Photo:
+def decode_photo(
+    data: bytes,
+    *,
+    max_pixels: int = MAX_PIXELS,
+    max_memory: int | None = None,
+    enough: int | None = None,
+) -> Photo:
     """Check the header, then decode.
 
     Args:
+        max_memory: bytes that the pixels may take while they are decoded. A baseline JPEG with
+            `enough` never has more than a part of its size there, and may have all `max_pixels`.
         enough: the longer side in pixels that suffices: a JPEG that is at least twice as large is
             decoded at a half, quarter or eighth of its size, which costs half the time; others are
             made smaller after it, so that what follows costs less memory.
@@ -114,7 +124,7 @@ def decode_photo(data: bytes, *, max_pixels: int = MAX_PIXELS, enough: int | Non
         ImageError: 413 too many bytes or pixels, 415 not JPEG, PNG, WebP or HEIC, 422 broken.
     """
     _check_bytes(len(data))
-    header = _read_header(data, max_pixels)
+    header = _read_header(data, max_pixels, max_memory)
     image = _pixels(data, header, enough)
     if image is None or _is_truncated(data, header.mime):
         raise ImageError("the picture is damaged", status=422, message_zh="图片已损坏，无法解码")
@@ -167,7 +177,7 @@ def _too_large(english: str, chinese: str) -> ImageError:
     return ImageError(f"the picture is too large: {english}", status=413, message_zh=chinese)
 
 
-def _read_header(data: bytes, max_pixels: int) -> Header:
+def _read_header(data: bytes, max_pixels: int, max_memory: int | None) -> Header:
     """What there is to know without decoding a pixel."""
     try:
         with warnings.catch_warnings():
@@ -175,11 +185,15 @@ def _read_header(data: bytes, max_pixels: int) -> Header:
             if _is_heic(data):
                 width, height, exif = heic_header(data)
                 # libheif turns what it decodes; EXIF repeats the turn.
-                return _header(HEIC, (width, height), exif, max_pixels)._replace(orientation=1)
+                most = _most(max_pixels, max_memory, _HEIC_BYTES)
+                return _header(HEIC, (width, height), exif, most)._replace(orientation=1)
             with Pillow.open(io.BytesIO(data), formats=tuple(_TYPES)) as header:
                 mime = _TYPES[str(header.format)]
-                _check_pixels(header.size, max_pixels)
-                return _header(mime, header.size, header.getexif(), max_pixels)
+                by_rows = mime == "image/jpeg" and "progressive" not in header.info
+                most = max_pixels if by_rows else _most(max_pixels, max_memory, _TWICE_BYTES)
+                _check_pixels(header.size, most)
+                # Not the file's own getexif: a PNG's decodes all pixels to look behind them.
+                return _header(mime, header.size, Pillow.Image.getexif(header), most)
     except UnidentifiedImageError as error:
         if data.startswith(_SIGNATURES):
             raise _damaged_header() from error
@@ -197,6 +211,10 @@ def _read_header(data: bytes, max_pixels: int) -> Header:
 def _header(mime: str, size: tuple[int, int], exif: Pillow.Exif, max_pixels: int) -> Header:
     _check_pixels(size, max_pixels)
     return Header(mime, *size, _orientation(exif), _taken_at(exif), _point(exif))
+
+
+def _most(max_pixels: int, max_memory: int | None, per_pixel: float) -> int:
+    return max_pixels if max_memory is None else min(max_pixels, int(max_memory / per_pixel))
 
 
 def _check_pixels(size: tuple[int, int], max_pixels: int) -> None:
