@@ -44,11 +44,16 @@ class Analyser:
         self._limits = limits
         self._metrics = metrics
         self._in_work = 0
-        self._turns = asyncio.Semaphore(limits.workers)
-        self._pool = ThreadPoolExecutor(limits.workers, thread_name_prefix="analyse")
         self._decoding = threading.Lock()
+        self._open()
+
+    def _open(self) -> None:
+        self._turns = asyncio.Semaphore(self._limits.workers)
+        self._pool = ThreadPoolExecutor(self._limits.workers, thread_name_prefix="analyse")
 
     async def start(self) -> None:
+        """Make the model warm; also after `close`, as an application may be started again."""
+        self._open()
         await asyncio.get_running_loop().run_in_executor(self._pool, self.detector.warm_up)
         self.ready = True
 
