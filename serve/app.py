@@ -91,7 +91,12 @@ def _add_probes(app: FastAPI, analyser: Analyser, metrics: Metrics) -> None:
         info = analyser.detector.info
         return {"status": "ready", "model": f"{info.name} {info.version}"}
 
-    @app.get("/metrics", tags=["probes"], summary="Prometheus metrics 监控指标")
+    @app.get(
+        "/metrics",
+        tags=["probes"],
+        summary="Prometheus metrics 监控指标",
+        response_class=PlainTextResponse,
+    )
     async def prometheus() -> PlainTextResponse:
         return PlainTextResponse(
             generate_latest(metrics.registry).decode(), media_type=CONTENT_TYPE_LATEST

@@ -1,0 +1,78 @@
+"""What the OpenAPI document promises holds for requests made from it, good and bad."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import schemathesis
+from fastapi import FastAPI
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from hypothesis.errors import Unsatisfiable
+from schemathesis import GenerationMode
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+from cv.detect.detector import Detector
+from cv.site import Site
+from serve.app import create_app
+from tests.serve.conftest import LIMITS, jpeg
+from tests.serve.hostile import heic, png, saved, small
+
+PICTURES = {
+    "image/jpeg": jpeg(),
+    "image/png": png(64, 48),
+    "image/webp": saved(small(), "WEBP"),
+    "image/heic": heic(),
+}
+for kind, content in PICTURES.items():
+    schemathesis.openapi.media_type(kind, st.just(content))
+schemathesis.openapi.format("binary", st.sampled_from(list(PICTURES.values())))
+
+
+@pytest.fixture(scope="module")
+def app(detector: Detector, site: Site) -> FastAPI:
+    return create_app(detector, site, limits=LIMITS)
+
+
+def check(app: FastAPI, mode: GenerationMode, examples: int) -> int:
+    """Every operation, every check of schemathesis; how many requests were made."""
+    made = 0
+    for found in schemathesis.openapi.from_asgi("/openapi.json", app).get_all_operations():
+        operation = found.ok()
+
+        @settings(
+            max_examples=examples,
+            deadline=None,
+            phases=[Phase.explicit, Phase.generate],
+            suppress_health_check=list(HealthCheck),
+            database=None,
+            derandomize=True,
+        )
+        @given(case=operation.as_strategy(generation_mode=mode))
+        def answered_as_described(case: Any) -> None:
+            nonlocal made
+            # A schema cannot say what a picture is: "binary" is any text to whoever reads it.
+            loose = [positive_data_acceptance] if operation.method == "post" else []
+            case.call_and_validate(excluded_checks=loose)
+            made += 1
+
+        try:
+            answered_as_described()
+        except Unsatisfiable:
+            # Nothing can be wrong with a request that has neither parameters nor a body.
+            assert operation.method == "get"
+    return made
+
+
+@pytest.mark.parametrize("mode", list(GenerationMode))
+def test_requests_made_from_the_document_are_answered_as_it_says(
+    app: FastAPI, mode: GenerationMode
+) -> None:
+    assert check(app, mode, 5) >= 15
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", list(GenerationMode))
+def test_many_requests_made_from_the_document(app: FastAPI, mode: GenerationMode) -> None:
+    assert check(app, mode, 100) >= 300
