@@ -124,7 +124,7 @@ class Analyser:
         """A place in the queue."""
         if self._in_work >= self._limits.workers + self._limits.queue:
             self._metrics.rejected.inc()
-            raise BusyError("too many pictures are waiting; try again in a second")
+            raise BusyError("too many pictures are waiting; try again later")
         self._in_work += 1
         self._metrics.waiting.set(self._in_work)
         try:
@@ -139,7 +139,7 @@ class Analyser:
                 await self._turns.acquire()
         except TimeoutError as error:
             self._metrics.rejected.inc()
-            raise BusyError("no worker came free in time; try again in a second") from error
+            raise BusyError("no worker came free in time; try again later") from error
         try:
             return await asyncio.get_running_loop().run_in_executor(self._pool, work)
         finally:

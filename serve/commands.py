@@ -33,6 +33,7 @@ def serve(
     max_bytes: Annotated[int, typer.Option(min=1, help="Bytes of one picture.")] = 10 * 1024 * 1024,
     max_pixels: Annotated[int, typer.Option(min=1, help="Pixels of one picture.")] = 50_000_000,
     max_images: Annotated[int, typer.Option(min=1, help="Pictures in one batch.")] = 10,
+    wait: Annotated[float, typer.Option(min=0, help="Seconds a picture may wait.")] = 1.5,
     rate: Annotated[
         int, typer.Option(min=0, help="Requests of one client a minute; 0: no limit.")
     ] = 600,
@@ -45,7 +46,9 @@ def serve(
 
     place = open_site(site, None)
     detector = Detector(model, backend=backend, threads=threads)
-    limits = Limits(max_bytes, max_pixels, workers, queue, images=max_images, rate=rate)
+    limits = Limits(
+        max_bytes, max_pixels, workers, queue, images=max_images, rate=rate, wait_s=wait
+    )
     app = create_app(detector, place, limits=limits, secret=link_secret())
     listener = _listen(host, port)
     address, bound = listener.getsockname()[:2]

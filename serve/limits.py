@@ -6,6 +6,7 @@ import asyncio
 import time
 from dataclasses import dataclass
 from math import ceil
+from random import randint
 
 from fastapi import HTTPException, Request
 from limits import RateLimitItemPerMinute
@@ -46,7 +47,7 @@ class Limits:
     held_bytes: int = 96 * 1024 * 1024
     rate: int = 600
     body_s: float = 60.0
-    wait_s: float = 10.0
+    wait_s: float = 1.5
     decoding_bytes: int = 120_000_000
 
 
@@ -56,9 +57,10 @@ class BusyError(KerbwatchError):
     status = 503
     message_zh = "服务繁忙，请稍后再试"
 
-    def __init__(self, message: str, retry_after_s: int = 1) -> None:
+    def __init__(self, message: str, retry_after_s: int | None = None) -> None:
         super().__init__(message)
-        self.retry_after_s = retry_after_s
+        # Spread, so that who was refused together does not come back together.
+        self.retry_after_s = retry_after_s or randint(2, 5)  # noqa: S311
 
 
 class RateError(BusyError):
@@ -154,7 +156,7 @@ class _Body:
             # Read to its end and thrown away: a client that is still sending hears no answer.
             while not self._whole:
                 await self._next()
-            raise BusyError("too many pictures are arriving; try again in a second")
+            raise BusyError("too many pictures are arriving; try again later")
         return await self._next()
 
     async def _next(self) -> Message:

@@ -16,7 +16,9 @@ from cv.site import Site, default_site
 from serve.app import create_app
 from serve.limits import Limits
 
-LIMITS = Limits(image_bytes=2_000_000, image_pixels=8_000_000, workers=2, queue=16, rate=0)
+LIMITS = Limits(
+    image_bytes=2_000_000, image_pixels=8_000_000, workers=2, queue=16, rate=0, wait_s=60
+)
 
 
 def jpeg(width: int = 640, height: int = 480, shade: int = 120) -> bytes:

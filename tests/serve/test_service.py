@@ -72,7 +72,7 @@ class Slow(Detector):
 
 def test_overload_is_told_to_come_back_and_health_still_answers(site: Site) -> None:
     slow = Slow()
-    app = create_app(slow, site, limits=Limits(workers=1, queue=1))
+    app = create_app(slow, site, limits=Limits(workers=1, queue=1, wait_s=20))
     with TestClient(app) as client:
         slow.go.clear()
         statuses: list[int] = []
@@ -92,7 +92,7 @@ def test_overload_is_told_to_come_back_and_health_still_answers(site: Site) -> N
             time.sleep(0.05)
         refused = client.post("/v1/detect", content=jpeg())
         assert refused.status_code == 503
-        assert refused.headers["retry-after"] == "1"
+        assert int(refused.headers["retry-after"]) >= 1
         assert client.get("/healthz").status_code == 200
         slow.go.set()
         for thread in waiting:

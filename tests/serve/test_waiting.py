@@ -72,7 +72,7 @@ def test_who_waits_too_long_for_a_worker_is_told_to_come_back(site: Site) -> Non
         until(lambda: "pictures_in_work 1.0" in client.get("/metrics").text)
         late = client.post("/v1/detect", content=jpeg())
         assert late.status_code == 503
-        assert late.headers["retry-after"] == "1"
+        assert int(late.headers["retry-after"]) >= 1
         assert client.get("/healthz").status_code == 200
         slow.go.set()
         assert begun.result().status_code == 200
@@ -88,7 +88,8 @@ def test_bodies_that_fill_the_memory_are_refused_until_others_are_done(site: Sit
         begun = pool.submit(client.post, "/v1/detect", content=picture)
         until(lambda: "pictures_in_work 1.0" in client.get("/metrics").text)
         refused = client.post("/v1/detect", content=picture)
-        assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+        assert refused.status_code == 503
+        assert int(refused.headers["retry-after"]) >= 1
         assert client.get("/v1/labels").status_code == 200
         slow.go.set()
         assert begun.result().status_code == 200
@@ -98,7 +99,7 @@ def test_bodies_that_fill_the_memory_are_refused_until_others_are_done(site: Sit
 def test_told_to_stop_the_server_answers_what_it_accepted(tmp_path: Path) -> None:
     port = free_port()
     process = subprocess.Popen(
-        [COMMAND, "serve", "--port", str(port), "--workers", "1", "--threads", "1"],
+        [COMMAND, "serve", "--port", str(port), "--workers", "1", "--threads", "1", "--wait", "60"],
         cwd=tmp_path,
         stderr=subprocess.PIPE,
         text=True,
