@@ -14,7 +14,7 @@ from cv.detect.detector import Detector
 from cv.photos.desk import PhotoDesk
 from cv.site import Site
 from serve.analysis import Analyser
-from serve.detect import BATCH, detect_router, labels_router
+from serve.detect import BATCH, detect_router, documented, labels_router
 from serve.evidence import evidence_router
 from serve.limits import BodyLimit, Limits, Rate
 from serve.metrics import Metrics, Observed
@@ -83,7 +83,9 @@ def _add_probes(app: FastAPI, analyser: Analyser, metrics: Metrics) -> None:
         "/readyz",
         tags=["probes"],
         summary="The model is loaded and warm 就绪",
-        responses={503: {"description": "Not ready yet"}},
+        responses={
+            503: documented(503, "Service Unavailable", "the model is not warm yet", "服务尚未就绪")
+        },
     )
     async def readyz() -> dict[str, str]:
         if not analyser.ready:

@@ -16,7 +16,7 @@ from serve.limits import Limits, Rate
 from serve.problems import Problem, problem_of
 from serve.upload import read_body, read_upload
 
-__all__ = ["BATCH", "ERRORS", "IMAGE_BODY", "detect_router", "labels_router"]
+__all__ = ["BATCH", "ERRORS", "IMAGE_BODY", "detect_router", "documented", "labels_router"]
 
 BATCH = "/v1/detect/batch"
 _JSON, _JPEG = "application/json", "image/jpeg"
@@ -40,7 +40,7 @@ IMAGE_BODY: dict[str, Any] = {
 }
 
 
-def _problem(status: int, title: str, english: str, chinese: str) -> dict[str, Any]:
+def documented(status: int, title: str, english: str, chinese: str) -> dict[str, Any]:
     example = {
         "type": "about:blank",
         "title": title,
@@ -56,25 +56,25 @@ def _problem(status: int, title: str, english: str, chinese: str) -> dict[str, A
 
 
 ERRORS: dict[int | str, dict[str, Any]] = {
-    400: _problem(400, "Bad Request", "the form cannot be read", "请求无法解析"),
-    408: _problem(
+    400: documented(400, "Bad Request", "the form cannot be read", "请求无法解析"),
+    408: documented(
         408, "Request Timeout", "the body did not arrive in time", "请求内容未能及时到达"
     ),
-    413: _problem(413, "Content Too Large", "the picture is too large", "图片过大"),
-    415: _problem(
+    413: documented(413, "Content Too Large", "the picture is too large", "图片过大"),
+    415: documented(
         415,
         "Unsupported Media Type",
         "not a JPEG, PNG, WebP or HEIC picture",
         "仅支持 JPEG、PNG、WebP 或 HEIC 图片",
     ),
-    422: _problem(422, "Unprocessable Content", "the picture is damaged", "图片已损坏，无法解码"),
-    429: _problem(429, "Too Many Requests", "more than 600 requests a minute", "请求过于频繁"),
-    503: _problem(
+    422: documented(422, "Unprocessable Content", "the picture is damaged", "图片已损坏，无法解码"),
+    429: documented(429, "Too Many Requests", "more than 600 requests a minute", "请求过于频繁"),
+    503: documented(
         503, "Service Unavailable", "too many pictures are waiting", "服务繁忙，请稍后再试"
     ),
 }
 _NOT_ACCEPTABLE: dict[int | str, dict[str, Any]] = {
-    406: _problem(406, "Not Acceptable", "choose JSON or JPEG", "无法提供该格式")
+    406: documented(406, "Not Acceptable", "choose JSON or JPEG", "无法提供该格式")
 }
 
 MinScore = Annotated[

@@ -30,10 +30,10 @@ from cv.photos.triage import Report, content_digest, is_plausible
 from cv.site import Site
 from serve.analysis import Analysed, Analyser
 from serve.answers import PhotoAnswer
-from serve.detect import ERRORS
+from serve.detect import ERRORS, documented
 from serve.limits import Limits
 from serve.photo_answers import photo_answer
-from serve.problems import FormError, Problem
+from serve.problems import FormError
 from serve.upload import read_upload
 
 __all__ = ["PHOTOS", "PhotoForm", "photos_router"]
@@ -165,7 +165,7 @@ def photos_router(
         f"{PHOTOS}/{{photo_id}}",
         summary="The answer to an earlier photo 查询已上传照片的识别结果",
         responses={
-            404: {"model": Problem, "description": "No such photo."},
+            404: documented(404, "Not Found", "no such photo", "没有这张照片"),
             422: ERRORS[422],
             429: ERRORS[429],
         },
