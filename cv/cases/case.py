@@ -195,7 +195,16 @@ def _place(camera: Camera, division: str | None) -> PlacePart:
         lat=camera.lat,
         coord_sys=camera.coord_sys if camera.lon is not None else None,
         given=given and GivenPointPart(lon=given.lon, lat=given.lat, coord_sys=given.coord_sys),
+        outside_m=_outside_m(camera),
     )
+
+
+def _outside_m(camera: Camera) -> float | None:
+    """How far the camera is from its area; None if it has not the map's community and grid."""
+    place = camera.place
+    if place is None or (place.community, place.grid) != (camera.community, camera.grid):
+        return None
+    return round(place.distance_m, 1)
 
 
 def _times(incident: Incident, event: Event, reported: datetime, tz: ZoneInfo) -> TimePart:

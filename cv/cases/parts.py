@@ -86,7 +86,11 @@ class GivenPointPart(Part):
 
 
 class PlacePart(Part):
-    """Where the camera stands, degrees in `coord_sys`; `method` says whose place it is."""
+    """Where the camera stands, degrees in `coord_sys`; `method` says whose place it is.
+
+    `outside_m`: metres from the camera to the area that its codes were looked up in, 0 inside;
+    null where they were not.
+    """
 
     division6: str | None
     street9: str | None
@@ -99,6 +103,7 @@ class PlacePart(Part):
     accuracy_m: float | None = None
     method: Literal["camera"] = "camera"
     given: GivenPointPart | None = None
+    outside_m: float | None = None
 
 
 class TimePart(Part):

@@ -12,7 +12,7 @@ import pytest
 from pydantic import ValidationError
 
 from cv.cases.case import Case, case_from_incident, case_schema, continued
-from cv.site import GivenPoint, Site
+from cv.site import Camera, GivenPoint, Place, Site
 from tests.cases.filings import GATE, KERB, MODEL, START, case_of, incident, picture
 
 
@@ -100,6 +100,33 @@ def test_a_camera_without_a_place_makes_a_case_without_one(site: Site) -> None:
     place = case.place.model_dump(exclude={"method"})
     assert not any(place.values())
     assert case.matter.code11 is None
+
+
+@pytest.mark.parametrize(
+    ("camera", "outside_m"),
+    [
+        (replace(GATE, place=Place(GATE.community, GATE.grid, None, None, 41.26)), 41.3),
+        (replace(GATE, place=Place(GATE.community, GATE.grid, None, None)), 0.0),
+        (replace(GATE, place=Place("421002001009", None, None, None, 41.26)), None),
+        (GATE, None),
+    ],
+    ids=["nearest", "inside", "written otherwise", "no map"],
+)
+def test_a_case_says_how_far_outside_its_area_the_camera_is(
+    site: Site, camera: Camera, outside_m: float | None
+) -> None:
+    case = case_from_incident(
+        incident(),
+        site=site,
+        camera=camera,
+        zone=KERB,
+        evidence=[],
+        model=MODEL,
+        reported=START,
+        event="new",
+    )
+    assert case.place.outside_m == outside_m
+    assert Case.model_validate_json(case.model_dump_json()) == case
 
 
 def test_keys_are_derived_and_differ_by_change(site: Site) -> None:
