@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from cv.access.commands import app as keys_app
 from cv.bench.commands import app as bench_app
 from cv.cases.commands import app as cases_app
 from cv.data.commands import app as data_app
@@ -33,6 +34,7 @@ app.command()(detect)
 app.command()(doctor)
 app.add_typer(site_app, name="site", help="Write and check site files (站点文件).")
 app.add_typer(cases_app, name="cases", help="List, show and deliver cases (案件).")
+app.add_typer(keys_app, name="keys", help="Who may use the photo service (密钥).")
 app.add_typer(data_app, name="data", help="Import, check and build labelled photos (数据集).")
 app.add_typer(train_app, name="train", help="Train, evaluate and export the model (训练).")
 app.add_typer(sim_app, name="sim", help="Film a simulated street, with exact truth (仿真).")

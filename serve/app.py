@@ -10,10 +10,13 @@ from fastapi import Depends, FastAPI, HTTPException
 from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from cv.access.keys import Keys
+from cv.access.roles import Role
 from cv.detect.detector import Detector
 from cv.photos.desk import PhotoDesk
 from cv.site import Site
 from serve.analysis import Analyser
+from serve.auth import Guard, Needs
 from serve.detect import BATCH, detect_router, documented, labels_router
 from serve.evidence import evidence_router
 from serve.limits import BodyLimit, Limits, Rate
@@ -33,18 +36,25 @@ Detections and suggestions for single photos. It proposes and files nothing.
 
 
 def create_app(
-    detector: Detector, site: Site, *, limits: Limits | None = None, secret: str | None = None
+    detector: Detector,
+    site: Site,
+    *,
+    limits: Limits | None = None,
+    secret: str | None = None,
+    keys: Keys | None = None,
 ) -> FastAPI:
     """Build the service.
 
     Args:
         site: its code table, time zone and data folder.
         secret: signs evidence links; without one, evidence is not served.
+        keys: who may ask; without them, and until the first was made, everybody.
     """
     limits = limits or Limits()
     metrics = Metrics()
     analyser = Analyser(detector, limits, metrics)
     desk = PhotoDesk(site)
+    guard = Guard(keys)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -52,6 +62,7 @@ def create_app(
         yield
         analyser.close()
         desk.close()
+        guard.close()
 
     app = FastAPI(
         title="kerbwatch photo service",
@@ -61,9 +72,12 @@ def create_app(
     )
     add_problem_handlers(app)
     rate = Rate(limits)
-    app.include_router(detect_router(analyser, site, limits, rate))
-    app.include_router(labels_router(analyser))
-    app.include_router(photos_router(analyser, desk, limits, secret), dependencies=[Depends(rate)])
+    may_report = Depends(Needs(guard, Role.REPORT))
+    app.include_router(detect_router(analyser, site, limits, rate), dependencies=[may_report])
+    app.include_router(labels_router(analyser), dependencies=[may_report])
+    app.include_router(
+        photos_router(analyser, desk, limits, secret), dependencies=[may_report, Depends(rate)]
+    )
     if secret:
         app.include_router(evidence_router(site.reporting.data, secret))
     _add_probes(app, analyser, metrics)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import signal
 import socket
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from cv.access.keys import Keys
 from cv.cases.links import link_secret
+from cv.cases.store import CaseStore
 from cv.detect.detector import Detector
 from cv.errors import UserError
 from cv.site.choice import open_site
@@ -49,12 +52,23 @@ def serve(
     limits = Limits(
         max_bytes, max_pixels, workers, queue, images=max_images, rate=rate, wait_s=wait
     )
-    app = create_app(detector, place, limits=limits, secret=link_secret())
+    store = CaseStore(place.reporting.data / "cases.sqlite")
+    keys = Keys(store.database)
+    guarded = keys.any()
+    app = create_app(detector, place, limits=limits, secret=link_secret(), keys=keys)
     listener = _listen(host, port)
     address, bound = listener.getsockname()[:2]
+    if not guarded and not ip_address(address.partition("%")[0]).is_loopback:
+        listener.close()
+        raise UserError(
+            f"--host {host}: others could reach it, and there is no key yet; "
+            "make one with `kerbwatch keys create --name NAME`"
+        )
     typer.echo(
         f"kerbwatch photo service on http://{address}:{bound} (documentation: /docs)", err=True
     )
+    if not guarded:
+        typer.echo("no keys: it answers everybody on this machine", err=True)
     config = uvicorn.Config(
         app, log_level="warning", timeout_graceful_shutdown=30, server_header=False
     )

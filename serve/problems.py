@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from cv.errors import ImageError, KerbwatchError
+from serve.auth import AccessError
 from serve.limits import BusyError
 
 __all__ = ["FormError", "Problem", "add_problem_handlers", "problem_of"]
@@ -55,11 +56,13 @@ def add_problem_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(KerbwatchError)
     async def known(_: Request, error: KerbwatchError) -> JSONResponse:
-        if isinstance(error, ImageError | FormError | BusyError):
+        if isinstance(error, ImageError | FormError | BusyError | AccessError):
             answer = _answer(problem_of(error))
             if error.status == 413:
                 # What is still coming is not wanted; without this it would be read to its end.
                 answer.headers["connection"] = "close"
+            if error.status == 401:
+                answer.headers["www-authenticate"] = "Bearer"
             if isinstance(error, BusyError):
                 answer.headers["retry-after"] = str(error.retry_after_s)
             return answer
@@ -84,7 +87,7 @@ def add_problem_handlers(app: FastAPI) -> None:
         return _answer(_problem(500, "internal error", _ZH[500]))
 
 
-def problem_of(error: ImageError | FormError | BusyError) -> Problem:
+def problem_of(error: ImageError | FormError | BusyError | AccessError) -> Problem:
     return _problem(error.status, str(error), error.message_zh)
 
 

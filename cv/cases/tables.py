@@ -11,6 +11,7 @@ from sqlalchemy.types import TypeDecorator
 __all__ = [
     "CaseRow",
     "DeliveryRow",
+    "KeyRow",
     "PhotoImageRow",
     "PhotoRow",
     "StateRow",
@@ -114,6 +115,19 @@ class TargetRow(Tables):
     target: Mapped[str] = mapped_column(primary_key=True)
     reason: Mapped[str]
     since: Mapped[datetime]
+
+
+class KeyRow(Tables):
+    """A key of the photo service; `hash` is argon2's, of the part that is secret."""
+
+    __tablename__ = "keys"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    role: Mapped[str]
+    hash: Mapped[str]
+    created_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
 
 
 class PhotoRow(Tables):

@@ -1,0 +1,89 @@
+"""`kerbwatch keys`: create, list, revoke."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from cv.access.keys import Key, Keys
+from cv.access.roles import Role
+from cv.cases.store import CaseStore
+from cv.site.choice import open_site
+from cv.tables import plain_table
+
+__all__ = ["app"]
+
+app = typer.Typer(no_args_is_help=True)
+
+SiteOption = Annotated[
+    Path | None, typer.Option(help="Site file.", show_default="./site.toml if there is one")
+]
+DataOption = Annotated[
+    Path | None, typer.Option(help="Folder of the cases.", show_default="the site file's")
+]
+
+
+@app.command()
+def create(
+    name: Annotated[str, typer.Option(help="Whose key it is.")],
+    role: Annotated[Role, typer.Option(help="What it may do.")] = Role.REPORT,
+    site: SiteOption = None,
+    data: DataOption = None,
+) -> None:
+    """Make a key for the photo service; it is printed once (新建密钥)."""
+    with _keys(site, data) as keys:
+        key, text = keys.create(name, role, datetime.now(UTC))
+    typer.echo(text)
+    typer.echo(f"{key.id}: {key.role} key of {key.name}; it cannot be shown again", err=True)
+
+
+@app.command("list")
+def list_keys(
+    as_json: Annotated[bool, typer.Option("--json", help="JSON instead of a table.")] = False,
+    site: SiteOption = None,
+    data: DataOption = None,
+) -> None:
+    """List the keys, valid and revoked (密钥列表)."""
+    with _keys(site, data) as keys:
+        found = keys.all()
+    if as_json:
+        typer.echo(json.dumps([asdict(key) for key in found], default=str, ensure_ascii=False))
+        return
+    table = plain_table("key", "role", "name", "created", "revoked")
+    for key in found:
+        table.add_row(key.id, str(key.role), key.name, _day(key.created_at), _revoked(key))
+    Console().print(table if found else "No keys: the service answers on this machine only.")
+
+
+@app.command()
+def revoke(
+    key: Annotated[str, typer.Argument(help="The key's id, as `list` shows it.")],
+    site: SiteOption = None,
+    data: DataOption = None,
+) -> None:
+    """End a key, within seconds also for a running service (吊销密钥)."""
+    with _keys(site, data) as keys:
+        ended = keys.revoke(key, datetime.now(UTC))
+    typer.echo(f"{ended.id}: {ended.role} key of {ended.name} is revoked")
+
+
+@contextmanager
+def _keys(site: Path | None, data: Path | None) -> Iterator[Keys]:
+    with CaseStore(open_site(site, data).reporting.data / "cases.sqlite") as store:
+        yield Keys(store.database)
+
+
+def _day(time: datetime) -> str:
+    return f"{time:%Y-%m-%d}"
+
+
+def _revoked(key: Key) -> str:
+    return _day(key.revoked_at) if key.revoked_at else ""

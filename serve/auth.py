@@ -1,0 +1,148 @@
+"""Who asks, and whether they may. Each router says the role that it needs; nothing else does.
+
+Keys are demanded as soon as one was made. Until then the service answers everybody, which is why
+`kerbwatch serve` then listens on this machine only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from time import monotonic
+from typing import Annotated, TypeVar
+
+from fastapi import Request, Security
+from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
+
+from cv.access.keys import Key, Keys
+from cv.access.roles import Role
+from cv.errors import KerbwatchError
+from serve.limits import BusyError
+
+__all__ = ["AccessError", "Guard", "Needs"]
+
+_T = TypeVar("_T")
+_FRESH_S = 2.0
+"""How long what the database said of a key holds: a revoked key ends within it."""
+_REMEMBERED = 1024
+_WAITING = 32
+
+_BEARER = HTTPBearer(auto_error=False, description="`Authorization: Bearer kw_...`")
+_HEADER = APIKeyHeader(name="X-API-Key", auto_error=False, description="The same key.")
+
+
+class AccessError(KerbwatchError):
+    """No key, an unknown one (HTTP 401), or one whose role does not suffice (403)."""
+
+    def __init__(self, status: int, message: str, message_zh: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message_zh = message_zh
+
+
+class Guard:
+    """Knows the keys. Verifies off the event loop, one at a time: argon2 takes 64 MiB and 0.1 s.
+
+    A text that was verified is remembered as a keyed digest, so that a key costs that once.
+
+    Args:
+        keys: None lets everybody in.
+    """
+
+    def __init__(self, keys: Keys | None) -> None:
+        self._keys = keys
+        self._salt = secrets.token_bytes(32)
+        self._verified: OrderedDict[bytes, tuple[Key, float]] = OrderedDict()
+        self._demanded = (False, float("-inf"))
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="keys")
+        self._waiting = 0
+
+    def close(self) -> None:
+        self._pool.shutdown(wait=True)
+
+    async def demands(self) -> bool:
+        """Whether a key is needed at all."""
+        demanded, asked = self._demanded
+        if self._keys is None or demanded:
+            return demanded
+        if monotonic() - asked > _FRESH_S:
+            demanded = await self._ask(self._keys.any)
+            self._demanded = demanded, monotonic()
+        return demanded
+
+    async def key(self, text: str) -> Key | None:
+        """The valid key of this text.
+
+        Raises:
+            BusyError: too many unknown keys are being verified.
+        """
+        assert self._keys is not None
+        digest = hashlib.blake2b(text.encode(), key=self._salt).digest()
+        key, asked = self._verified.get(digest, (None, 0.0))
+        if key is None:
+            key = await self._ask(lambda: self._verify(text))
+        elif monotonic() - asked > _FRESH_S:
+            known = key.id
+            key = await self._ask(lambda: self._find(known))
+        else:
+            return key
+        if key is None or key.revoked_at is not None:
+            self._verified.pop(digest, None)
+            return None
+        self._verified[digest] = key, monotonic()
+        if len(self._verified) > _REMEMBERED:
+            self._verified.popitem(last=False)
+        return key
+
+    def _verify(self, text: str) -> Key | None:
+        return self._keys.verify(text) if self._keys else None
+
+    def _find(self, key_id: str) -> Key | None:
+        return self._keys.find(key_id) if self._keys else None
+
+    async def _ask(self, question: Callable[[], _T]) -> _T:
+        if self._waiting >= _WAITING:
+            raise BusyError("too many keys are being verified; try again in a second")
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, question)
+        finally:
+            self._waiting -= 1
+
+
+class Needs:
+    """The dependency of routes that need a role; leaves who it is in `request.state.client`."""
+
+    def __init__(self, guard: Guard, role: Role) -> None:
+        self.role = role
+        self._guard = guard
+
+    async def __call__(
+        self,
+        request: Request,
+        bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)] = None,
+        header: Annotated[str | None, Security(_HEADER)] = None,
+    ) -> None:
+        if not await self._guard.demands():
+            return
+        text = bearer.credentials if bearer else header
+        if not text:
+            raise AccessError(
+                401,
+                "a key is needed: Authorization: Bearer kw_...",
+                "需要密钥：Authorization: Bearer kw_...",
+            )
+        key = await self._guard.key(text)
+        if key is None:
+            raise AccessError(401, "the key is unknown or revoked", "密钥无效或已吊销")
+        if not key.role.includes(self.role):
+            raise AccessError(
+                403,
+                f"a key of role {self.role} is needed; this one has {key.role}",
+                f"权限不足：需要角色 {self.role}，当前为 {key.role}",
+            )
+        request.state.client = key.id

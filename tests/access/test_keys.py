@@ -1,0 +1,78 @@
+"""Keys as the person who makes them sees them."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from cv.access.commands import app
+from cv.access.keys import Keys
+from cv.access.roles import Role
+from cv.cases.store import CaseStore
+from cv.errors import UserError
+
+NOW = datetime(2026, 3, 14, 15, tzinfo=UTC)
+
+
+def run(folder: Path, *arguments: str) -> str:
+    result = CliRunner().invoke(app, [*arguments, "--data", str(folder)])
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def test_a_key_is_shown_once_and_kept_as_a_hash(tmp_path: Path) -> None:
+    text = run(tmp_path, "create", "--name", "随手拍小程序", "--role", "report").splitlines()[0]
+    secret = text.split("_", 2)[2]
+    listed = run(tmp_path, "list")
+    assert "随手拍小程序" in listed
+    assert secret not in listed
+    with CaseStore(tmp_path / "cases.sqlite") as store:
+        assert Keys(store.database).verify(text) is not None
+        stored = b"".join(file.read_bytes() for file in tmp_path.glob("cases.sqlite*"))
+    assert b"$argon2id$" in stored
+    assert secret.encode() not in stored
+
+
+def test_only_the_very_text_is_the_key(tmp_path: Path) -> None:
+    with CaseStore(tmp_path / "cases.sqlite") as store:
+        keys = Keys(store.database)
+        key, text = keys.create("desk", Role.OPERATE, NOW)
+        other, _ = keys.create("other", Role.ADMIN, NOW)
+        assert keys.verify(text) == key
+        wrong = text[:-1] + ("A" if text[-1] != "A" else "B")
+        for attempt in (wrong, text.replace(key.id, other.id), text + "x", "", "kw_", "钥匙"):
+            assert keys.verify(attempt) is None
+
+
+def test_a_revoked_key_stays_in_the_list(tmp_path: Path) -> None:
+    run(tmp_path, "create", "--name", "app")
+    (key,) = json.loads(run(tmp_path, "list", "--json"))
+    run(tmp_path, "revoke", key["id"])
+    (after,) = json.loads(run(tmp_path, "list", "--json"))
+    assert after["revoked_at"]
+    assert {"hash", "secret"}.isdisjoint(after)
+
+
+def test_mistakes_are_told(tmp_path: Path) -> None:
+    with CaseStore(tmp_path / "cases.sqlite") as store:
+        keys = Keys(store.database)
+        with pytest.raises(UserError, match="no key 'nobody'"):
+            keys.revoke("nobody", NOW)
+        with pytest.raises(UserError, match="--name"):
+            keys.create("  ", Role.REPORT, NOW)
+
+
+@pytest.mark.parametrize(
+    ("role", "includes"),
+    [
+        (Role.REPORT, {Role.REPORT}),
+        (Role.OPERATE, {Role.REPORT, Role.OPERATE}),
+        (Role.ADMIN, {Role.REPORT, Role.OPERATE, Role.ADMIN}),
+    ],
+)
+def test_a_role_includes_those_before_it(role: Role, includes: set[Role]) -> None:
+    assert {other for other in Role if role.includes(other)} == includes

@@ -1,0 +1,160 @@
+"""Every route with every kind of key."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.routing import APIRoute
+from fastapi.testclient import TestClient
+from typer.testing import CliRunner
+
+import serve.auth
+from cv.access.keys import Keys
+from cv.access.roles import Role
+from cv.cases.store import CaseStore
+from cv.cli import app as command_line
+from cv.detect.detector import Detector
+from cv.site import Site
+from serve.app import create_app
+from serve.auth import Needs
+from tests.serve.conftest import LIMITS, jpeg
+
+NOW = datetime(2026, 3, 14, 15, tzinfo=UTC)
+OPEN = {"/healthz", "/readyz", "/metrics", "/v1/evidence/{token}"}
+"""Routes without a key: probes, and evidence, whose link is the right to see it."""
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CaseStore]:
+    with CaseStore(tmp_path_factory.mktemp("keys") / "cases.sqlite") as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def texts(store: CaseStore) -> dict[str, str]:
+    keys = Keys(store.database)
+    made = {str(role): keys.create(f"{role} app", role, NOW)[1] for role in Role}
+    revoked, text = keys.create("former app", Role.ADMIN, NOW)
+    keys.revoke(revoked.id, NOW)
+    unknown = "kw_abcdefgh_" + "a" * 32
+    return {**made, "revoked": text, "unknown": unknown, "none": "", "nonsense": "hunter2"}
+
+
+@pytest.fixture(scope="module")
+def guarded(detector: Detector, site: Site, store: CaseStore) -> Iterator[TestClient]:
+    app = create_app(detector, site, limits=LIMITS, secret="s" * 32, keys=Keys(store.database))
+    with TestClient(app) as client:
+        yield client
+
+
+def routes(client: TestClient) -> list[APIRoute]:
+    found = client.app.openapi()["paths"]  # what is documented is what there is
+    listed = list(_flat(client.app.routes))
+    assert {route.path for route in listed} >= set(found)
+    return listed
+
+
+def _flat(routes: Any) -> Iterator[APIRoute]:
+    for route in routes:
+        if isinstance(route, APIRoute):
+            yield route
+        elif hasattr(route, "effective_candidates"):  # routers that are included lazily
+            yield from (c for c in route.effective_candidates() if hasattr(c, "dependant"))
+
+
+def needed(route: APIRoute) -> Role | None:
+    roles = [d.call.role for d in route.dependant.dependencies if isinstance(d.call, Needs)]
+    assert len(roles) <= 1
+    return roles[0] if roles else None
+
+
+def test_every_route_has_a_role_or_is_open_on_purpose(guarded: TestClient) -> None:
+    without = {route.path for route in routes(guarded) if needed(route) is None}
+    assert without == OPEN
+
+
+@pytest.mark.parametrize(
+    "holder", ["report", "operate", "admin", "revoked", "unknown", "none", "nonsense"]
+)
+@pytest.mark.parametrize("header", ["Authorization", "X-API-Key"])
+def test_a_route_answers_who_has_its_role(
+    guarded: TestClient, texts: dict[str, str], holder: str, header: str
+) -> None:
+    text = texts[holder]
+    scheme = "Bearer " if header == "Authorization" else ""
+    headers = {header: scheme + text} if text else {}
+    for route in routes(guarded):
+        role = needed(route)
+        for method in route.methods:
+            path = (
+                route.path.replace("{token}", "x").replace("{id}", "x").replace("{photo_id}", "x")
+            )
+            answer = guarded.request(method, path, headers=headers)
+            if role is None or (holder in list(Role) and Role(holder).includes(role)):
+                assert answer.status_code not in (401,), (method, path)
+                if path != "/v1/evidence/x":
+                    assert answer.status_code != 403, (method, path)
+            else:
+                expected = 403 if holder in list(Role) else 401
+                assert answer.status_code == expected, (method, path, answer.text)
+                assert answer.headers["content-type"] == "application/problem+json"
+                assert answer.json()["detail_zh"]
+                if expected == 401:
+                    assert answer.headers["www-authenticate"] == "Bearer"
+
+
+def test_evidence_without_a_signature_is_refused(
+    guarded: TestClient, texts: dict[str, str]
+) -> None:
+    headers = {"X-API-Key": texts["admin"]}
+    assert guarded.get("/v1/evidence/guess", headers=headers).status_code == 403
+
+
+def test_a_revoked_key_ends_while_the_service_runs(
+    guarded: TestClient, store: CaseStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serve.auth, "_FRESH_S", 0.0)
+    keys = Keys(store.database)
+    key, text = keys.create("short-lived", Role.REPORT, NOW)
+    headers = {"X-API-Key": text}
+    assert guarded.get("/v1/labels", headers=headers).status_code == 200
+    keys.revoke(key.id, NOW)
+    assert guarded.get("/v1/labels", headers=headers).status_code == 401
+
+
+def test_a_key_is_never_logged(
+    guarded: TestClient, texts: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    for text in texts.values():
+        answer = guarded.post(
+            "/v1/detect", content=jpeg(), headers={"X-API-Key": text, "content-type": "image/jpeg"}
+        )
+        if text:
+            assert text not in answer.text
+    assert all(text not in caplog.text for text in texts.values() if text)
+
+
+def test_without_keys_everybody_is_answered(
+    detector: Detector, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serve.auth, "_FRESH_S", 0.0)
+    with CaseStore(tmp_path / "cases.sqlite") as empty:
+        keys = Keys(empty.database)
+        with TestClient(create_app(detector, site, limits=LIMITS, keys=keys)) as client:
+            assert client.get("/v1/labels").status_code == 200
+            keys.create("first", Role.REPORT, NOW)
+            assert client.get("/v1/labels").status_code == 401
+
+
+def test_without_keys_no_other_machine_is_served(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(command_line, ["serve", "--host", "0.0.0.0", "--port", "0"])
+    assert "kerbwatch keys create" in str(result.exception)
