@@ -17,7 +17,7 @@ from cv.photos.desk import PhotoDesk
 from cv.site import Site
 from serve.analysis import Analyser
 from serve.auth import Guard, Needs
-from serve.detect import BATCH, detect_router, documented, labels_router
+from serve.detect import BATCH, REFUSED, detect_router, documented, labels_router
 from serve.evidence import evidence_router
 from serve.limits import BodyLimit, Limits, Rate
 from serve.metrics import Metrics, Observed
@@ -62,7 +62,6 @@ def create_app(
         yield
         analyser.close()
         desk.close()
-        guard.close()
 
     app = FastAPI(
         title="kerbwatch photo service",
@@ -73,11 +72,12 @@ def create_app(
     add_problem_handlers(app)
     rate = Rate(limits)
     may_report = Depends(Needs(guard, Role.REPORT))
-    app.include_router(detect_router(analyser, site, limits, rate), dependencies=[may_report])
-    app.include_router(labels_router(analyser), dependencies=[may_report])
-    app.include_router(
-        photos_router(analyser, desk, limits, secret), dependencies=[may_report, Depends(rate)]
-    )
+    for router in (
+        detect_router(analyser, site, limits, rate),
+        labels_router(analyser),
+        photos_router(analyser, desk, limits, secret, rate),
+    ):
+        app.include_router(router, dependencies=[may_report], responses=REFUSED)
     if secret:
         app.include_router(evidence_router(site.reporting.data, secret))
     _add_probes(app, analyser, metrics)

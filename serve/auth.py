@@ -61,9 +61,6 @@ class Guard:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="keys")
         self._waiting = 0
 
-    def close(self) -> None:
-        self._pool.shutdown(wait=True)
-
     async def demands(self) -> bool:
         """Whether a key is needed at all."""
         demanded, asked = self._demanded
@@ -130,6 +127,8 @@ class Needs:
         if not await self._guard.demands():
             return
         text = bearer.credentials if bearer else header
+        if bearer is None and "authorization" in request.headers:
+            raise AccessError(401, "Authorization: send Bearer kw_...", "Authorization 格式有误")
         if not text:
             raise AccessError(
                 401,

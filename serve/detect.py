@@ -16,7 +16,15 @@ from serve.limits import Limits, Rate
 from serve.problems import Problem, problem_of
 from serve.upload import read_body, read_upload
 
-__all__ = ["BATCH", "ERRORS", "IMAGE_BODY", "detect_router", "documented", "labels_router"]
+__all__ = [
+    "BATCH",
+    "ERRORS",
+    "IMAGE_BODY",
+    "REFUSED",
+    "detect_router",
+    "documented",
+    "labels_router",
+]
 
 BATCH = "/v1/detect/batch"
 _JSON, _JPEG = "application/json", "image/jpeg"
@@ -73,6 +81,12 @@ ERRORS: dict[int | str, dict[str, Any]] = {
         503, "Service Unavailable", "too many pictures are waiting", "服务繁忙，请稍后再试"
     ),
 }
+REFUSED: dict[int | str, dict[str, Any]] = {
+    401: documented(401, "Unauthorized", "the key is unknown or revoked", "密钥无效或已吊销"),
+    403: documented(403, "Forbidden", "a key of another role is needed", "权限不足"),
+    503: ERRORS[503],
+}
+"""What any address that needs a key may answer."""
 _NOT_ACCEPTABLE: dict[int | str, dict[str, Any]] = {
     406: documented(406, "Not Acceptable", "choose JSON or JPEG", "无法提供该格式")
 }

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 
-from fastapi import APIRouter, Header, HTTPException, Request
+from fastapi import APIRouter, Depends, Header, HTTPException, Request
 from pydantic import (
     AwareDatetime,
     BaseModel,
@@ -31,7 +31,7 @@ from cv.site import Site
 from serve.analysis import Analysed, Analyser
 from serve.answers import PhotoAnswer
 from serve.detect import ERRORS, documented
-from serve.limits import Limits
+from serve.limits import Limits, Rate
 from serve.photo_answers import photo_answer
 from serve.problems import FormError
 from serve.upload import read_upload
@@ -104,13 +104,13 @@ def _body() -> dict[str, Any]:
 
 
 def photos_router(
-    analyser: Analyser, desk: PhotoDesk, limits: Limits, secret: str | None
+    analyser: Analyser, desk: PhotoDesk, limits: Limits, secret: str | None, rate: Rate
 ) -> APIRouter:
     """
     Args:
         secret: signs evidence links; without one there are none.
     """
-    router = APIRouter(tags=["photos 随手拍"])
+    router = APIRouter(tags=["photos 随手拍"], dependencies=[Depends(rate)])
 
     def answer(record: PhotoRecord, *, kept: bool = True) -> PhotoAnswer:
         return photo_answer(

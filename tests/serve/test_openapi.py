@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,6 +15,9 @@ from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
+from cv.access.keys import Keys
+from cv.access.roles import Role
+from cv.cases.store import CaseStore
 from cv.detect.detector import Detector
 from cv.site import Site
 from serve.app import create_app
@@ -31,11 +36,22 @@ schemathesis.openapi.format("binary", st.sampled_from(list(PICTURES.values())))
 
 
 @pytest.fixture(scope="module")
-def app(detector: Detector, site: Site) -> FastAPI:
-    return create_app(detector, site, limits=LIMITS)
+def keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keys]:
+    with CaseStore(tmp_path_factory.mktemp("keys") / "cases.sqlite") as store:
+        yield Keys(store.database)
 
 
-def check(app: FastAPI, mode: GenerationMode, examples: int) -> int:
+@pytest.fixture(scope="module")
+def key(keys: Keys) -> str:
+    return keys.create("schemathesis", Role.ADMIN, datetime.now(UTC))[1]
+
+
+@pytest.fixture(scope="module")
+def app(detector: Detector, site: Site, keys: Keys) -> FastAPI:
+    return create_app(detector, site, limits=LIMITS, keys=keys)
+
+
+def check(app: FastAPI, key: str, mode: GenerationMode, examples: int) -> int:
     """Every operation, every check of schemathesis; how many requests were made."""
     made = 0
     for found in schemathesis.openapi.from_asgi("/openapi.json", app).get_all_operations():
@@ -54,7 +70,7 @@ def check(app: FastAPI, mode: GenerationMode, examples: int) -> int:
             nonlocal made
             # A schema cannot say what a picture is: "binary" is any text to whoever reads it.
             loose = [positive_data_acceptance] if case.method == "POST" else []
-            case.call_and_validate(excluded_checks=loose)
+            case.call_and_validate(headers={"X-API-Key": key}, excluded_checks=loose)
             made += 1
 
         try:
@@ -67,12 +83,12 @@ def check(app: FastAPI, mode: GenerationMode, examples: int) -> int:
 
 @pytest.mark.parametrize("mode", list(GenerationMode))
 def test_requests_made_from_the_document_are_answered_as_it_says(
-    app: FastAPI, mode: GenerationMode
+    app: FastAPI, key: str, mode: GenerationMode
 ) -> None:
-    assert check(app, mode, 5) >= 15
+    assert check(app, key, mode, 5) >= 15
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", list(GenerationMode))
-def test_many_requests_made_from_the_document(app: FastAPI, mode: GenerationMode) -> None:
-    assert check(app, mode, 100) >= 300
+def test_many_requests_made_from_the_document(app: FastAPI, key: str, mode: GenerationMode) -> None:
+    assert check(app, key, mode, 100) >= 300
