@@ -35,7 +35,7 @@ class Limits:
         body_s: seconds in which a body has to arrive.
         wait_s: seconds that a request may wait for a worker.
         decoding_bytes: of a picture that has to be in memory whole before it can be made smaller:
-            20 million pixels of PNG, WebP and progressive JPEG, 26 million of HEIC.
+            18 million pixels of PNG, WebP and progressive JPEG, 24 million of HEIC.
     """
 
     image_bytes: int = 10 * 1024 * 1024
@@ -48,7 +48,7 @@ class Limits:
     rate: int = 600
     body_s: float = 60.0
     wait_s: float = 1.5
-    decoding_bytes: int = 120_000_000
+    decoding_bytes: int = 112_000_000
 
 
 class BusyError(KerbwatchError):

@@ -26,7 +26,7 @@ def heic_header(data: bytes) -> tuple[int, int, Pillow.Exif]:
     Raises:
         ValueError, RuntimeError, EOFError, SyntaxError: not readable.
     """
-    container = pillow_heif.open_heif(data, convert_hdr_to_8bit=True, bgr_mode=True)
+    container = _open(data)
     exif = Pillow.Exif()
     if content := container.info.get("exif"):
         exif.load(content)
@@ -39,8 +39,15 @@ def decode_heic(data: bytes) -> Image:
     Raises:
         ValueError, RuntimeError, EOFError, SyntaxError: damaged.
     """
-    container = pillow_heif.open_heif(data, convert_hdr_to_8bit=True, bgr_mode=True)
+    container = _open(data)
     pixels = np.asarray(container)
     if pixels.ndim == 2:
         pixels = np.repeat(pixels[:, :, None], 3, axis=2)
     return np.asarray(pixels[:, :, :3], np.uint8)
+
+
+def _open(data: bytes) -> pillow_heif.HeifFile:
+    container = pillow_heif.open_heif(data, convert_hdr_to_8bit=True, bgr_mode=True)
+    if not len(container):  # asked for its size, it would raise IndexError
+        raise ValueError("no picture in it")
+    return container
