@@ -144,13 +144,14 @@ class WebhookReceiver:
 
     SECRET = "whsec_a2VyYndhdGNoLXRlc3Qtc2VjcmV0LTAxMjM0NTY3ODk="
 
-    def __init__(self, folder: Path, *failures: str) -> None:
+    def __init__(self, folder: Path, *failures: str, secret: str = SECRET) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])
         self.url = f"http://127.0.0.1:{self.port}/cases"
         self.log = folder / "received.jsonl"
         self._failures = failures
+        self._secret = secret
         self._process: subprocess.Popen[str] | None = None
 
     @property
@@ -161,7 +162,7 @@ class WebhookReceiver:
         self._process = subprocess.Popen(
             [
                 sys.executable, __file__, "--port", str(self.port), "--log", str(self.log),
-                "--secret", self.SECRET, "--fail", ",".join(self._failures),
+                "--secret", self._secret, "--fail", ",".join(self._failures),
             ],
             stdout=subprocess.PIPE,
             text=True,

@@ -51,11 +51,11 @@ def test_it_takes_each_message_once_and_only_ours(site: Site, port: int, tmp_pat
     outgoing = Outgoing(site.reporting.data, site.privacy)
     case = case_of(site)
     url = f"http://127.0.0.1:{port}/"
-    ours = WebhookTarget(url, SECRET, outgoing)
+    ours = WebhookTarget(url, [SECRET], outgoing)
     for _ in range(2):
         assert ours.deliver(Message(case.key, case.state, case)).number == f"2026-{case.id[-6:]}"
     with pytest.raises(DeliveryError, match="401"):
-        WebhookTarget(url, "whsec_" + "QUFB" * 10, outgoing).deliver(
+        WebhookTarget(url, ["whsec_" + "QUFB" * 10], outgoing).deliver(
             Message(case.key, case.state, case)
         )
     with closing(sqlite3.connect(tmp_path / "inbox.sqlite")) as inbox:

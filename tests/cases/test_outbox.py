@@ -69,7 +69,7 @@ def test_whatever_the_receiver_does_it_ends_with_one_copy_of_each_case(
     failures = ("500", "drop", "late", "lost", "429", "302", "503", "cut")
     with WebhookReceiver(tmp_path, *failures) as receiver:
         hook = WebhookTarget(
-            receiver.url, receiver.SECRET, Outgoing(site.reporting.data, site.privacy),
+            receiver.url, [receiver.SECRET], Outgoing(site.reporting.data, site.privacy),
             timeout_s=0.7,
         )  # fmt: skip
         with outbox(store, clock, hook) as box:

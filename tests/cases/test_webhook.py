@@ -15,15 +15,19 @@ import pytest
 from cv.cases.case import Case, case_schema
 from cv.cases.conversation import Answer, Endpoint
 from cv.cases.links import SECRET_VARIABLE, verify
+from cv.cases.outbox import Outbox
 from cv.cases.outgoing import Outgoing
+from cv.cases.store import CaseStore
 from cv.cases.targets import Message, UnreachableError, build_targets
-from cv.cases.targets.webhook import WebhookTarget, signing_secret
+from cv.cases.targets.webhook import WebhookTarget, signing_secrets
 from cv.errors import DeliveryError, SiteError
 from cv.site import Site, Webhook
+from tests.cases.conftest import Clock, File
 from tests.cases.filings import case_of, incident, picture
 from tests.webhook_receiver import WebhookReceiver
 
 SECRET = WebhookReceiver.SECRET
+NEXT_SECRET = "whsec_" + "QUFB" * 10
 Start = Callable[..., WebhookReceiver]
 
 
@@ -32,8 +36,8 @@ def start(tmp_path: Path) -> Iterator[Start]:
     """Starts a receiver that misbehaves as told."""
     running: list[WebhookReceiver] = []
 
-    def begin(*failures: str) -> WebhookReceiver:
-        running.append(WebhookReceiver(tmp_path, *failures))
+    def begin(*failures: str, secret: str = SECRET) -> WebhookReceiver:
+        running.append(WebhookReceiver(tmp_path, *failures, secret=secret))
         running[-1].start()
         return running[-1]
 
@@ -46,9 +50,9 @@ def message(case: Case) -> Message:
     return Message(case.key, case.state, case)
 
 
-def target(site: Site, url: str, secret: str = SECRET, timeout_s: float = 5) -> WebhookTarget:
+def target(site: Site, url: str, *secrets: str, timeout_s: float = 5) -> WebhookTarget:
     outgoing = Outgoing(site.reporting.data, site.privacy, "https://box.example", "s" * 20)
-    return WebhookTarget(url, secret, outgoing, timeout_s=timeout_s)
+    return WebhookTarget(url, secrets or (SECRET,), outgoing, timeout_s=timeout_s)
 
 
 def test_a_case_arrives_as_a_signed_cloud_event(site: Site, start: Start) -> None:
@@ -75,7 +79,7 @@ def test_without_an_address_of_ours_there_are_no_links(site: Site, start: Start)
     receiver = start()
     case = case_of(site, evidence=(picture(site),))
     outgoing = Outgoing(site.reporting.data, site.privacy, "https://box.example", None)
-    WebhookTarget(receiver.url, SECRET, outgoing).deliver(message(case))
+    WebhookTarget(receiver.url, [SECRET], outgoing).deliver(message(case))
     (item,) = receiver.received[0]["case"]["evidence"]
     assert (item["url"], item["expires"], item["withheld"]) == (None, None, None)
 
@@ -90,10 +94,47 @@ def test_no_link_leads_to_a_picture_that_is_not_masked(site: Site, start: Start)
 
 def test_a_receiver_with_another_secret_refuses(site: Site, start: Start) -> None:
     receiver = start()
-    other = "whsec_" + "QUFB" * 10
     with pytest.raises(DeliveryError, match="answered 401 Unauthorized: not signed by you"):
-        target(site, receiver.url, secret=other).deliver(message(case_of(site)))
+        target(site, receiver.url, NEXT_SECRET).deliver(message(case_of(site)))
     assert receiver.received == []
+
+
+@pytest.mark.parametrize("its_secret", [SECRET, NEXT_SECRET])
+def test_while_secrets_change_a_receiver_with_either_takes_the_message(
+    site: Site, start: Start, its_secret: str
+) -> None:
+    receiver = start(secret=its_secret)
+    target(site, receiver.url, NEXT_SECRET, SECRET).deliver(message(case_of(site)))
+    assert [row["key"] for row in receiver.received] == [f"{incident().id}.new"]
+
+
+def test_a_message_waits_while_its_receiver_has_another_secret(
+    site: Site, start: Start, store: CaseStore, file: File, clock: Clock
+) -> None:
+    """Whoever forgets the second step of a change of secrets loses nothing either."""
+    receiver = start(secret=NEXT_SECRET)
+    file(case_of(site))
+    with Outbox(store, [target(site, receiver.url)], clock=clock) as box:
+        assert box.deliver_due().failed == 1
+    clock.move(60)
+    with Outbox(store, [target(site, receiver.url, NEXT_SECRET)], clock=clock) as box:
+        assert box.deliver_due().delivered == 1
+    assert [row["key"] for row in receiver.received] == [f"{incident().id}.new"]
+
+
+def test_an_outbox_is_worked_off_at_a_receiver_that_gives_no_numbers(
+    site: Site, start: Start, store: CaseStore, file: File, clock: Clock
+) -> None:
+    receiver = start(*["plain"] * 6)
+    cases = [case_of(site, 0), case_of(site, 0, "updated", seen_s=900), case_of(site, 1)]
+    cases += [case_of(site, 0, "cleared", seen_s=1200), case_of(site, 1, "cleared")]
+    with Outbox(store, [target(site, receiver.url)], clock=clock) as box:
+        for case in cases:
+            file(case)
+            report = box.deliver_due()
+            assert (report.delivered, report.failed, report.pending) == (1, 0, 0)
+    assert [row["key"] for row in receiver.received] == [case.key for case in cases]
+    assert [store.case(incident(number).id).number for number in (0, 1)] == [None, None]
 
 
 @pytest.mark.parametrize("answer", ["500", "404", "302", "410", "429", "199", "600"])
@@ -214,13 +255,22 @@ def test_the_number_is_taken_only_from_where_it_belongs(content: bytes, number: 
 
 
 @pytest.mark.parametrize(
-    "text", ["", "whsec_", "whsec_short", "whsec_" + "QUFB" * 7, "not base64!" * 5]
+    "text", ["", " , ", "whsec_", "whsec_short", "whsec_" + "QUFB" * 7, "not base64!" * 5]
 )
 def test_a_secret_that_is_none_is_refused_without_showing_it(text: str) -> None:
     with pytest.raises(SiteError, match="HOOK_SECRET") as caught:
-        signing_secret(text, "HOOK_SECRET")
-    secret = text.removeprefix("whsec_")
+        signing_secrets(text, "HOOK_SECRET")
+    secret = text.removeprefix("whsec_").strip(" ,")
     assert not secret or secret not in str(caught.value)
+
+
+@pytest.mark.parametrize("between", [" ", ",", ", ", "\n"])
+def test_several_secrets_stand_in_one_variable(between: str) -> None:
+    text = f"{NEXT_SECRET}{between}{SECRET}{between}{SECRET}"
+    assert signing_secrets(text, "HOOK_SECRET") == (NEXT_SECRET, SECRET)
+    with pytest.raises(SiteError, match="HOOK_SECRET: secret 2 of 2 is not whsec_") as caught:
+        signing_secrets(f"{SECRET}{between}whsec_short", "HOOK_SECRET")
+    assert SECRET not in str(caught.value)
 
 
 def test_targets_come_from_the_site_file_and_the_environment(

@@ -10,7 +10,8 @@ import base64
 import binascii
 import math
 import os
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Self
 from urllib.parse import quote
@@ -27,31 +28,43 @@ from cv.cases.targets import Message, Receipt
 from cv.errors import SiteError
 from cv.site import Webhook as Settings
 
-__all__ = ["WebhookTarget", "signing_secret"]
+__all__ = ["WebhookTarget", "signing_secrets"]
 
 _LEAST_SECRET = 24
 _PREFIX = "whsec_"
 
 
-def signing_secret(text: str | None, variable: str) -> str:
-    """Check a signing secret: `whsec_` and 24 or more bytes in base64.
+def signing_secrets(text: str | None, variable: str) -> tuple[str, ...]:
+    """The signing secrets in a text, each `whsec_` and 24 or more bytes in base64.
+
+    There are several while a receiver changes from one to the next: spaces or commas between them.
 
     Args:
         variable: the environment variable that it came from; messages name it, never the value.
 
     Raises:
-        SiteError: there is none, or it is no such secret.
+        SiteError: there is none, or one is no such secret.
     """
-    hint = 'make one with: echo "whsec_$(openssl rand -base64 32)"'
-    if not text:
+    secrets = tuple(dict.fromkeys(re.split(r"[\s,]+", (text or "").strip(" \t\r\n,"))))
+    if secrets == ("",):
         raise SiteError(f"environment variable {variable} is not set, so nothing can be signed")
+    for number, secret in enumerate(secrets, 1):
+        if not _is_secret(secret):
+            which = f"secret {number} of {len(secrets)} " if len(secrets) > 1 else ""
+            hint = 'make one with: echo "whsec_$(openssl rand -base64 32)"'
+            raise SiteError(
+                f"{variable}: {which}is not {_PREFIX} and base64 of {_LEAST_SECRET} or more bytes; "
+                f"{hint}"
+            )
+    return secrets
+
+
+def _is_secret(text: str) -> bool:
     try:
-        content = base64.b64decode(text.strip().removeprefix(_PREFIX), validate=True)
+        content = base64.b64decode(text.removeprefix(_PREFIX), validate=True)
     except binascii.Error:
-        content = b""
-    if len(content) < _LEAST_SECRET:
-        raise SiteError(f"{variable}: is not {_PREFIX} and base64 of 24 or more bytes; {hint}")
-    return text.strip()
+        return False
+    return len(content) >= _LEAST_SECRET
 
 
 class WebhookTarget:
@@ -59,7 +72,7 @@ class WebhookTarget:
 
     Args:
         url: may hold a user, a password or a token.
-        secret: as `signing_secret` returns it.
+        secrets: as `signing_secrets` returns them; a message is signed with each.
         outgoing: what may leave.
         timeout_s: for a whole call.
         clock: aware UTC; signs and reads dates with it.
@@ -70,21 +83,21 @@ class WebhookTarget:
     def __init__(
         self,
         url: str,
-        secret: str,
+        secrets: Sequence[str],
         outgoing: Outgoing,
         *,
         timeout_s: float = 20.0,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._endpoint = Endpoint(url, timeout_s)
-        self._webhook = Webhook(secret)
+        self._webhooks = [Webhook(secret) for secret in secrets]
         self._outgoing = outgoing
         self._clock = clock
 
     @classmethod
     def of(cls, settings: Settings, outgoing: Outgoing) -> Self:
-        secret = signing_secret(os.environ.get(settings.secret_env), settings.secret_env)
-        return cls(settings.url, secret, outgoing, timeout_s=settings.timeout_s)
+        secrets = signing_secrets(os.environ.get(settings.secret_env), settings.secret_env)
+        return cls(settings.url, secrets, outgoing, timeout_s=settings.timeout_s)
 
     def deliver(self, message: Message) -> Receipt:
         now = self._clock()
@@ -94,7 +107,8 @@ class WebhookTarget:
             "idempotency-key": message.key,
             "webhook-id": message.key,
             "webhook-timestamp": str(math.floor(now.timestamp())),
-            "webhook-signature": self._webhook.sign(message.key, now, body),
+            # Standard Webhooks: a receiver takes the message if any of the signatures is its own.
+            "webhook-signature": " ".join(w.sign(message.key, now, body) for w in self._webhooks),
         }
         talk = Conversation(self._endpoint)
         answer = talk.call("POST", headers=headers, content=body.encode())
