@@ -19,6 +19,7 @@ from rich.table import Table
 from cv.cpus import cpu_features, cpu_name, usable_cpus
 from cv.detect.detector import Detector, model_path
 from cv.errors import KerbwatchError
+from cv.evidence.sealing import KEY_VARIABLE, sealing_keys
 from cv.site import load_site
 
 __all__ = ["Finding", "doctor", "examine"]
@@ -63,6 +64,7 @@ def examine() -> Iterator[Finding]:
     yield Finding("cpu", f"{cpu_name()}, {usable_cpus()} usable")
     yield Finding("cpu features", " ".join(cpu_features()) or "none that matter")
     yield _model()
+    yield _originals()
     if importlib.util.find_spec("torch"):
         yield _torchvision()
     if Path("site.toml").exists():
@@ -91,6 +93,16 @@ def _model() -> Finding:
         f"{info.name} {info.version} ({info.path}), backend {detector.backend}, "
         f"{detector.threads} threads",
     )
+
+
+def _originals() -> Finding:
+    try:
+        keys = sealing_keys()
+    except KerbwatchError as error:
+        return Finding("originals", "no usable key", str(error))
+    if keys is None:
+        return Finding("originals", f"not encrypted (no {KEY_VARIABLE}; kerbwatch evidence key)")
+    return Finding("originals", f"encrypted ({KEY_VARIABLE} holds {len(keys.keys)})")
 
 
 def _torchvision() -> Finding:

@@ -15,6 +15,7 @@ from cv.cases.links import link_secret
 from cv.cases.store import CaseStore
 from cv.detect.detector import Detector
 from cv.errors import UserError
+from cv.evidence.originals import open_originals
 from cv.site.choice import open_site
 
 __all__ = ["serve"]
@@ -48,6 +49,7 @@ def serve(
     from serve.limits import Limits
 
     place = open_site(site, None)
+    notice = open_originals(place.reporting.data).notice
     detector = Detector(model, backend=backend, threads=threads)
     limits = Limits(
         max_bytes, max_pixels, workers, queue, images=max_images, rate=rate, wait_s=wait
@@ -67,6 +69,8 @@ def serve(
     typer.echo(
         f"kerbwatch photo service on http://{address}:{bound} (documentation: /docs)", err=True
     )
+    if notice:
+        typer.echo(notice, err=True)
     if not guarded:
         typer.echo("no keys: it answers everybody on this machine", err=True)
     config = uvicorn.Config(

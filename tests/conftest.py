@@ -14,6 +14,8 @@ pytest_plugins = ["tests.labelled"]
 # What a test run finds out about this machine's backends is not for its user to keep.
 _cache = tempfile.TemporaryDirectory(prefix="kerbwatch-cache-")
 os.environ["XDG_CACHE_HOME"] = _cache.name
+# Nor is its user's key for originals of any use here.
+os.environ.pop("KERBWATCH_ORIGINALS_KEY", None)
 # How long an example takes is the machine's affair; benchmarks/ and `kerbwatch bench` measure time.
 settings.register_profile("kerbwatch", deadline=None)
 settings.load_profile("kerbwatch")

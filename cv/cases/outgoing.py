@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cv.cases.case import Case, EvidenceItem
 from cv.cases.links import LINK_LIFE_S, evidence_url
+from cv.evidence.originals import is_sealed
 from cv.site import Privacy
 
 __all__ = ["Outgoing"]
@@ -71,6 +72,8 @@ class Outgoing:
         return item, source
 
     def _may_leave(self, item: EvidenceItem, case: Case) -> bool:
+        if item.file and is_sealed(item.file):
+            return False
         heads = item.masked and case.privacy.faces_masked
         plates = item.masked and case.privacy.plates_masked
         return (heads or not self.privacy.heads) and (plates or not self.privacy.plates)

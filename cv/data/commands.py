@@ -126,6 +126,7 @@ def feedback(
     """
     from cv.cases.store import CaseStore
     from cv.data.feedback import write_feedback
+    from cv.evidence.originals import open_originals
     from cv.site.choice import open_site
 
     place = open_site(site, data)
@@ -133,7 +134,7 @@ def feedback(
     if not cases.exists():
         raise UserError(f"no cases yet: {cases} does not exist")
     with CaseStore(cases) as store:
-        made = write_feedback(store.every_case(), place.reporting.data, to)
+        made = write_feedback(store.every_case(), open_originals(place.reporting.data), to)
     typer.echo(
         f"{to}: {made.examples} examples in {made.frames} photos, {made.negatives} hard negatives"
     )

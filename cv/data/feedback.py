@@ -11,16 +11,17 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import cv2
+import numpy as np
 
 from cv.cases.case import Case
 from cv.cases.review import RejectReason, is_by_person
 from cv.data.new_folder import new_folder
-from cv.data.samples import LabelledBox, read_image, yolo_row
-from cv.detect.evidence import original_file
-from cv.errors import ModelError, UserError
+from cv.data.samples import LabelledBox, yolo_row
+from cv.errors import UserError
+from cv.evidence.originals import Originals, frame_file, plain_name
 from cv.geometry import Box, Image
 
 __all__ = ["Feedback", "write_feedback"]
@@ -50,23 +51,23 @@ class Feedback:
     gone: int = 0
 
 
-def write_feedback(cases: Iterable[Case], data: Path, to: Path) -> Feedback:
+def write_feedback(cases: Iterable[Case], originals: Originals, to: Path) -> Feedback:
     """Write a source folder (`datasets/README.md`) of reviewed cases.
 
     Args:
-        data: the site's data folder, where clean frames are kept for a while.
+        originals: where clean frames are kept for a while.
         to: the folder to write; its name becomes the source's.
 
     Raises:
         UserError: no case can be used, or `to` exists or cannot be written.
     """
     result = Feedback()
-    frames: defaultdict[Path, list[Case]] = defaultdict(list)
-    mistaken: list[tuple[Path, Case]] = []
+    frames: defaultdict[str, list[Case]] = defaultdict(list)
+    mistaken: list[tuple[str, Case]] = []
     for case in cases:
         if not _says_something(case, result):
             continue
-        frame = _frame(case, data)
+        frame = _frame(case, originals)
         if frame is None:
             result.gone += 1
         elif case.review.state == "confirmed":
@@ -82,8 +83,11 @@ def write_feedback(cases: Iterable[Case], data: Path, to: Path) -> Feedback:
     with new_folder(to) as part:
         (part / "images").mkdir()
         (part / "labels").mkdir()
-        rows = [_write_example(frame, some, part) for frame, some in sorted(frames.items())]
-        rows += [_write_negative(frame, case, part) for frame, case in mistaken]
+        rows = [
+            _write_example(PurePosixPath(plain_name(frame)).stem, originals.read(frame), some, part)
+            for frame, some in sorted(frames.items())
+        ]
+        rows += [_write_negative(originals.read(frame), case, part) for frame, case in mistaken]
         # Written last: without it the folder is no source.
         listing = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         (part / "images.jsonl").write_text(listing, encoding="utf-8")
@@ -102,36 +106,38 @@ def _says_something(case: Case, result: Feedback) -> bool:
     return True
 
 
-def _frame(case: Case, data: Path) -> Path | None:
+def _frame(case: Case, originals: Originals) -> str | None:
     """The clean frame that the case's box is of: the latest, else the one that confirmed it."""
     for time in (case.time.last_seen, case.time.confirmed):
-        file = data / original_file(case.source.channel_id, time)
-        if file.is_file() and _size_of(file) == case.detections[0].image_wh:
+        file = originals.find(frame_file("originals", case.source.channel_id, time))
+        if file and _size_of(originals.read(file)) == case.detections[0].image_wh:
             return file
     return None
 
 
-def _size_of(file: Path) -> tuple[int, int] | None:
-    try:
-        image = read_image(file)
-    except ModelError:
-        return None
-    return image.shape[1], image.shape[0]
+def _size_of(frame: bytes) -> tuple[int, int] | None:
+    image = _decoded(frame)
+    return None if image is None else (image.shape[1], image.shape[0])
 
 
-def _write_example(frame: Path, cases: Sequence[Case], part: Path) -> dict[str, object]:
-    name = f"{cases[0].source.channel_id}-{frame.stem}"
-    image = read_image(frame)
-    (part / "images" / f"{name}.jpg").write_bytes(frame.read_bytes())
-    labelled = [LabelledBox(case.detections[0].label, _relative(case.box, image)) for case in cases]
+def _decoded(frame: bytes) -> Image | None:
+    image = cv2.imdecode(np.frombuffer(frame, np.uint8), cv2.IMREAD_COLOR)
+    return None if image is None else np.asarray(image, np.uint8)
+
+
+def _write_example(time: str, frame: bytes, cases: Sequence[Case], part: Path) -> dict[str, object]:
+    name, size = f"{cases[0].source.channel_id}-{time}", cases[0].detections[0].image_wh
+    (part / "images" / f"{name}.jpg").write_bytes(frame)
+    labelled = [LabelledBox(case.detections[0].label, _relative(case.box, size)) for case in cases]
     text = "".join(map(yolo_row, labelled))
     (part / "labels" / f"{name}.txt").write_text(text, encoding="utf-8")
     # Other things in the frame were not reviewed, so no label is complete.
     return {"image": f"{name}.jpg", "group": cases[0].source.channel_id, "complete": []}
 
 
-def _write_negative(frame: Path, case: Case, part: Path) -> dict[str, object]:
-    box, image = case.box, read_image(frame)
+def _write_negative(frame: bytes, case: Case, part: Path) -> dict[str, object]:
+    box, image = case.box, _decoded(frame)
+    assert image is not None  # or `_frame` had not found it
     margin = _MARGIN * max(box.width, box.height)
     left, top = (max(0, int(edge - margin)) for edge in (box.x1, box.y1))
     cut = image[top : int(box.y2 + margin) + 1, left : int(box.x2 + margin) + 1]
@@ -146,8 +152,8 @@ def _write_negative(frame: Path, case: Case, part: Path) -> dict[str, object]:
     }
 
 
-def _relative(box: Box, image: Image) -> Box:
-    height, width = image.shape[:2]
+def _relative(box: Box, size: tuple[int, int]) -> Box:
+    width, height = size
     return Box(
         max(0.0, box.x1 / width),
         max(0.0, box.y1 / height),

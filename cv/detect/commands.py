@@ -31,6 +31,7 @@ from cv.detect.save_video import AnnotatedCopies
 from cv.detect.watch import CameraWatch
 from cv.durations import parse_duration
 from cv.errors import UserError
+from cv.evidence.originals import open_originals
 from cv.site import Camera, Site
 from cv.site.choice import open_site
 
@@ -135,6 +136,9 @@ def detect(
         tz=place.tz,
     )
     refresh_s = parse_duration(refresh)
+    notice = open_originals(place.reporting.data).notice
+    if notice and not quiet and any(job.camera for job in plan.jobs):
+        typer.echo(notice, err=True)
     detector = Detector(model, backend=backend, threads=threads, side_by_side=True)
     stop = threading.Event()
     with ExitStack() as stack:

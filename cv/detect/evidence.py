@@ -1,21 +1,18 @@
 """Pictures that show an incident: the scene, a crop, the earliest frame, and the cleared place.
 
-Originals (unmasked) stay in <data>/originals until their deadline; the first frames of what may
-become an incident wait in <data>/candidates. What may leave is in
-<data>/evidence/<incident id>, masked before anything is drawn. If masking could not run, no such
-picture is written: the item then names the original and says `masked = False`, and targets do not
-send it.
+The clean frames are kept as originals (`cv.evidence.originals`) until their deadline. What may
+leave is in <data>/evidence/<incident id>, masked before anything is drawn. If masking could not
+run, no such picture is written: the item then names the original and says `masked = False`, and
+targets do not send it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import logging
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import datetime
 from typing import Literal
 
 import cv2
@@ -24,11 +21,12 @@ import numpy as np
 from cv.detect.drawing import GREEN, RED, draw_box, draw_title, draw_zone, zone_colour
 from cv.detect.incident import Incident
 from cv.detect.masking import MaskCounts
-from cv.errors import KerbwatchError
+from cv.errors import KerbwatchError, UserError
+from cv.evidence.originals import Kind, frame_file, open_originals, write_whole
 from cv.geometry import Image
 from cv.site import Camera, Site, Zone
 
-__all__ = ["EvidenceFile", "EvidenceFolder", "Role", "original_file", "span"]
+__all__ = ["EvidenceFile", "EvidenceFolder", "Role", "span"]
 
 Role = Literal["scene", "crop", "before", "after"]
 Mask = Callable[[Image], MaskCounts]
@@ -46,7 +44,7 @@ class EvidenceFile:
 
     Attributes:
         file: relative to the data folder.
-        sha256: of the file's bytes, hexadecimal.
+        sha256: of the picture's bytes, hexadecimal.
         masked: whether heads (and plates, if asked) were masked in it.
     """
 
@@ -80,6 +78,7 @@ class EvidenceFolder:
 
     def __init__(self, site: Site, camera: Camera, mask: Mask) -> None:
         self._data = site.reporting.data
+        self._originals = open_originals(self._data)
         self._site = site
         self._camera = camera
         self._mask = mask
@@ -97,7 +96,7 @@ class EvidenceFolder:
 
     def drop_candidate(self, file: str) -> None:
         """Delete the first frame of what became none."""
-        (self._data / file).unlink(missing_ok=True)
+        self._originals.drop(file)
 
     def opened(
         self, incident: Incident, image: Image, first: str | None
@@ -110,9 +109,9 @@ class EvidenceFolder:
         """
         now = self._prepare(incident, image, incident.confirmed_at)
         items = [self._write(incident, now, "scene"), self._write(incident, now, "crop")]
-        earliest = cv2.imread(str(self._data / first)) if first else None
+        earliest = self._candidate(first) if first else None
         if earliest is not None:
-            then = self._prepare(incident, np.asarray(earliest, np.uint8), incident.first_seen)
+            then = self._prepare(incident, earliest, incident.first_seen)
             items.append(self._write(incident, then, "before"))
         return tuple(item for item in items if item)
 
@@ -134,22 +133,21 @@ class EvidenceFolder:
         Args:
             now: wall time, not media time: the deadline runs from when the frame was stored.
         """
-        deadline = (now - timedelta(seconds=self._site.privacy.keep_originals_s)).timestamp()
-        old = [
-            file
-            for kind in ("originals", "candidates")
-            for file in (self._data / kind / self._camera.id).glob("*.jpg")
-            if file.stat().st_mtime < deadline
-        ]
-        for file in old:
-            file.unlink(missing_ok=True)
-        return len(old)
+        return self._originals.purge(self._camera.id, self._site.privacy.keep_originals_s, now)
 
-    def _keep(self, kind: str, image: Image, time: datetime) -> str:
-        file = f"{kind}/{self._camera.id}/{_frame_name(time)}"
-        if not (self._data / file).exists():
-            _save(self._data / file, _jpeg(image))
-        return file
+    def _keep(self, kind: Kind, image: Image, time: datetime) -> str:
+        file = frame_file(kind, self._camera.id, time)
+        return self._originals.find(file) or self._originals.keep(file, _jpeg(image))
+
+    def _candidate(self, file: str) -> Image | None:
+        """A kept first frame; None if it is gone or cannot be read."""
+        try:
+            content = self._originals.read(file)
+        except (OSError, UserError) as error:
+            logger.warning("%s: first frame not read: %s", self._camera.id, error)
+            return None
+        image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+        return None if image is None else np.asarray(image, np.uint8)
 
     def _prepare(self, incident: Incident, clean: Image, time: datetime) -> _Shot:
         """Keep the original and mask a copy."""
@@ -168,15 +166,20 @@ class EvidenceFolder:
         try:
             file = self._keep("originals", shot.clean, shot.time)
             picture = shot.clean
-            if shot.counts is not None:
+            if shot.counts is None:
+                content = self._originals.read(file)
+            else:
                 picture = self._picture(incident, shot, role)
                 file = f"evidence/{incident.id}/{role}{suffix}.jpg"
                 # One that is there belongs to a case that may have left already: it stays.
                 if not (self._data / file).exists():
-                    _save(self._data / file, _jpeg(picture))
-            content = (self._data / file).read_bytes()
+                    write_whole(self._data / file, _jpeg(picture))
+                content = (self._data / file).read_bytes()
         except OSError as error:
             logger.error("%s: %s not written: %s", incident.id, role, error.strerror)
+            return None
+        except UserError as error:
+            logger.error("%s: %s not read: %s", incident.id, role, error)
             return None
         return EvidenceFile(
             id=f"{incident.id}/{role}{suffix}",
@@ -232,16 +235,6 @@ class EvidenceFolder:
         return next((z for z in self._camera.zones if z.id == zone), None)
 
 
-def original_file(camera: str, time: datetime) -> str:
-    """Where the clean frame of a look is, relative to the data folder, until its deadline."""
-    return f"originals/{camera}/{_frame_name(time)}"
-
-
-def _frame_name(time: datetime) -> str:
-    time = time.astimezone(UTC)
-    return f"{time:%Y%m%dT%H%M%S}.{time.microsecond // 1000:03d}Z.jpg"
-
-
 def span(seconds: float) -> str:
     """A stretch of time as people write it: 45s, 5m12s, 2h05m."""
     whole = int(seconds)
@@ -257,14 +250,3 @@ def _jpeg(image: Image) -> bytes:
     if not done:
         raise OSError(0, "JPEG encoding failed")
     return content.tobytes()
-
-
-def _save(path: Path, content: bytes) -> None:
-    """All of the file or none of it, and on the disk before the case that names it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    with temporary.open("wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(path)

@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 from cv.cases.database import Database
 from cv.detect.detector import Detector
 from cv.errors import KerbwatchError
+from cv.evidence.originals import PHOTOS, open_originals
 from cv.photos.look import LookedAt
-from cv.photos.originals import purge_originals
 from cv.photos.record import PhotoRecord
 from cv.photos.store import PhotoStore
 from cv.photos.triage import Report, photo_id, triage
@@ -122,4 +122,5 @@ class PhotoDesk:
     def _purge(self, now: datetime) -> None:
         if now - self._purged >= _PURGE_EVERY:
             self._purged = now
-            purge_originals(self.site.reporting.data, self.site.privacy.keep_originals_s, now)
+            keep_s = self.site.privacy.keep_originals_s
+            open_originals(self.site.reporting.data).purge(PHOTOS, keep_s, now)

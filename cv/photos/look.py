@@ -6,7 +6,6 @@ import hashlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -16,10 +15,10 @@ from cv.detect.detector import Detection, Detector
 from cv.detect.masking import MASK_SCORE, mask_found
 from cv.detect.photo import Photo
 from cv.errors import KerbwatchError
+from cv.evidence.originals import Originals, photo_file, write_whole
 from cv.geometry import Box, Image
 from cv.labels import LABEL_NAMES_ZH
 from cv.photos.likeness import difference_hash
-from cv.photos.originals import keep_original, write_whole
 from cv.photos.quality import measure_quality
 from cv.photos.record import MaskedEvidence, PhotoDetection, PhotoImage
 from cv.site import Privacy
@@ -49,7 +48,9 @@ class LookedAt:
     image: PhotoImage
     masked: bytes | None
 
-    def stored(self, data: Path, photo_id: str, number: int, privacy: Privacy) -> PhotoImage:
+    def stored(
+        self, originals: Originals, photo_id: str, number: int, privacy: Privacy
+    ) -> PhotoImage:
         """Keep the original and the masked picture; a disk error costs the file, not the report."""
         evidence = self.image.evidence
         # The digest keeps apart two reports that come under one key at the same moment.
@@ -57,9 +58,9 @@ class LookedAt:
         file = f"evidence/{photo_id}/{name}.jpg"
         try:
             if privacy.keep_originals_s > 0:
-                keep_original(data, f"{photo_id}-{name}", self.data, self.photo.mime)
+                originals.keep(photo_file(f"{photo_id}-{name}", self.photo.mime), self.data)
             if self.masked is not None:
-                write_whole(data / file, self.masked)
+                write_whole(originals.data / file, self.masked)
                 evidence = evidence.model_copy(update={"file": file, "withheld": None})
         except OSError as error:
             logger.error("%s: picture %d not written: %s", photo_id, number, error.strerror)

@@ -12,6 +12,7 @@ from typing import Any
 from cv.cases.parts import ModelInfo
 from cv.detect.detector import Detector
 from cv.detect.photo import Photo
+from cv.evidence.originals import open_originals
 from cv.labels import Matter
 from cv.photos.duplicates import find_duplicates, metres_between
 from cv.photos.look import LookedAt
@@ -90,9 +91,10 @@ def triage(
     captured_at = report.captured_at or (min(times) if times else None)
     images = tuple(look.image for look in looks)
     if store is not None:
-        data, privacy = site.reporting.data, site.privacy
+        originals = open_originals(site.reporting.data)
         images = tuple(
-            look.stored(data, record_id, number, privacy) for number, look in enumerate(looks, 1)
+            look.stored(originals, record_id, number, site.privacy)
+            for number, look in enumerate(looks, 1)
         )
     info = detector.info
     record = PhotoRecord(

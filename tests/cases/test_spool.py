@@ -87,6 +87,17 @@ def test_a_site_that_wants_nothing_masked_sends_everything(site: Site) -> None:
     assert names(folder_of(site)) == ["new.json", "scene.jpg"]
 
 
+def test_an_encrypted_original_is_never_sent(site: Site) -> None:
+    site = replace(site, privacy=Privacy(heads=False, plates=False))
+    item = picture(site, masked=False)
+    assert item.file is not None
+    path = site.reporting.data / item.file
+    path.rename(f"{path}.enc")
+    case = case_of(site, evidence=(item.model_copy(update={"file": f"{item.file}.enc"}),))
+    spool_of(site).deliver(message(case))
+    assert names(folder_of(site)) == ["new.json"]
+
+
 def test_pictures_of_before_plates_were_to_be_masked_stay(site: Site) -> None:
     case = case_of(site, evidence=(picture(site),))
     stricter = replace(site, privacy=Privacy(heads=True, plates=True))

@@ -19,6 +19,8 @@ from cv.data.commands import app
 from cv.data.feedback import write_feedback
 from cv.data.samples import read_image, read_sources
 from cv.errors import UserError
+from cv.evidence.originals import Originals, open_originals
+from cv.evidence.sealing import KEY_VARIABLE, new_key
 from cv.labels import Matter
 from cv.site import Policy, Reporting, Site
 from tests.cases.filings import case_of, incident, site_in
@@ -51,7 +53,7 @@ def confirmed_at(number: int) -> datetime:
 
 def test_a_confirmed_case_is_its_frame_with_its_box(site: Site, tmp_path: Path) -> None:
     original = frame(site, confirmed_at(1))
-    made = write_feedback([reviewed(site, 1)], site.reporting.data, tmp_path / "city")
+    made = write_feedback([reviewed(site, 1)], Originals(site.reporting.data), tmp_path / "city")
     assert (made.examples, made.frames, made.negatives) == (1, 1, 0)
     (sample,) = read_sources(tmp_path)
     assert sample.image.read_bytes() == original.read_bytes()
@@ -62,10 +64,28 @@ def test_a_confirmed_case_is_its_frame_with_its_box(site: Site, tmp_path: Path) 
     assert item.box == pytest.approx(expected, abs=1e-5)
 
 
+def test_frames_that_are_encrypted_teach_alike(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    originals = {n: frame(site, confirmed_at(n)) for n in (1, 2)}
+    monkeypatch.setenv(KEY_VARIABLE, new_key())
+    sealing = open_originals(site.reporting.data)
+    contents = {number: file.read_bytes() for number, file in originals.items()}
+    for number, file in originals.items():
+        file.unlink()
+        sealing.keep(str(file.relative_to(site.reporting.data)), contents[number])
+        assert not file.exists()
+    cases = [reviewed(site, 1), reviewed(site, 2, RejectReason.MISTAKEN)]
+    made = write_feedback(cases, sealing, tmp_path / "city")
+    assert (made.examples, made.negatives) == (1, 1)
+    samples = read_sources(tmp_path)
+    assert contents[1] in [sample.image.read_bytes() for sample in samples]
+
+
 def test_a_mistake_is_a_cut_out_without_the_label(site: Site, tmp_path: Path) -> None:
     frame(site, confirmed_at(2))
     case = reviewed(site, 2, RejectReason.MISTAKEN)
-    made = write_feedback([case], site.reporting.data, tmp_path / "city")
+    made = write_feedback([case], Originals(site.reporting.data), tmp_path / "city")
     assert (made.examples, made.negatives) == (0, 1)
     (sample,) = read_sources(tmp_path)
     assert sample.absent == {"car"}
@@ -81,7 +101,7 @@ def test_cases_of_one_frame_share_a_photo(site: Site, tmp_path: Path) -> None:
         update={"last_seen": confirmed_at(0), "confirmed": confirmed_at(0)}
     )
     cases = [reviewed(site, 0), one.model_copy(update={"time": same_time})]
-    made = write_feedback(cases, site.reporting.data, tmp_path / "city")
+    made = write_feedback(cases, Originals(site.reporting.data), tmp_path / "city")
     assert (made.examples, made.frames) == (2, 1)
     assert len(read_sources(tmp_path)[0].boxes) == 2
 
@@ -99,7 +119,7 @@ def test_what_says_nothing_about_the_model_is_left_out_and_counted(
         reviewed(site, 5),
         *(reviewed(site, 6, reason) for reason in others),
     ]
-    made = write_feedback(cases, site.reporting.data, tmp_path / "city")
+    made = write_feedback(cases, Originals(site.reporting.data), tmp_path / "city")
     assert (made.examples, made.unreviewed, made.gone, made.other_reasons) == (1, 1, 2, 5)
 
 
@@ -112,12 +132,12 @@ def test_what_a_policy_confirmed_teaches_nothing(site: Site, tmp_path: Path) -> 
     case = judged(case_of(site, 1), trusting)
     assert case.review.state == "confirmed"
     with pytest.raises(UserError, match=r"no reviewed case has a clean frame \(1 unreviewed"):
-        write_feedback([case], site.reporting.data, tmp_path / "city")
+        write_feedback([case], Originals(site.reporting.data), tmp_path / "city")
 
 
 def test_with_nothing_to_learn_no_folder_appears(site: Site, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no reviewed case has a clean frame \(1 unreviewed"):
-        write_feedback([case_of(site)], site.reporting.data, tmp_path / "city")
+        write_feedback([case_of(site)], Originals(site.reporting.data), tmp_path / "city")
     assert not (tmp_path / "city").exists()
 
 

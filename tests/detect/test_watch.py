@@ -25,6 +25,8 @@ from cv.detect.picture import Picture, Pixels
 from cv.detect.trouble import Trouble
 from cv.detect.watch import EASE, CameraWatch, Filing
 from cv.errors import KerbwatchError
+from cv.evidence.originals import KINDS
+from cv.evidence.sealing import KEY_VARIABLE, new_key
 from cv.geometry import Box, Image
 from cv.labels import Matter, ZoneKind
 from cv.site import Camera, Privacy, Reporting, Rule, Site, Zone
@@ -325,6 +327,27 @@ def test_the_scene_shows_box_zone_and_caption_and_keeps_the_original(tmp_path: P
         clean = cv2.imread(str(original))
         assert clean is not None
         assert clean[:12, :300].max() < 120
+
+
+def test_with_a_key_the_pictures_are_the_same_and_no_original_is_plain(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pictures(folder: Path) -> dict[str, str]:
+        site = site_in(folder)
+        kept = EvidenceFolder(site, site.cameras[0], lambda _: MaskCounts(2, 0))
+        first = kept.keep_candidate(picture(60), INCIDENT.first_seen)
+        items = kept.opened(INCIDENT, picture(), first)
+        assert first is not None
+        kept.drop_candidate(first)
+        return {item.id: item.sha256 for item in items}
+
+    plain = pictures(tmp_path / "plain")
+    monkeypatch.setenv(KEY_VARIABLE, new_key())
+    assert pictures(tmp_path / "sealed") == plain
+    assert len(plain) == 3
+    unmasked = [p for k in KINDS for p in (tmp_path / "sealed" / k).rglob("*") if p.is_file()]
+    assert len(unmasked) == 2
+    assert all(cv2.imread(str(path)) is None for path in unmasked)
 
 
 def test_where_masking_fails_nothing_is_written_for_sending(

@@ -1,0 +1,157 @@
+"""Unmasked pictures: the one place where they are kept, found and read.
+
+<data>/originals/<camera>    clean frames of incidents
+<data>/originals/_photos     citizens' photos as they came
+<data>/candidates/<camera>   first frames of what may become an incident
+
+With `KERBWATCH_ORIGINALS_KEY` each is encrypted and its name ends in `.enc`. What was written
+before there was a key stays as it is, and readable, until its deadline.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from cv.errors import UserError
+from cv.evidence.sealing import KEY_VARIABLE, SealingKeys, sealing_keys
+
+__all__ = [
+    "KINDS",
+    "PHOTOS",
+    "Kind",
+    "Originals",
+    "frame_file",
+    "is_sealed",
+    "open_originals",
+    "photo_file",
+    "plain_name",
+    "write_whole",
+]
+
+Kind = Literal["originals", "candidates"]
+KINDS: tuple[Kind, ...] = ("originals", "candidates")
+PHOTOS = "_photos"
+"""No camera's id begins with an underscore."""
+
+_SEALED = ".enc"
+_SUFFIXES = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp", "image/heic": "heic"}
+
+
+def frame_file(kind: Kind, camera: str, time: datetime) -> str:
+    """What the clean frame of a look is called, relative to the data folder."""
+    time = time.astimezone(UTC)
+    milliseconds = time.microsecond // 1000
+    return f"{kind}/{camera}/{time:%Y%m%dT%H%M%S}.{milliseconds:03d}Z.jpg"
+
+
+def photo_file(name: str, mime: str) -> str:
+    """What the original of a citizen's photo is called, relative to the data folder."""
+    return f"originals/{PHOTOS}/{name}.{_SUFFIXES.get(mime, 'bin')}"
+
+
+def is_sealed(file: str) -> bool:
+    return file.endswith(_SEALED)
+
+
+def plain_name(file: str) -> str:
+    """The name without the mark of encryption."""
+    return file.removesuffix(_SEALED)
+
+
+def open_originals(data: Path) -> Originals:
+    """The originals of a data folder, with the keys in the environment.
+
+    Raises:
+        UserError: `KERBWATCH_ORIGINALS_KEY` holds something that is no key.
+    """
+    return Originals(data, sealing_keys())
+
+
+@dataclass(frozen=True, slots=True)
+class Originals:
+    """
+    Attributes:
+        keys: None keeps them as plain files.
+    """
+
+    data: Path
+    keys: SealingKeys | None = None
+
+    @property
+    def notice(self) -> str | None:
+        """What to say before the first of them is written, if they will lie there unencrypted."""
+        if self.keys is not None or (self.data / "originals").exists():
+            return None
+        return (
+            f"originals (unmasked) are kept unencrypted: set {KEY_VARIABLE} "
+            "(`kerbwatch evidence key` makes one)"
+        )
+
+    def keep(self, file: str, content: bytes) -> str:
+        """Write one; gives its file, which may have another name. One that is there stays.
+
+        Raises:
+            OSError: the disk refuses it; then nothing of it is there.
+        """
+        known = self.find(file)
+        if known:
+            return known
+        if self.keys is not None:
+            content, file = self.keys.seal(content, file), file + _SEALED
+        write_whole(self.data / file, content)
+        return file
+
+    def find(self, file: str) -> str | None:
+        """The file under which one is kept, plain or encrypted; None if there is none."""
+        kept = (name for name in (file, file + _SEALED) if (self.data / name).is_file())
+        return next(kept, None)
+
+    def read(self, file: str) -> bytes:
+        """The picture as it was.
+
+        Args:
+            file: as `keep` or `find` gave it.
+
+        Raises:
+            OSError: it cannot be read.
+            UserError: it is encrypted, and its key is not there; or it is damaged.
+        """
+        content = (self.data / file).read_bytes()
+        if not is_sealed(file):
+            return content
+        if self.keys is None:
+            raise UserError(f"{file}: encrypted, and there is no {KEY_VARIABLE}")
+        return self.keys.open(content, plain_name(file))
+
+    def drop(self, file: str) -> None:
+        """Delete one, if it is there."""
+        (self.data / file).unlink(missing_ok=True)
+
+    def purge(self, owner: str, keep_s: float, now: datetime) -> int:
+        """Delete those past their deadline; gives how many.
+
+        Args:
+            owner: a camera's id, or `PHOTOS`.
+            now: wall time, not media time: the deadline runs from when a picture was stored.
+        """
+        deadline = now.timestamp() - keep_s
+        files = [file for kind in KINDS for file in (self.data / kind / owner).glob("*")]
+        old = [file for file in files if file.stat().st_mtime < deadline]
+        for file in old:
+            file.unlink(missing_ok=True)
+        return len(old)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """All of the file or none of it, on the disk before the row that names it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    with temporary.open("wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    temporary.replace(path)
