@@ -12,22 +12,26 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from cv.access.keys import Keys
 from cv.access.roles import Role
+from cv.cases.store import CaseStore
 from cv.detect.detector import Detector
 from cv.photos.desk import PhotoDesk
 from cv.site import Site
 from serve.analysis import Analyser
 from serve.auth import Guard, Needs
-from serve.detect import BATCH, REFUSED, detect_router, documented, labels_router
+from serve.cases import cases_router
+from serve.detect import BATCH, DETECT, REFUSED, detect_router, documented, labels_router
 from serve.evidence import evidence_router
 from serve.limits import BodyLimit, Limits, Rate
 from serve.metrics import Metrics, Observed
 from serve.photos import PHOTOS, photos_router
 from serve.problems import add_problem_handlers
 
-__all__ = ["SEVERAL", "create_app"]
+__all__ = ["SEVERAL", "SINGLE", "create_app"]
 
+SINGLE = frozenset({DETECT})
+"""Paths that take one picture in a request."""
 SEVERAL = frozenset({BATCH, PHOTOS})
-"""Paths that take several pictures in a request."""
+"""Paths that take several."""
 _DESCRIPTION = """
 Detections and suggestions for single photos. It proposes and files nothing.
 
@@ -42,6 +46,7 @@ def create_app(
     limits: Limits | None = None,
     secret: str | None = None,
     keys: Keys | None = None,
+    store: CaseStore | None = None,
 ) -> FastAPI:
     """Build the service.
 
@@ -49,6 +54,7 @@ def create_app(
         site: its code table, time zone and data folder.
         secret: signs evidence links; without one, evidence is not served.
         keys: who may ask; without them, and until the first was made, everybody.
+        store: its cases; without one, none are served.
     """
     limits = limits or Limits()
     metrics = Metrics()
@@ -78,10 +84,15 @@ def create_app(
         photos_router(analyser, desk, limits, secret, rate),
     ):
         app.include_router(router, dependencies=[may_report], responses=REFUSED)
+    if store:
+        may_operate = Depends(Needs(guard, Role.OPERATE))
+        app.include_router(
+            cases_router(store, site, secret, rate), dependencies=[may_operate], responses=REFUSED
+        )
     if secret:
         app.include_router(evidence_router(site.reporting.data, secret))
     _add_probes(app, analyser, metrics)
-    app.add_middleware(BodyLimit, limits=limits, several=SEVERAL)
+    app.add_middleware(BodyLimit, limits=limits, single=SINGLE, several=SEVERAL)
     app.add_middleware(Observed, metrics=metrics)
     return app
 

@@ -112,7 +112,10 @@ class Guard:
 
 
 class Needs:
-    """The dependency of routes that need a role; leaves who it is in `request.state.client`."""
+    """The dependency of routes that need a role.
+
+    Leaves who it is in `request.state`: `client` is the key's id, `holder` its name for people.
+    """
 
     def __init__(self, guard: Guard, role: Role) -> None:
         self.role = role
@@ -144,4 +147,4 @@ class Needs:
                 f"a key of role {self.role} is needed; this one has {key.role}",
                 f"权限不足：需要角色 {self.role}，当前为 {key.role}",
             )
-        request.state.client = key.id
+        request.state.client, request.state.holder = key.id, key.name

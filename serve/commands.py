@@ -57,7 +57,7 @@ def serve(
     store = CaseStore(place.reporting.data / "cases.sqlite")
     keys = Keys(store.database)
     guarded = keys.any()
-    app = create_app(detector, place, limits=limits, secret=link_secret(), keys=keys)
+    app = create_app(detector, place, limits=limits, secret=link_secret(), keys=keys, store=store)
     listener = _listen(host, port)
     address, bound = listener.getsockname()[:2]
     if not guarded and not ip_address(address.partition("%")[0]).is_loopback:

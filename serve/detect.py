@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Annotated, Any
 
 import mimeparse
@@ -12,20 +11,24 @@ from cv.errors import ImageError
 from cv.site import Site
 from serve.analysis import Analysed, Analyser
 from serve.answers import BatchAnswer, DetectAnswer, LabelsAnswer, detect_answer, labels_answer
+from serve.conditional import answered, etag_of
 from serve.limits import Limits, Rate
 from serve.problems import Problem, problem_of
 from serve.upload import read_body, read_upload
 
 __all__ = [
     "BATCH",
+    "DETECT",
     "ERRORS",
     "IMAGE_BODY",
+    "NOT_MODIFIED",
     "REFUSED",
     "detect_router",
     "documented",
     "labels_router",
 ]
 
+DETECT = "/v1/detect"
 BATCH = "/v1/detect/batch"
 _JSON, _JPEG = "application/json", "image/jpeg"
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
@@ -68,7 +71,7 @@ ERRORS: dict[int | str, dict[str, Any]] = {
     408: documented(
         408, "Request Timeout", "the body did not arrive in time", "请求内容未能及时到达"
     ),
-    413: documented(413, "Content Too Large", "the picture is too large", "图片过大"),
+    413: documented(413, "Content Too Large", "too large: more than 10485760 bytes", "内容过大"),
     415: documented(
         415,
         "Unsupported Media Type",
@@ -87,6 +90,9 @@ REFUSED: dict[int | str, dict[str, Any]] = {
     503: ERRORS[503],
 }
 """What any address that needs a key may answer."""
+NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
+    304: {"description": "As it was: the ETag that was sent still holds."}
+}
 _NOT_ACCEPTABLE: dict[int | str, dict[str, Any]] = {
     406: documented(406, "Not Acceptable", "choose JSON or JPEG", "无法提供该格式")
 }
@@ -101,7 +107,7 @@ def detect_router(analyser: Analyser, site: Site, limits: Limits, rate: Rate) ->
     router = APIRouter(tags=["detect"], dependencies=[Depends(rate)])
 
     @router.post(
-        "/v1/detect",
+        DETECT,
         summary="Detect objects in one picture 检测单张图片",
         response_model=DetectAnswer,
         responses={**ERRORS, **_NOT_ACCEPTABLE, 200: {"content": {_JPEG: _BINARY}}},
@@ -159,26 +165,18 @@ def detect_router(analyser: Analyser, site: Site, limits: Limits, rate: Rate) ->
 def labels_router(analyser: Analyser) -> APIRouter:
     router = APIRouter(tags=["detect"])
     content = labels_answer(analyser.detector).model_dump_json().encode()
-    etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+    etag = etag_of(content)
 
     @router.get(
         "/v1/labels",
         summary="What the model can see, and which matters may follow 标签与事项",
         response_model=LabelsAnswer,
-        responses={304: {"description": "As it was: the ETag that was sent still holds."}},
+        responses=NOT_MODIFIED,
     )
     async def labels(request: Request) -> Response:
-        headers = {"etag": etag, "cache-control": "no-cache"}
-        if etag in _etags(request.headers.get("if-none-match", "")):
-            return Response(status_code=304, headers=headers)
-        return Response(content, media_type=_JSON, headers=headers)
+        return answered(content, etag, request.headers.get("if-none-match"))
 
     return router
-
-
-def _etags(header: str) -> set[str]:
-    """Compared weakly (RFC 9110, 13.1.2)."""
-    return {tag.strip().removeprefix("W/") for tag in header.split(",")}
 
 
 def _chosen(request: Request, offered: tuple[str, ...]) -> str:

@@ -30,6 +30,7 @@ class Limits:
         queue: requests that may wait for a worker; more are told to come back.
         images: in one request.
         request_bytes: of a whole request with several pictures.
+        text_bytes: of a request without pictures.
         held_bytes: of all bodies that the process holds at a time.
         rate: requests of one client a minute; 0 is no limit.
         body_s: seconds in which a body has to arrive.
@@ -44,6 +45,7 @@ class Limits:
     queue: int = 16
     images: int = 10
     request_bytes: int = 32 * 1024 * 1024
+    text_bytes: int = 64 * 1024
     held_bytes: int = 96 * 1024 * 1024
     rate: int = 600
     body_s: float = 60.0
@@ -72,9 +74,9 @@ class RateError(BusyError):
 
 def body_too_large(limit: int) -> ImageError:
     return ImageError(
-        f"the picture is too large: more than {limit} bytes",
+        f"too large: more than {limit} bytes",
         status=413,
-        message_zh=f"图片过大，最多 {limit} 字节",
+        message_zh=f"内容过大，最多 {limit} 字节",
     )
 
 
@@ -107,13 +109,17 @@ class BodyLimit:
     """Counts a request's bytes as they arrive, chunked ones too, before anything parses them.
 
     Args:
-        several: the paths that take several pictures.
+        single: the paths that take one picture.
+        several: the paths that take several.
     """
 
-    def __init__(self, app: ASGIApp, limits: Limits, several: frozenset[str]) -> None:
+    def __init__(
+        self, app: ASGIApp, limits: Limits, single: frozenset[str], several: frozenset[str]
+    ) -> None:
         self._app = app
         self._limits = limits
-        self._several = several
+        self._most = dict.fromkeys(single, limits.image_bytes)
+        self._most |= dict.fromkeys(several, limits.request_bytes)
         self._held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -123,7 +129,7 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         limits = self._limits
-        most = limits.request_bytes if scope["path"] in self._several else limits.image_bytes
+        most = self._most.get(scope["path"], limits.text_bytes)
         length = int(declared) if declared.isdigit() else 0
         reserved = length or most
         body = _Body(receive, most, length, asyncio.get_running_loop().time() + limits.body_s)

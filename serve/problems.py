@@ -23,7 +23,8 @@ _ZH = {
     405: "该地址不支持此方法",
     406: "无法提供所要求的格式",
     408: "请求内容未能及时到达",
-    413: "图片过大",
+    412: "该案件已被他人复核，请重新读取",
+    413: "内容过大",
     415: "不支持的文件类型",
     422: "请求内容有误",
     500: "服务内部错误",
@@ -56,20 +57,13 @@ def add_problem_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(KerbwatchError)
     async def known(_: Request, error: KerbwatchError) -> JSONResponse:
-        if isinstance(error, ImageError | FormError | BusyError | AccessError):
-            answer = _answer(problem_of(error))
-            if error.status == 413:
-                # What is still coming is not wanted; without this it would be read to its end.
-                answer.headers["connection"] = "close"
-            if error.status == 401:
-                answer.headers["www-authenticate"] = "Bearer"
-            if isinstance(error, BusyError):
-                answer.headers["retry-after"] = str(error.retry_after_s)
-            return answer
-        return _answer(_problem(500, "internal error", _ZH[500]))
+        return _known(error)
 
     @app.exception_handler(HTTPException)
     async def plain(_: Request, error: HTTPException) -> JSONResponse:
+        if isinstance(error.__cause__, ImageError | BusyError):
+            # FastAPI's 400 for a JSON body whose bytes were refused as they came.
+            return _known(error.__cause__)
         detail_zh = _ZH.get(error.status_code, _ZH[400])
         answer = _answer(_problem(error.status_code, str(error.detail), detail_zh))
         for name, value in (error.headers or {}).items():
@@ -85,6 +79,20 @@ def add_problem_handlers(app: FastAPI) -> None:
     @app.exception_handler(Exception)
     async def unknown(_: Request, error: Exception) -> JSONResponse:
         return _answer(_problem(500, "internal error", _ZH[500]))
+
+
+def _known(error: KerbwatchError) -> JSONResponse:
+    if not isinstance(error, ImageError | FormError | BusyError | AccessError):
+        return _answer(_problem(500, "internal error", _ZH[500]))
+    answer = _answer(problem_of(error))
+    if error.status == 413:
+        # What is still coming is not wanted; without this it would be read to its end.
+        answer.headers["connection"] = "close"
+    if error.status == 401:
+        answer.headers["www-authenticate"] = "Bearer"
+    if isinstance(error, BusyError):
+        answer.headers["retry-after"] = str(error.retry_after_s)
+    return answer
 
 
 def problem_of(error: ImageError | FormError | BusyError | AccessError) -> Problem:

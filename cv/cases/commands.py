@@ -24,9 +24,10 @@ from cv.cases.display import (
     plural,
     report_sentence,
 )
+from cv.cases.filter import CaseFilter
 from cv.cases.outbox import Outbox
 from cv.cases.review import REASONS_ZH, RejectReason, review_of
-from cv.cases.store import CaseFilter, CaseStore
+from cv.cases.store import CaseStore
 from cv.cases.targets import build_targets
 from cv.durations import parse_duration
 from cv.errors import UserError

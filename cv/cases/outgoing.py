@@ -24,7 +24,8 @@ class Outgoing:
     Attributes:
         data: the folder that evidence files are relative to.
         privacy: what the site wants masked now.
-        public_url: where receivers reach the service that serves evidence.
+        public_url: where receivers reach the service that serves evidence; empty for links that
+            are relative to it.
         secret: signs links; without it, or without `public_url`, there are none.
     """
 
@@ -56,7 +57,7 @@ class Outgoing:
         for item in case.evidence:
             shown, source = self._checked(item, case)
             update: dict[str, object] = {"file": None}
-            if source and item.file and self.public_url and self.secret:
+            if source and item.file and self.public_url is not None and self.secret:
                 update["url"] = evidence_url(self.public_url, item.file, self.secret, now=now)
                 update["expires"] = expires.replace(microsecond=0)
             items.append(shown.model_copy(update=update))

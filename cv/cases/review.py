@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime
 from enum import StrEnum
 
@@ -9,7 +10,15 @@ from cv.cases.case import Case
 from cv.cases.parts import ReviewPart
 from cv.site import Reporting
 
-__all__ = ["REASONS_ZH", "RejectReason", "is_by_person", "judged", "review_of"]
+__all__ = [
+    "REASONS_ZH",
+    "RejectReason",
+    "is_by_person",
+    "is_same_word",
+    "judged",
+    "review_digest",
+    "review_of",
+]
 
 _BY_POLICY = "auto"
 """The reason of a review that nobody made: a policy trusts the score."""
@@ -54,3 +63,13 @@ def judged(case: Case, reporting: Reporting) -> Case:
 def is_by_person(review: ReviewPart) -> bool:
     """Whether somebody looked at the case: only then is there something to learn from it."""
     return review.state != "proposed" and review.reason != _BY_POLICY
+
+
+def is_same_word(review: ReviewPart, other: ReviewPart) -> bool:
+    """Whether one person says the same twice; when does not matter."""
+    return (review.state, review.reason, review.by) == (other.state, other.reason, other.by)
+
+
+def review_digest(review: ReviewPart) -> str:
+    """Short, and another for every other review of a case."""
+    return hashlib.sha256(review.model_dump_json().encode()).hexdigest()[:16]

@@ -8,21 +8,27 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
-from sqlalchemy import Select, exists, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cv.cases.case import Case, continued
 from cv.cases.database import Database
 from cv.cases.deliveries import Deliveries, DeliveryRecord
 from cv.cases.filing import apply_review, enqueue
+from cv.cases.filter import CaseFilter, Position
 from cv.cases.parts import ReviewPart
-from cv.cases.tables import CaseRow, DeliveryRow, StateRow
-from cv.errors import UserError
+from cv.cases.review import is_same_word, review_digest
+from cv.cases.tables import CaseRow, StateRow
+from cv.errors import KerbwatchError, UserError
 from cv.geometry import Box, iou
 
-__all__ = ["CaseFilter", "CaseStore", "StoredCase"]
+__all__ = ["CaseStore", "ReviewedError", "StoredCase"]
 
 _SAME_PLACE_IOU = 0.5
+
+
+class ReviewedError(KerbwatchError):
+    """Somebody else reviewed the case meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,42 +39,6 @@ class StoredCase:
     number: str | None
     filed_at: datetime
     deliveries: tuple[DeliveryRecord, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class CaseFilter:
-    """Which cases; None is any.
-
-    Attributes:
-        state: open (new or updated), new, updated or cleared.
-        since: seen at or after this moment, aware.
-        held: only those of which something waits for a review.
-        dead: only those with a dead letter.
-    """
-
-    state: str | None = None
-    camera: str | None = None
-    matter: str | None = None
-    since: datetime | None = None
-    held: bool = False
-    dead: bool = False
-
-    def apply(self, query: Select[CaseRow]) -> Select[CaseRow]:
-        if self.state == "open":
-            query = query.where(CaseRow.state != "cleared")
-        elif self.state is not None:
-            query = query.where(CaseRow.state == self.state)
-        if self.camera is not None:
-            query = query.where(CaseRow.camera == self.camera)
-        if self.matter is not None:
-            query = query.where(CaseRow.matter == self.matter)
-        if self.since is not None:
-            query = query.where(CaseRow.last_seen >= self.since)
-        wanted = {"held": self.held, "dead": self.dead}
-        for state in (name for name, is_wanted in wanted.items() if is_wanted):
-            letter = exists().where(DeliveryRow.case_id == CaseRow.id, DeliveryRow.state == state)
-            query = query.where(letter)
-        return query
 
 
 class CaseStore:
@@ -156,9 +126,16 @@ class CaseStore:
         share, case_id = max(overlaps, default=(0.0, None))
         return case_id if share >= _SAME_PLACE_IOU else None
 
-    def cases(self, wanted: CaseFilter | None = None, *, limit: int) -> list[StoredCase]:
-        """Cases, latest first."""
+    def cases(
+        self, wanted: CaseFilter | None = None, *, limit: int, after: Position | None = None
+    ) -> list[StoredCase]:
+        """Cases, latest first.
+
+        Args:
+            after: the last case of those that were asked for before.
+        """
         query = select(CaseRow).order_by(CaseRow.first_seen.desc(), CaseRow.id).limit(limit)
+        query = after.after(query) if after else query
         with self.database.read() as session:
             rows = list(session.scalars((wanted or CaseFilter()).apply(query)))
         return self._stored(rows)
@@ -169,6 +146,12 @@ class CaseStore:
         with self.database.read() as session:
             for row in session.scalars(query.execution_options(yield_per=100)):
                 yield Case.model_validate_json(row.document)
+
+    def find(self, case_id: str) -> StoredCase | None:
+        """The case of this very id, if there is one."""
+        with self.database.read() as session:
+            row = session.get(CaseRow, case_id)
+        return self._stored([row])[0] if row else None
 
     def case(self, prefix: str) -> StoredCase:
         """The case whose id begins so.
@@ -184,18 +167,31 @@ class CaseStore:
         problem = "several cases begin so; give more of the id" if rows else "no such case"
         raise UserError(f"{prefix[:40]!r}: {problem}")
 
-    def review(self, case_id: str, review: ReviewPart) -> int:
+    def review(
+        self, case_id: str, review: ReviewPart, *, instead_of: Collection[str] | None = None
+    ) -> int:
         """Keep a person's word on a case; a later one replaces it.
 
         Messages to a target that has been told nothing of the case yet carry it, or are withdrawn
         if the case is rejected. Others are sent as they were filed, and the next carries it.
+        The same word a second time changes nothing.
+
+        Args:
+            instead_of: digests of the reviews that it may replace; None is any.
 
         Returns:
             How many messages may leave because of it, or no more.
+
+        Raises:
+            ReviewedError: another review than those stands there.
         """
         with self.database.write() as session:
             row = session.get_one(CaseRow, case_id, with_for_update=True)
             case = Case.model_validate_json(row.document)
+            if is_same_word(case.review, review):
+                return 0
+            if instead_of is not None and review_digest(case.review) not in instead_of:
+                raise ReviewedError(f"{case_id}: {case.review.state} meanwhile")
             row.document = case.model_copy(update={"review": review}).model_dump_json()
             return apply_review(session, case_id, review, review.at or datetime.now(UTC))
 

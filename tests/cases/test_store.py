@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from cv.cases.store import CaseFilter, CaseStore
+from cv.cases.filter import CaseFilter
+from cv.cases.store import CaseStore
 from cv.errors import UserError
 from cv.geometry import Box
 from cv.site import Site
@@ -179,6 +180,7 @@ def test_cases_are_filtered_and_the_latest_come_first(
     assert found(camera="square") == []
     assert found(matter="roadside_vending") == []
     assert found(since=START + timedelta(minutes=7)) == [three, two]
+    assert found(until=START + timedelta(minutes=2)) == [two, one]
     assert found(dead=True) == []
     claim = store.outbox.claim("webhook", clock.now, 60)
     assert claim is not None

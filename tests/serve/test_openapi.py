@@ -36,9 +36,14 @@ schemathesis.openapi.format("binary", st.sampled_from(list(PICTURES.values())))
 
 
 @pytest.fixture(scope="module")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keys]:
-    with CaseStore(tmp_path_factory.mktemp("keys") / "cases.sqlite") as store:
-        yield Keys(store.database)
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CaseStore]:
+    with CaseStore(tmp_path_factory.mktemp("keys") / "cases.sqlite") as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def keys(store: CaseStore) -> Keys:
+    return Keys(store.database)
 
 
 @pytest.fixture(scope="module")
@@ -47,8 +52,8 @@ def key(keys: Keys) -> str:
 
 
 @pytest.fixture(scope="module")
-def app(detector: Detector, site: Site, keys: Keys) -> FastAPI:
-    return create_app(detector, site, limits=LIMITS, keys=keys)
+def app(detector: Detector, site: Site, keys: Keys, store: CaseStore) -> FastAPI:
+    return create_app(detector, site, limits=LIMITS, keys=keys, store=store)
 
 
 def check(app: FastAPI, key: str, mode: GenerationMode, examples: int) -> int:

@@ -1,0 +1,73 @@
+"""Which cases are wanted, and from where on in their order: the latest first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Select, exists, or_
+
+from cv.cases.tables import CaseRow, DeliveryRow
+
+__all__ = ["CaseFilter", "Position"]
+
+
+@dataclass(frozen=True, slots=True)
+class CaseFilter:
+    """Which cases; None is any.
+
+    Attributes:
+        state: open (new or updated), new, updated or cleared.
+        since: seen at or after this moment, aware.
+        until: seen at or before this moment, aware.
+        held: only those of which something waits for a review.
+        dead: only those with a dead letter.
+    """
+
+    state: str | None = None
+    camera: str | None = None
+    matter: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    held: bool = False
+    dead: bool = False
+
+    def apply(self, query: Select[CaseRow]) -> Select[CaseRow]:
+        if self.state == "open":
+            query = query.where(CaseRow.state != "cleared")
+        elif self.state is not None:
+            query = query.where(CaseRow.state == self.state)
+        if self.camera is not None:
+            query = query.where(CaseRow.camera == self.camera)
+        if self.matter is not None:
+            query = query.where(CaseRow.matter == self.matter)
+        if self.since is not None:
+            query = query.where(CaseRow.last_seen >= self.since)
+        if self.until is not None:
+            query = query.where(CaseRow.first_seen <= self.until)
+        wanted = {"held": self.held, "dead": self.dead}
+        for state in (name for name, is_wanted in wanted.items() if is_wanted):
+            letter = exists().where(DeliveryRow.case_id == CaseRow.id, DeliveryRow.state == state)
+            query = query.where(letter)
+        return query
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A case's place in the order, which stays when cases are filed or change.
+
+    Attributes:
+        first_seen: aware.
+    """
+
+    first_seen: datetime
+    case_id: str
+
+    def after(self, query: Select[CaseRow]) -> Select[CaseRow]:
+        """What comes after it."""
+        return query.where(
+            or_(
+                CaseRow.first_seen < self.first_seen,
+                (CaseRow.first_seen == self.first_seen) & (CaseRow.id > self.case_id),
+            )
+        )

@@ -1,0 +1,140 @@
+"""The documents about cases: what the desk asks with, and what it is answered."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from importlib.resources import files
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+
+from cv.cases.case import Case
+from cv.cases.filter import CaseFilter, Position
+from cv.cases.review import RejectReason
+from cv.labels import Matter
+
+__all__ = ["CaseAnswer", "CaseQuery", "CasesAnswer", "Confirmed", "Rejected", "cursor_of"]
+
+_EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+
+
+def _of_our_time(moment: datetime) -> datetime:
+    """Nothing was seen before or after; the ends of the calendar cannot be converted to UTC."""
+    return min(max(moment, _EARLIEST), _LATEST)
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_of_our_time)]
+
+
+class CaseQuery(BaseModel):
+    """Which cases, how many, and from where on."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    state: Literal["open", "new", "updated", "cleared"] | None = Field(
+        None, description="open is new or updated."
+    )
+    matter: Matter | None = Field(None, examples=["blocked_lane"])
+    camera: str | None = Field(None, pattern=r"^[A-Za-z0-9_.-]{1,100}$", examples=["gate"])
+    since: Moment | None = Field(
+        None, description="Seen at or after; + is written %2B.", examples=["2026-03-14T15:30:00Z"]
+    )
+    until: Moment | None = Field(
+        None, description="Seen at or before.", examples=["2026-03-15T15:30:00Z"]
+    )
+    held: bool = Field(False, description="Something of it waits for a review.")
+    dead: bool = Field(False, description="A receiver refused something of it for days.")
+    limit: int = Field(50, ge=1, le=200)
+    cursor: str | None = Field(
+        None,
+        pattern=r"^-?[0-9]{1,16}_[a-z0-9][a-z0-9-]{0,62}$",
+        description="Taken from `next`; says nothing to you.",
+    )
+
+    @property
+    def wanted(self) -> CaseFilter:
+        return CaseFilter(
+            state=self.state,
+            camera=self.camera,
+            matter=self.matter,
+            since=self.since,
+            until=self.until,
+            held=self.held,
+            dead=self.dead,
+        )
+
+    @property
+    def after(self) -> Position | None:
+        if self.cursor is None:
+            return None
+        micros, _, case_id = self.cursor.partition("_")
+        return Position(_EARLIEST + timedelta(microseconds=int(micros)), case_id)
+
+
+def cursor_of(case: Case) -> str:
+    """Where the list goes on after this case."""
+    return f"{(case.time.first_seen - _EARLIEST) // timedelta(microseconds=1)}_{case.id}"
+
+
+class DeliveryAnswer(BaseModel):
+    """How one message to one receiver stands."""
+
+    key: str = Field(description="The message's id at the receiver, for ever.")
+    target: str
+    event: Literal["new", "updated", "cleared"]
+    state: Literal["pending", "delivered", "dead", "superseded", "held", "withdrawn"]
+    attempts: int
+    next_at: AwareDatetime | None
+    delivered_at: AwareDatetime | None
+    last_error: str | None
+    number: str | None = Field(description="What the receiver calls the case.")
+
+
+_CASE = json.loads(files("serve").joinpath("case_example.json").read_text(encoding="utf-8"))
+
+
+class CaseAnswer(Case):
+    """A case with its receiver's number and its deliveries.
+
+    `evidence[].url` are signed links to masked pictures that work until `expires`.
+    """
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_CASE]})
+
+    number: str | None
+    filed_at: AwareDatetime
+    deliveries: tuple[DeliveryAnswer, ...]
+
+
+class CasesAnswer(BaseModel):
+    """The latest first."""
+
+    cases: list[CaseAnswer]
+    next: str | None = Field(
+        description="The address of the cases that follow; null at the end.",
+        examples=["/v1/cases?state=open&cursor=1773473400000000_kw-2bb4aded7b26ce10c7a2"],
+    )
+
+
+class Confirmed(BaseModel):
+    """It is what the case says."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"state": "confirmed"}]}
+    )
+
+    state: Literal["confirmed"]
+    reason: None = None
+
+
+class Rejected(BaseModel):
+    """It is none: 误检, 合规, 已处置, 重复, 图像不清, 位置不符."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"state": "rejected", "reason": "mistaken"}]},
+    )
+
+    state: Literal["rejected"]
+    reason: RejectReason
