@@ -92,7 +92,7 @@ class LabelsAnswer(BaseModel):
 class Missing(BaseModel):
     """Something that a case needs and the photo came without."""
 
-    field: Literal["location", "captured_at", "address"]
+    field: Literal["category", "location", "captured_at", "address"]
     message_en: str = Field(examples=["Where was it? Send lon, lat and coord_sys."])
     message_zh: str = Field(examples=["缺少位置：请提供 lon、lat 和 coord_sys。"])
 
@@ -119,6 +119,17 @@ class PhotoImageAnswer(ImageAnswer):
     evidence: EvidenceAnswer
 
 
+class PhotoCaseAnswer(BaseModel):
+    """The case that a report opened, or joined: it may be a camera's."""
+
+    id: str = Field(examples=["ph-5f1c2a7be0d94c83a6e2"])
+    joined: bool = Field(description="It was there before: several saw the same thing.")
+    state: Literal["new", "updated", "cleared"]
+    review: Literal["proposed", "confirmed", "rejected"]
+    reason: str | None = Field(description="Why it was rejected.", examples=["duplicate"])
+    number: str | None = Field(description="The city system's number.", examples=["2026031400017"])
+
+
 class PhotoAnswer(DetectAnswer):
     """`image` and `detections` are those of the first picture; `images` has all."""
 
@@ -133,10 +144,13 @@ class PhotoAnswer(DetectAnswer):
     disagreements: list[Disagreement]
     duplicate_of: list[Duplicate]
     missing: list[Missing]
-    report: bool = Field(description="The citizen wants a case; none is opened.")
-    filed: Literal[False] = False
-    note_en: str = "These are suggestions. Nothing was filed; a person decides."
-    note_zh: str = "以上仅为建议，未立案，由工作人员核定。"
+    report: bool = Field(description="The citizen wants a case.")
+    case: PhotoCaseAnswer | None = Field(
+        description="Null: none was asked for, or `missing` says what it needs."
+    )
+    filed: bool = Field(description="The city's case system has it.")
+    note_en: str
+    note_zh: str
 
 
 def detect_answer(

@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from cv.cases.links import LINK_LIFE_S, evidence_url
-from cv.photos.record import MaskedEvidence, PhotoImage, PhotoRecord
+from cv.photos.case import matter_of
+from cv.photos.record import MaskedEvidence, PhotoImage
+from cv.photos.store import CaseStanding, StoredPhoto
 from serve.answers import (
     DetectionAnswer,
     EvidenceAnswer,
@@ -13,12 +15,28 @@ from serve.answers import (
     Missing,
     ModelAnswer,
     PhotoAnswer,
+    PhotoCaseAnswer,
     PhotoImageAnswer,
 )
 
 __all__ = ["photo_answer"]
 
+_NOTES = {
+    "suggested": {
+        "note_en": "These are suggestions. Nothing was filed; a person decides.",
+        "note_zh": "以上仅为建议，未立案，由工作人员核定。",
+    },
+    "asked": {
+        "note_en": "The report has a case; a person decides about it.",
+        "note_zh": "已登记为待核实线索，由工作人员核定是否立案。",
+    },
+}
 _MISSING = {
+    "category": Missing(
+        field="category",
+        message_en="What is it? Send category: nothing in the pictures suggests a matter.",
+        message_zh="缺少问题类别：照片中未识别出可立案事项，请提供 category。",
+    ),
     "location": Missing(
         field="location",
         message_en="Where was it? Send lon, lat and coord_sys.",
@@ -49,7 +67,7 @@ _WITHHELD = {
 
 
 def photo_answer(
-    record: PhotoRecord, *, kept: bool, public_url: str | None, secret: str | None, now: datetime
+    stored: StoredPhoto, *, kept: bool, public_url: str | None, secret: str | None, now: datetime
 ) -> PhotoAnswer:
     """
     Args:
@@ -57,8 +75,10 @@ def photo_answer(
         public_url: the service's address; None: links are relative to it.
         now: aware; links expire `LINK_LIFE_S` later.
     """
+    record, case = stored.record, stored.case
     images = [_image(image, public_url or "", secret, now) for image in record.images]
     gaps = {
+        "category": record.report and matter_of(record) is None,
         "location": record.location is None,
         "captured_at": record.captured_at is None,
         "address": record.address is None,
@@ -80,6 +100,20 @@ def photo_answer(
         duplicate_of=list(record.duplicate_of),
         missing=[_MISSING[name] for name, absent in gaps.items() if absent],
         report=record.report,
+        case=_case(case) if case else None,
+        filed=case is not None and case.posted,
+        **_NOTES["asked" if case else "suggested"],
+    )
+
+
+def _case(case: CaseStanding) -> PhotoCaseAnswer:
+    return PhotoCaseAnswer(
+        id=case.id,
+        joined=case.joined,
+        state=case.state,
+        review=case.review.state,
+        reason=case.review.reason,
+        number=case.number,
     )
 
 

@@ -25,13 +25,14 @@ from cv.gcj02 import gcj02_to_wgs84
 from cv.labels import Matter
 from cv.photos.desk import OtherContentError, PhotoDesk
 from cv.photos.look import LookedAt, look_at, lowest_score
-from cv.photos.record import PhotoLocation, PhotoRecord
+from cv.photos.record import PhotoLocation
+from cv.photos.store import StoredPhoto
 from cv.photos.triage import Report, content_digest, is_plausible
 from cv.site import Site
 from serve.analysis import Analysed, Analyser
 from serve.answers import PhotoAnswer
 from serve.detect import ERRORS, documented
-from serve.limits import Limits, Rate
+from serve.limits import BusyError, Limits, Rate
 from serve.photo_answers import photo_answer
 from serve.problems import FormError
 from serve.upload import read_upload
@@ -41,6 +42,12 @@ __all__ = ["PHOTOS", "PhotoForm", "photos_router"]
 PHOTOS = "/v1/photos"
 MOST_IMAGES = 5
 _ID = re.compile(r"ph-[0-9a-f]{20}")
+
+
+class NotKeptError(BusyError):
+    """A case was asked for, and the store does not take it now (HTTP 503): nothing must be lost."""
+
+    message_zh = "暂时无法登记，请稍后重新提交"
 
 
 class PhotoForm(BaseModel):
@@ -58,7 +65,9 @@ class PhotoForm(BaseModel):
     description: str | None = Field(None, max_length=4000, examples=["占道摆摊，影响通行"])
     category: Matter | None = Field(None, description="The matter that the citizen chose.")
     reporter: str | None = Field(None, max_length=200, description="An opaque reference.")
-    report: bool = Field(False, description="A case is wanted; kept with the photo for the desk.")
+    report: bool = Field(
+        False, description="Open a case for review, or join the open one about the same thing."
+    )
 
     @model_validator(mode="after")
     def _whole_point(self) -> Self:
@@ -112,9 +121,9 @@ def photos_router(
     """
     router = APIRouter(tags=["photos 随手拍"], dependencies=[Depends(rate)])
 
-    def answer(record: PhotoRecord, *, kept: bool = True) -> PhotoAnswer:
+    def answer(stored: StoredPhoto, *, kept: bool = True) -> PhotoAnswer:
         return photo_answer(
-            record,
+            stored,
             kept=kept,
             public_url=desk.site.reporting.public_url,
             secret=secret,
@@ -149,17 +158,19 @@ def photos_router(
             return answer(known)
         looks, elapsed_s = await _looks(analyser, upload.images, desk.site)
 
-        def take() -> tuple[PhotoRecord, bool]:
+        def take() -> tuple[StoredPhoto, bool]:
             return desk.take(
                 looks, report, content,
                 detector=analyser.detector, now=datetime.now(UTC), elapsed_s=elapsed_s,
             )  # fmt: skip
 
         try:
-            record, kept = await analyser.finish(take)
+            stored, kept = await analyser.finish(take)
         except OtherContentError as error:
             raise _other_content(error) from error
-        return answer(record, kept=kept)
+        if stored.record.report and not kept:
+            raise NotKeptError("the report cannot be kept right now; send it again", 30)
+        return answer(stored, kept=kept)
 
     @router.get(
         f"{PHOTOS}/{{photo_id}}",
@@ -171,11 +182,11 @@ def photos_router(
         },
     )
     def photo(photo_id: str) -> PhotoAnswer:
-        """As it was answered; evidence links are new."""
-        record = desk.get(photo_id) if _ID.fullmatch(photo_id) else None
-        if record is None:
+        """As it was answered; evidence links are new, and the case is as it stands now."""
+        stored = desk.get(photo_id) if _ID.fullmatch(photo_id) else None
+        if stored is None:
             raise HTTPException(404, "no such photo")
-        return answer(record)
+        return answer(stored)
 
     return router
 
@@ -212,7 +223,7 @@ def _numbered(error: ImageError, number: int) -> ImageError:
     )
 
 
-def _known(desk: PhotoDesk, content: str, key: str | None) -> PhotoRecord | None:
+def _known(desk: PhotoDesk, content: str, key: str | None) -> StoredPhoto | None:
     try:
         return desk.known(content, key)
     except OtherContentError as error:

@@ -1,4 +1,4 @@
-"""The case: the document about an incident that is reviewed and posted."""
+"""The case: the document about an incident or a citizen's report that is reviewed and posted."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from cv.cases.parts import (
     Part,
     PlacePart,
     PrivacyPart,
+    ReportPart,
     ReviewPart,
     RoiPart,
     RulePart,
@@ -44,13 +45,19 @@ __all__ = [
     "case_from_incident",
     "case_schema",
     "continued",
+    "local",
+    "matter_part",
 ]
 
 SCHEMA_ID = "urn:kerbwatch:schema:case:1"
 
 
 class Case(Part):
-    """One incident as its receiver gets it; `id` is the incident's, for ever."""
+    """One incident or report as its receiver gets it; `id` is the first one's, for ever.
+
+    What no camera has seen (yet) has no rule; what no model has seen has neither `model` nor
+    `detections`.
+    """
 
     format: Literal["kerbwatch.case/1"] = "kerbwatch.case/1"
     id: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")
@@ -60,9 +67,10 @@ class Case(Part):
     place: PlacePart
     time: TimePart
     evidence: tuple[EvidenceItem, ...]
-    detections: tuple[DetectionPart, ...] = Field(min_length=1)
-    rule: RulePart
-    model: ModelInfo
+    detections: tuple[DetectionPart, ...]
+    reports: tuple[ReportPart, ...] = ()
+    rule: RulePart | None
+    model: ModelInfo | None
     dept: DeptPart | None = None
     limit: LimitPart | None = None
     review: ReviewPart = ReviewPart()
@@ -77,13 +85,22 @@ class Case(Part):
         if self.state != "updated":
             return f"{self.id}.{self.state}"
         seen = self.time.last_seen.astimezone(UTC)
-        return f"{self.id}.updated.{seen:%Y%m%dT%H%M%S}{seen.microsecond // 1000:03d}Z"
+        key = f"{self.id}.updated.{seen:%Y%m%dT%H%M%S}{seen.microsecond // 1000:03d}Z"
+        # What joins a case may have been seen no later than what the case has.
+        return f"{key}.{len(self.dedup.merged_ids)}" if self.dedup.merged_ids else key
 
     @property
-    def box(self) -> Box:
-        """Where it is, in pixels of the source image."""
+    def box(self) -> Box | None:
+        """Where it is, in pixels of the source image; None if the model did not see it."""
+        if not self.detections:
+            return None
         x, y, width, height = self.detections[0].bbox
         return Box(x, y, x + width, y + height)
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether a camera sees it: it opens and clears by a rule."""
+        return self.rule is not None
 
 
 def case_schema() -> dict[str, Any]:
@@ -117,7 +134,7 @@ def case_from_incident(
     return Case(
         id=incident.id,
         state=event,
-        matter=_matter(incident, code, site.division),
+        matter=matter_part(incident.matter, code, site.division),
         source=SourcePart(
             site=site.name,
             channel_id=camera.id,
@@ -134,7 +151,7 @@ def case_from_incident(
         privacy=PrivacyPart(
             faces_masked=site.privacy.heads,
             plates_masked=site.privacy.plates,
-            originals_kept_until=_local(kept_until, site.tz),
+            originals_kept_until=local(kept_until, site.tz),
         ),
     )
 
@@ -153,7 +170,11 @@ def continued(case: Case, earlier: Case) -> Case:
     begun = {"first_seen": earlier.time.first_seen, "confirmed": earlier.time.confirmed}
     return case.model_copy(
         update={
+            "source": case.source.model_copy(update={"kind": earlier.source.kind}),
+            "place": earlier.place if earlier.place.method == "report" else case.place,
             "evidence": (*kept, *case.evidence),
+            "reports": earlier.reports,
+            "dedup": earlier.dedup,
             "time": case.time.model_copy(update=begun),
             "review": case.review if earlier.review.state == "proposed" else earlier.review,
             "dept": case.dept or earlier.dept,
@@ -166,10 +187,14 @@ def _is_first(items: Sequence[EvidenceItem], index: int) -> bool:
     return not any(item.role == items[index].role for item in items[:index])
 
 
-def _matter(incident: Incident, code: Code, division: str | None) -> MatterPart:
+def matter_part(matter: str, code: Code, division: str | None) -> MatterPart:
+    """
+    Args:
+        division: six digits, for the code of eleven; None leaves it out.
+    """
     return MatterPart(
         standard_ref=code.standard_ref,
-        matter=incident.matter,
+        matter=matter,
         code5=code.code5,
         code11=code.code11(division),
         name_zh=code.name_zh,
@@ -210,12 +235,12 @@ def _outside_m(camera: Camera) -> float | None:
 def _times(incident: Incident, event: Event, reported: datetime, tz: ZoneInfo) -> TimePart:
     captured = {"new": incident.confirmed_at, "cleared": incident.cleared_at}.get(event)
     return TimePart(
-        first_seen=_local(incident.first_seen, tz),
-        confirmed=_local(incident.confirmed_at, tz),
-        last_seen=_local(incident.last_seen, tz),
-        cleared=_local(incident.cleared_at, tz) if incident.cleared_at else None,
-        captured=_local(captured or incident.last_seen, tz),
-        reported=_local(reported, tz),
+        first_seen=local(incident.first_seen, tz),
+        confirmed=local(incident.confirmed_at, tz),
+        last_seen=local(incident.last_seen, tz),
+        cleared=local(incident.cleared_at, tz) if incident.cleared_at else None,
+        captured=local(captured or incident.last_seen, tz),
+        reported=local(reported, tz),
     )
 
 
@@ -247,6 +272,6 @@ def _rule(incident: Incident) -> RulePart:
     )
 
 
-def _local(time: datetime, tz: ZoneInfo) -> datetime:
+def local(time: datetime, tz: ZoneInfo) -> datetime:
     """On the site's clock, to the millisecond."""
     return time.astimezone(tz).replace(microsecond=time.microsecond // 1000 * 1000)

@@ -9,10 +9,10 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from cv.cases.case import EvidenceItem
+from cv.cases.case import Case, EvidenceItem
 from cv.cases.deliveries import DeliveryRecord
 from cv.cases.outbox import DeliveryReport
-from cv.cases.parts import ReviewPart
+from cv.cases.parts import DetectionPart, ReportPart, ReviewPart, RulePart
 from cv.cases.store import StoredCase
 from cv.detect.evidence import span
 from cv.site import Site
@@ -67,7 +67,7 @@ def case_table(found: Sequence[StoredCase], site: Site) -> Table:
         table.add_row(
             case.id[:11],
             f"{case.matter.matter}\n{case.matter.code5} {case.matter.name_zh}",
-            escape(f"{case.source.channel_id}/{case.detections[0].roi.id}"),
+            escape(_where(case)),
             f"{first.astimezone(site.tz):%Y-%m-%d}\n{first.astimezone(site.tz):%H:%M:%S}",
             ("cleared" if case.state == "cleared" else "open")
             + f"\n{span((last - first).total_seconds())}",
@@ -91,7 +91,7 @@ def _standing(deliveries: Sequence[DeliveryRecord]) -> list[str]:
 def case_facts(stored: StoredCase, site: Site) -> Table:
     """What is known of a case, line by line."""
     case = stored.case
-    seen, place, time = case.detections[0], case.place, case.time
+    place, time = case.place, case.time
     facts = Table(show_header=False, box=None)
     facts.add_column(style="bold", no_wrap=True)
     facts.add_column(overflow="fold")
@@ -105,15 +105,19 @@ def case_facts(stored: StoredCase, site: Site) -> Table:
         ("or", others or "-"),
         ("state", f"{case.state}; {_review(case.review)}"),
         ("camera", f"{case.source.channel_id} {case.source.camera_name}"),
-        ("zone", f"{seen.roi.id} {seen.roi.name} ({seen.roi.type})"),
+        *(("zone", f"{d.roi.id} {d.roi.name} ({d.roi.type})") for d in case.detections if d.roi),
         ("place", " ".join(filter(None, (place.address, point, place.grid15))) or "-"),
         ("first seen", _local(time.first_seen, site)),
         ("last seen", _local(time.last_seen, site)),
         ("cleared", _local(time.cleared, site) if time.cleared else "-"),
         ("reported", _local(time.reported, site)),
-        ("seen", f"{seen.label} {seen.conf:.2f}, in {seen.hits} of {seen.looks} looks"),
-        ("rule", _rule(stored)),
-        ("model", f"{case.model.name} {case.model.version}"),
+        *(
+            ("seen", f"{d.label} {d.conf:.2f}, in {d.hits} of {d.looks} looks")
+            for d in case.detections
+        ),
+        *(("report", _report(report, site)) for report in case.reports),
+        ("rule", _rule(case.rule) if case.rule else "none: a person decides"),
+        ("model", f"{case.model.name} {case.model.version}" if case.model else "-"),
         *((item.role, _evidence(item, site)) for item in case.evidence),
     ]
     for name, value in rows:
@@ -163,8 +167,22 @@ def plural(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
-def _rule(stored: StoredCase) -> str:
-    rule = stored.case.rule
+def _where(case: Case) -> str:
+    """Camera and zone, or the channel of a citizen's report."""
+    roi = case.detections[0].roi if case.detections else None
+    return f"{case.source.channel_id}/{roi.id}" if roi else case.source.channel_id
+
+
+def _seen(seen: DetectionPart) -> str:
+    return f"{seen.label} {seen.conf:.2f}, in {seen.hits} of {seen.looks} looks"
+
+
+def _report(report: ReportPart, site: Site) -> str:
+    words = (_local(report.captured, site), report.id, report.address, report.description)
+    return " · ".join(filter(None, words))
+
+
+def _rule(rule: RulePart) -> str:
     return (
         f"{rule.id}: stays {span(rule.dwell_s)}, {rule.overlap:.0%} inside, seen in "
         f"{rule.presence:.0%} of the looks, {rule.active}"

@@ -1,23 +1,121 @@
-"""Filing a case's messages: which may leave, which wait for a review, which are pointless."""
+"""Filing cases and messages: what is news, what may leave, what waits for a review."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from sqlalchemy import ColumnElement, exists, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
-from cv.cases.case import Case
+from cv.cases.case import Case, continued
 from cv.cases.parts import ReviewPart
-from cv.cases.tables import DeliveryRow
+from cv.cases.reported import adopted, joinable, joined
+from cv.cases.tables import CaseRow, DeliveryRow
+from cv.geometry import Box
+from cv.site import Site
 
-__all__ = ["apply_review", "enqueue", "is_free", "supersede"]
+__all__ = ["apply_review", "file_case", "file_report", "is_free", "supersede"]
 
 _BY_REVIEW = {"confirmed": "pending", "rejected": "withdrawn"}
+_NOWHERE = Box(0, 0, 0, 0)
 _UNSENT = ("pending", "held", "withdrawn")
 
 
-def enqueue(
+def file_case(
+    session: Session, case: Case, targets: Sequence[str], now: datetime, *, hold: bool
+) -> None:
+    """File what a camera has to tell of a case, with its messages, unless it is no news.
+
+    Args:
+        hold: messages of a proposed case wait until it has been reviewed.
+    """
+    row = session.get(CaseRow, case.id, with_for_update=True)
+    if row is not None:
+        known = Case.model_validate_json(row.document)
+        if not known.is_watched:
+            case = adopted(case, known)
+        elif _is_old_news(case, row):
+            return
+        else:
+            case = continued(case, known)
+    _write(session, case, row, targets, now, hold=hold)
+
+
+def file_report(session: Session, case: Case, site: Site, now: datetime) -> str:
+    """File a citizen's case, or join it to the open one about the same thing; gives that one's id.
+
+    What only citizens saw waits for a person, unless the site says otherwise.
+    """
+    if session.get(CaseRow, case.id) is not None:
+        return case.id
+    known = joinable(session, case, site)
+    row = session.get(CaseRow, known.id, with_for_update=True) if known else None
+    if row is not None:
+        # As it is now that nobody else can change it.
+        news = joined(Case.model_validate_json(row.document), case)
+        if news is None:
+            return row.id
+        case = news
+    reporting = site.reporting
+    told = () if case.matter.matter in reporting.never else reporting.targets
+    unseen = not case.is_watched and not site.photos.post_unreviewed
+    _write(session, case, row, told, now, hold=reporting.review_first or unseen)
+    return case.id
+
+
+def _write(
+    session: Session,
+    case: Case,
+    row: CaseRow | None,
+    targets: Sequence[str],
+    now: datetime,
+    *,
+    hold: bool,
+) -> None:
+    document = case.model_dump_json()
+    filed_at, number = (row.filed_at, row.number) if row else (now, None)
+    session.merge(_case_row(case, document, filed_at, number))
+    session.flush()
+    for target in targets:
+        _enqueue(session, case, document, target, now, hold=hold)
+
+
+def _is_old_news(case: Case, row: CaseRow) -> bool:
+    """Whether the stored case knows this change, or is past it.
+
+    A run with other settings may tell of a stored case again, at slightly other moments: only
+    what comes after all that was filed is news, and nothing comes after `cleared`.
+    """
+    if row.state == "cleared" or case.state == "new":
+        return True
+    return case.state == "updated" and case.time.last_seen.astimezone(UTC) <= row.last_seen
+
+
+def _case_row(case: Case, document: str, filed_at: datetime, number: str | None) -> CaseRow:
+    box = case.box or _NOWHERE
+    roi = case.detections[0].roi if case.detections else None
+    return CaseRow(
+        id=case.id,
+        number=number,
+        state=case.state,
+        matter=case.matter.matter,
+        camera=case.source.channel_id,
+        zone=roi.id if roi else "",
+        x1=box.x1,
+        y1=box.y1,
+        x2=box.x2,
+        y2=box.y2,
+        first_seen=case.time.first_seen,
+        last_seen=case.time.last_seen,
+        filed_at=filed_at,
+        document=document,
+        lon=case.place.lon,
+        lat=case.place.lat,
+    )
+
+
+def _enqueue(
     session: Session, case: Case, document: str, target: str, now: datetime, *, hold: bool
 ) -> None:
     """File a message within the transaction that files its case.

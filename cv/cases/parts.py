@@ -23,6 +23,7 @@ __all__ = [
     "Part",
     "PlacePart",
     "PrivacyPart",
+    "ReportPart",
     "ReviewPart",
     "RoiPart",
     "RulePart",
@@ -67,7 +68,11 @@ class MatterPart(Part):
 
 
 class SourcePart(Part):
-    """Who saw it. `channel_id` is the camera's id in the site file."""
+    """Who saw it first, and through which channel.
+
+    `channel_id` is the camera's id in the site file; while only citizens saw it, `_photos` or
+    `_open311`: no camera's id begins so.
+    """
 
     kind: Literal["视频发现", "群众上报", "车载视频", "无人机巡查", "热线转办"] = "视频发现"
     site: str
@@ -86,10 +91,11 @@ class GivenPointPart(Part):
 
 
 class PlacePart(Part):
-    """Where the camera stands, degrees in `coord_sys`; `method` says whose place it is.
+    """Where it is, degrees in `coord_sys`; `method` says whose place it is: the camera's, or the
+    one that a citizen gave.
 
-    `outside_m`: metres from the camera to the area that its codes were looked up in, 0 inside;
-    null where they were not.
+    `outside_m`: metres from there to the area that its codes were looked up in, 0 inside; null
+    where they were not.
     """
 
     division6: str | None
@@ -101,7 +107,7 @@ class PlacePart(Part):
     lat: float | None
     coord_sys: str | None
     accuracy_m: float | None = None
-    method: Literal["camera"] = "camera"
+    method: Literal["camera", "report"] = "camera"
     given: GivenPointPart | None = None
     outside_m: float | None = None
 
@@ -129,11 +135,12 @@ class EvidenceItem(Part):
 
     `file` is relative to the data folder; in the spool it is the picture's name beside the JSON,
     and over HTTP it is null and `url` is a signed link until `expires`. `withheld` says why a
-    picture was not sent: it could not be masked, or its file is gone.
+    picture was not sent: it could not be masked, or its file is gone. A citizen's picture has the
+    role `report`.
     """
 
     id: str
-    role: Literal["scene", "crop", "before", "after"]
+    role: Literal["scene", "crop", "before", "after", "report"]
     file: str | None
     url: str | None = None
     expires: AwareDatetime | None = None
@@ -155,7 +162,10 @@ class RoiPart(Part):
 
 
 class DetectionPart(Part):
-    """What the model saw; `bbox` is x, y, width, height in pixels of an image of `image_wh`."""
+    """What the model saw; `bbox` is x, y, width, height in pixels of an image of `image_wh`.
+
+    `roi` is null in a citizen's picture, which is one look.
+    """
 
     label: str
     conf: float
@@ -166,7 +176,7 @@ class DetectionPart(Part):
     dwell_s: float
     looks: int
     hits: int
-    roi: RoiPart
+    roi: RoiPart | None
 
 
 class RulePart(Part):
@@ -189,6 +199,18 @@ class ModelInfo(Part):
     sha256: str
 
 
+class ReportPart(Part):
+    """What a citizen said: `id` is the photo report's or the request's; nothing says who it was.
+
+    `captured`: when the picture was taken, else when the report came.
+    """
+
+    id: str
+    captured: AwareDatetime
+    address: str | None = Field(None, max_length=256)
+    description: str | None = Field(None, max_length=4000)
+
+
 class ReviewPart(Part):
     """kerbwatch proposes; a person confirms or rejects, with a reason."""
 
@@ -199,7 +221,10 @@ class ReviewPart(Part):
 
 
 class DedupPart(Part):
-    """Cases of the same key within the window are about one thing."""
+    """Cases of the same key within the window are about one thing.
+
+    `merged_ids`: of reports, and of a camera's incident, that would be cases of their own.
+    """
 
     key: str
     window_s: int = DUPLICATE_WINDOW_S

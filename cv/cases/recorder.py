@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from cv.cases.case import Case, EvidenceItem, MaskCounts, ModelInfo, case_from_incident
+from cv.cases.nearby import Sighting
 from cv.cases.review import judged
 from cv.cases.store import CaseStore
 from cv.detect.detector import ModelInfo as LoadedModel
@@ -37,7 +38,8 @@ class CaseRecorder:
         return self._store.load_state(self._camera.id, self._stream)
 
     def known(self, incident: Incident) -> str | None:
-        return self._store.same_case(
+        """The id of the case that this is: filed for it before, or reported by citizens."""
+        same = self._store.same_case(
             camera=incident.camera,
             zone=incident.zone,
             matter=incident.matter,
@@ -45,6 +47,11 @@ class CaseRecorder:
             first_seen=incident.first_seen,
             last_seen=incident.last_seen,
         )
+        lon, lat = self._camera.lon, self._camera.lat
+        if same is not None or lon is None or lat is None:
+            return same
+        seen = Sighting(lon, lat, incident.first_seen, incident.last_seen)
+        return self._store.reported_case(seen, incident.matter, self._site.photos)
 
     def record(self, filings: Sequence[Filing], state: str, time: datetime) -> None:
         """All of it or nothing, on the disk when this returns."""

@@ -9,18 +9,19 @@ from pathlib import Path
 from typing import Self
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
-from cv.cases.case import Case, continued
+from cv.cases.case import Case
 from cv.cases.database import Database
 from cv.cases.deliveries import Deliveries, DeliveryRecord
-from cv.cases.filing import apply_review, enqueue
+from cv.cases.filing import apply_review, file_case, file_report
 from cv.cases.filter import CaseFilter, Position
+from cv.cases.nearby import Sighting, open_near
 from cv.cases.parts import ReviewPart
 from cv.cases.review import is_same_word, review_digest
 from cv.cases.tables import CaseRow, StateRow
 from cv.errors import KerbwatchError, UserError
 from cv.geometry import Box, iou
+from cv.site import PhotoSettings, Site
 
 __all__ = ["CaseStore", "ReviewedError", "StoredCase"]
 
@@ -91,7 +92,7 @@ class CaseStore:
         with self.database.write() as session:
             for case in filings:
                 told = () if case.matter.matter in never else targets
-                _file(session, case, told, now, hold=hold)
+                file_case(session, case, told, now, hold=hold)
             if state is not None:
                 session.merge(StateRow(camera=camera, stream=stream, state=state, saved_at=now))
 
@@ -125,6 +126,25 @@ class CaseStore:
             ]
         share, case_id = max(overlaps, default=(0.0, None))
         return case_id if share >= _SAME_PLACE_IOU else None
+
+    def reported_case(self, seen: Sighting, matter: str, within: PhotoSettings) -> str | None:
+        """The id of the nearest open case about the same thing that only citizens saw so far."""
+        with self.database.read() as session:
+            near = open_near(session, seen, frozenset({matter}), within)
+        found = (n.case for n in near if not n.case.is_watched)
+        return next((c.id for c in found if c.review.state != "rejected"), None)
+
+    def take_report(self, case: Case, site: Site, now: datetime) -> str:
+        """File the case of a citizen's report, or join it to the open one about the same thing.
+
+        Returns:
+            The id of the case that it is part of now.
+
+        Raises:
+            KerbwatchError: the database refused it; then nothing of it is stored.
+        """
+        with self.database.write() as session:
+            return file_report(session, case, site, now)
 
     def cases(
         self, wanted: CaseFilter | None = None, *, limit: int, after: Position | None = None
@@ -218,50 +238,3 @@ class CaseStore:
             )
             for row in rows
         ]
-
-
-def _file(
-    session: Session, case: Case, targets: Sequence[str], now: datetime, *, hold: bool
-) -> None:
-    row = session.get(CaseRow, case.id, with_for_update=True)
-    if row is not None:
-        if _is_old_news(case, row):
-            return
-        case = continued(case, Case.model_validate_json(row.document))
-    document = case.model_dump_json()
-    filed_at, number = (row.filed_at, row.number) if row else (now, None)
-    session.merge(_case_row(case, document, filed_at, number))
-    session.flush()
-    for target in targets:
-        enqueue(session, case, document, target, now, hold=hold)
-
-
-def _is_old_news(case: Case, row: CaseRow) -> bool:
-    """Whether the stored case knows this change, or is past it.
-
-    A run with other settings may tell of a stored case again, at slightly other moments: only
-    what comes after all that was filed is news, and nothing comes after `cleared`.
-    """
-    if row.state == "cleared" or case.state == "new":
-        return True
-    return case.state == "updated" and case.time.last_seen.astimezone(UTC) <= row.last_seen
-
-
-def _case_row(case: Case, document: str, filed_at: datetime, number: str | None) -> CaseRow:
-    box = case.box
-    return CaseRow(
-        id=case.id,
-        number=number,
-        state=case.state,
-        matter=case.matter.matter,
-        camera=case.source.channel_id,
-        zone=case.detections[0].roi.id,
-        x1=box.x1,
-        y1=box.y1,
-        x2=box.x2,
-        y2=box.y2,
-        first_seen=case.time.first_seen,
-        last_seen=case.time.last_seen,
-        filed_at=filed_at,
-        document=document,
-    )

@@ -39,7 +39,10 @@ class Tables(DeclarativeBase):
 
 
 class CaseRow(Tables):
-    """A case as last filed; `number` is the receiver's, `document` the whole case as JSON."""
+    """A case as last filed; `number` is the receiver's, `document` the whole case as JSON.
+
+    `camera` is the document's `channel_id`. `zone` is empty, and the box 0, where no camera saw it.
+    """
 
     __tablename__ = "cases"
 
@@ -57,8 +60,13 @@ class CaseRow(Tables):
     last_seen: Mapped[datetime]
     filed_at: Mapped[datetime]
     document: Mapped[str]
+    lon: Mapped[float | None]
+    lat: Mapped[float | None]
 
-    __table_args__ = (Index("ix_cases_place", "camera", "zone", "matter", "last_seen"),)
+    __table_args__ = (
+        Index("ix_cases_place", "camera", "zone", "matter", "last_seen"),
+        Index("ix_cases_near", "matter", "state", "last_seen"),
+    )
 
 
 class DeliveryRow(Tables):
@@ -133,7 +141,8 @@ class KeyRow(Tables):
 class PhotoRow(Tables):
     """A citizen's report: `document` is the answer as JSON, `content` a digest of what was sent.
 
-    `taken_at` is when it was received, where nobody says when it was taken.
+    `taken_at` is when it was received, where nobody says when it was taken. `case_id` is the case
+    that it opened or joined.
     """
 
     __tablename__ = "photos"
@@ -146,8 +155,10 @@ class PhotoRow(Tables):
     lat: Mapped[float | None]
     report: Mapped[bool]
     document: Mapped[str]
+    case_id: Mapped[str | None]
 
     __table_args__ = (
+        Index("ix_photos_case_id", "case_id"),
         Index("ix_photos_taken_at", "taken_at"),
         Index("ix_photos_received_at", "received_at"),
     )

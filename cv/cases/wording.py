@@ -25,21 +25,44 @@ def headline(case: Case) -> str:
 
 def description(case: Case) -> str:
     """What a person at the receiver's desk needs to know of this change; plain text."""
-    matter, seen, source = case.matter, case.detections[0], case.source
+    matter = case.matter
     lines = [
         f"{_EVENTS[case.state]}: {headline(case)}",
         f"Code: {matter.code11 or matter.code5} ({matter.standard_ref})",
         f"Place: {_place(case)}",
-        f"Camera: {source.camera_name} ({source.channel_id}), zone {seen.roi.name} ({seen.roi.id})",
+        *_seen_by(case),
         f"First seen: {_time(case.time.first_seen)}",
         f"Last seen: {_time(case.time.last_seen)}",
         *([f"Cleared: {_time(case.time.cleared)}"] if case.time.cleared else []),
-        f"Seen as: {seen.label} {seen.conf:.2f}, in {seen.hits} of {seen.looks} looks",
+        *_seen_as(case),
+        *_reports(case),
         f"Review: {_review(case)}",
         *_pictures(case),
         f"Case: {case.id}",
     ]
     return "\n".join(lines)
+
+
+def _seen_by(case: Case) -> Iterable[str]:
+    if not case.is_watched:
+        yield f"Reported by: {case.source.camera_name}"
+        return
+    name = f"Camera: {case.source.camera_name} ({case.source.channel_id})"
+    roi = case.detections[0].roi
+    yield f"{name}, zone {roi.name} ({roi.id})" if roi else name
+
+
+def _seen_as(case: Case) -> Iterable[str]:
+    for seen in case.detections:
+        looks = f", in {seen.hits} of {seen.looks} looks" if seen.roi else ""
+        yield f"Seen as: {seen.label} {seen.conf:.2f}{looks}"
+
+
+def _reports(case: Case) -> Iterable[str]:
+    """What citizens said, each on a line of its own."""
+    for report in case.reports:
+        said = "; ".join(filter(None, (report.address, report.description)))
+        yield f"Report {_time(report.captured)}: {' '.join(said.split())[:400] or 'no words'}"
 
 
 def _place(case: Case) -> str:

@@ -141,6 +141,7 @@ def feedback(
     for count, why in (
         (made.unreviewed, "not reviewed yet"),
         (made.other_reasons, "rejected, but not as mistaken"),
+        (made.reported, "reported by citizens only"),
         (made.gone, "without a clean frame: past privacy.keep_originals"),
     ):
         if count:

@@ -41,6 +41,7 @@ class Feedback:
         other_reasons: rejected, but not for what the model saw.
         unreviewed: nobody has looked at them yet.
         gone: their clean frame is past its deadline (`privacy.keep_originals`).
+        reported: by citizens only; their photos are not used.
     """
 
     examples: int = 0
@@ -49,6 +50,7 @@ class Feedback:
     other_reasons: int = 0
     unreviewed: int = 0
     gone: int = 0
+    reported: int = 0
 
 
 def write_feedback(cases: Iterable[Case], originals: Originals, to: Path) -> Feedback:
@@ -65,6 +67,9 @@ def write_feedback(cases: Iterable[Case], originals: Originals, to: Path) -> Fee
     frames: defaultdict[str, list[Case]] = defaultdict(list)
     mistaken: list[tuple[str, Case]] = []
     for case in cases:
+        if not case.is_watched:
+            result.reported += 1
+            continue
         if not _says_something(case, result):
             continue
         frame = _frame(case, originals)
@@ -78,7 +83,7 @@ def write_feedback(cases: Iterable[Case], originals: Originals, to: Path) -> Fee
         raise UserError(
             f"{to}: not written, for no reviewed case has a clean frame "
             f"({result.unreviewed} unreviewed, {result.other_reasons} rejected for other reasons, "
-            f"{result.gone} past privacy.keep_originals)"
+            f"{result.gone} past privacy.keep_originals, {result.reported} by citizens only)"
         )
     with new_folder(to) as part:
         (part / "images").mkdir()
@@ -128,7 +133,7 @@ def _decoded(frame: bytes) -> Image | None:
 def _write_example(time: str, frame: bytes, cases: Sequence[Case], part: Path) -> dict[str, object]:
     name, size = f"{cases[0].source.channel_id}-{time}", cases[0].detections[0].image_wh
     (part / "images" / f"{name}.jpg").write_bytes(frame)
-    labelled = [LabelledBox(case.detections[0].label, _relative(case.box, size)) for case in cases]
+    labelled = [LabelledBox(c.detections[0].label, _relative(_box(c), size)) for c in cases]
     text = "".join(map(yolo_row, labelled))
     (part / "labels" / f"{name}.txt").write_text(text, encoding="utf-8")
     # Other things in the frame were not reviewed, so no label is complete.
@@ -136,7 +141,7 @@ def _write_example(time: str, frame: bytes, cases: Sequence[Case], part: Path) -
 
 
 def _write_negative(frame: bytes, case: Case, part: Path) -> dict[str, object]:
-    box, image = case.box, _decoded(frame)
+    box, image = _box(case), _decoded(frame)
     assert image is not None  # or `_frame` had not found it
     margin = _MARGIN * max(box.width, box.height)
     left, top = (max(0, int(edge - margin)) for edge in (box.x1, box.y1))
@@ -150,6 +155,11 @@ def _write_negative(frame: bytes, case: Case, part: Path) -> dict[str, object]:
         "complete": [],
         "absent": [case.detections[0].label],
     }
+
+
+def _box(case: Case) -> Box:
+    assert case.box is not None, "a camera's case has one"
+    return case.box
 
 
 def _relative(box: Box, size: tuple[int, int]) -> Box:

@@ -13,7 +13,7 @@ from cv.errors import KerbwatchError
 from cv.evidence.originals import PHOTOS, open_originals
 from cv.photos.look import LookedAt
 from cv.photos.record import PhotoRecord
-from cv.photos.store import PhotoStore
+from cv.photos.store import PhotoStore, StoredPhoto
 from cv.photos.triage import Report, photo_id, triage
 from cv.site import Site
 
@@ -45,8 +45,8 @@ class PhotoDesk:
             self._database.close()
             self._database = None
 
-    def known(self, content: str, key: str | None) -> PhotoRecord | None:
-        """The record of this very report, if it came before.
+    def known(self, content: str, key: str | None) -> StoredPhoto | None:
+        """This very report, if it came before.
 
         Args:
             content: `content_digest` of the report.
@@ -65,7 +65,7 @@ class PhotoDesk:
             return None
         if stored.content != content:
             raise OtherContentError("this Idempotency-Key was used for another report")
-        return stored.record
+        return stored
 
     def take(
         self,
@@ -76,8 +76,8 @@ class PhotoDesk:
         detector: Detector,
         now: datetime,
         elapsed_s: float,
-    ) -> tuple[PhotoRecord, bool]:
-        """The record of a new report, and whether it is kept.
+    ) -> tuple[StoredPhoto, bool]:
+        """A new report, with its case if it asks for one, and whether it is kept.
 
         Raises:
             OtherContentError: as `known`.
@@ -92,22 +92,21 @@ class PhotoDesk:
 
         store = self._store()
         if store is None:
-            return made(None), False
+            return StoredPhoto(made(None), content), False
         try:
-            stored = store.add(made(store), content)
+            stored = store.add(made(store), content, self.site)
         except KerbwatchError as error:
             logger.error("a photo is not kept: %s", error)
-            return made(None), False
+            return StoredPhoto(made(None), content), False
         self._purge(now)
         if stored.content != content:
             raise OtherContentError("this Idempotency-Key was used for another report")
-        return stored.record, True
+        return stored, True
 
-    def get(self, record_id: str) -> PhotoRecord | None:
+    def get(self, record_id: str) -> StoredPhoto | None:
         """A report that was kept; None if there is none of this id."""
         store = self._store()
-        stored = store.get(record_id) if store else None
-        return stored.record if stored else None
+        return store.get(record_id) if store else None
 
     def _store(self) -> PhotoStore | None:
         with self._opening:

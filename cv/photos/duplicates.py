@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
-from math import hypot
 from typing import Literal
 
+from cv.cases.nearby import Sighting
 from cv.photos.likeness import NEAR
 from cv.photos.record import Duplicate, PhotoImage, PhotoLocation
 from cv.photos.store import PhotoStore
-from cv.site import PhotoDuplicates
-from cv.site.places import metres_per_degree
+from cv.site import PhotoSettings
+from cv.site.places import degrees_around, metres_between
 
-__all__ = ["SAME_PICTURE_DAYS", "find_duplicates", "metres_between"]
+__all__ = ["SAME_PICTURE_DAYS", "find_duplicates"]
 
 SAME_PICTURE_DAYS = 30.0
 """The same picture is looked for this long, wherever it is said to be from."""
 _MOST = 5
-_POLES = 89.9
 Kind = Literal["photo", "case"]
-Place = tuple[float, float]
-"""lon, lat in degrees."""
 
 
 def find_duplicates(
@@ -31,7 +29,7 @@ def find_duplicates(
     location: PhotoLocation | None,
     taken_at: datetime,
     now: datetime,
-    within: PhotoDuplicates,
+    within: PhotoSettings,
 ) -> tuple[Duplicate, ...]:
     """At most five, the same picture first, then the nearest place.
 
@@ -62,13 +60,6 @@ def find_duplicates(
     return tuple(ranked[:_MOST])
 
 
-def metres_between(lon: float, lat: float, other_lon: float, other_lat: float) -> float:
-    """Along the ground, for places a few kilometres apart at most."""
-    east_m, north_m = metres_per_degree(max(-_POLES, min(_POLES, lat)))
-    east = (other_lon - lon + 180) % 360 - 180
-    return hypot(east * east_m, (other_lat - lat) * north_m)
-
-
 def _same_pictures(
     store: PhotoStore, images: tuple[PhotoImage, ...], now: datetime
 ) -> dict[str, Duplicate]:
@@ -90,7 +81,7 @@ class _Nearby:
         self,
         location: PhotoLocation,
         taken_at: datetime,
-        within: PhotoDuplicates,
+        within: PhotoSettings,
         matters: frozenset[str],
     ) -> None:
         self._location = location
@@ -101,44 +92,33 @@ class _Nearby:
         self._since, self._until = taken_at - span, taken_at + span
 
     def photos(self, store: PhotoStore) -> list[Duplicate]:
-        lon, lat = self._location.lon, self._location.lat
-        east_m, north_m = metres_per_degree(max(-_POLES, min(_POLES, lat)))
-        wide, high = self._within.metres / east_m, self._within.metres / north_m
-        box = (lon - wide, lat - high, lon + wide, lat + high)
+        box = degrees_around(self._location.lon, self._location.lat, self._within.metres)
         found = []
         for record in store.near(box, self._since, self._until):
             matters, place = self._matters & record.matters, record.location
             if not matters or place is None:
                 continue
-            seconds = abs((record.captured_at or record.received_at) - self._taken_at)
-            found += self._made(("photo", record.id), (place.lon, place.lat), seconds, matters)
+            metres = metres_between(self._location.lon, self._location.lat, place.lon, place.lat)
+            if metres <= self._within.metres:
+                apart = abs((record.captured_at or record.received_at) - self._taken_at)
+                found.append(_duplicate("photo", record.id, metres, apart.total_seconds(), matters))
         return found
 
     def cases(self, store: PhotoStore) -> list[Duplicate]:
-        found = []
-        for case in store.open_cases(sorted(self._matters), self._since, self._until):
-            if case.place.lon is None or case.place.lat is None:
-                continue
-            place = case.place.lon, case.place.lat
-            before = case.time.first_seen - self._taken_at
-            after = self._taken_at - case.time.last_seen
-            seconds = max(before, after, timedelta(0))
-            matters = frozenset({case.matter.matter})
-            found += self._made(("case", case.id), place, seconds, matters)
-        return found
-
-    def _made(
-        self, known: tuple[Kind, str], place: Place, apart: timedelta, both: frozenset[str]
-    ) -> list[Duplicate]:
-        metres = metres_between(self._location.lon, self._location.lat, *place)
-        if metres > self._within.metres:
-            return []
+        here = Sighting(self._location.lon, self._location.lat, self._taken_at, self._taken_at)
         return [
-            Duplicate(
-                kind=known[0],
-                id=known[1],
-                metres=round(metres, 1),
-                seconds=round(apart.total_seconds(), 1),
-                matters=tuple(sorted(both)),
-            )
+            _duplicate("case", n.case.id, n.metres, n.seconds, {n.case.matter.matter})
+            for n in store.open_cases(here, self._matters, self._within)
         ]
+
+
+def _duplicate(
+    kind: Kind, known: str, metres: float, seconds: float, matters: Collection[str]
+) -> Duplicate:
+    return Duplicate(
+        kind=kind,
+        id=known,
+        metres=round(metres, 1),
+        seconds=round(seconds, 1),
+        matters=tuple(sorted(matters)),
+    )

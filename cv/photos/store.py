@@ -2,30 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from cv.cases.case import Case
 from cv.cases.database import Database
-from cv.cases.tables import CaseRow, PhotoImageRow, PhotoRow
+from cv.cases.filing import file_report
+from cv.cases.nearby import NearCase, Sighting, open_near
+from cv.cases.parts import ReviewPart
+from cv.cases.tables import CaseRow, DeliveryRow, PhotoImageRow, PhotoRow
+from cv.photos.case import case_of
 from cv.photos.record import PhotoRecord
+from cv.site import PhotoSettings, Site
 
-__all__ = ["PhotoStore", "StoredPhoto"]
+__all__ = ["CaseStanding", "PhotoStore", "StoredPhoto"]
 
-_MOST_CASES = 2000
+_MOST_NEAR = 2000
 _MOST_PHOTOS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
+class CaseStanding:
+    """How the case that a report opened or joined stands.
+
+    Attributes:
+        joined: it was there before.
+        state, review: of the case document.
+        number: what the city's system calls it.
+        posted: the city's system has it.
+    """
+
+    id: str
+    joined: bool
+    state: str
+    review: ReviewPart
+    number: str | None
+    posted: bool
+
+
+@dataclass(frozen=True, slots=True)
 class StoredPhoto:
-    """A report, and the digest of what was sent: pictures and fields."""
+    """A report, the digest of what was sent (pictures and fields), and its case, if it has one."""
 
     record: PhotoRecord
     content: str
+    case: CaseStanding | None = None
 
 
 class PhotoStore:
@@ -37,10 +62,13 @@ class PhotoStore:
     def get(self, photo_id: str) -> StoredPhoto | None:
         with self._database.read() as session:
             row = session.get(PhotoRow, photo_id)
-            return _stored(row) if row else None
+            return _stored(session, row) if row else None
 
-    def add(self, record: PhotoRecord, content: str) -> StoredPhoto:
-        """Store a report; gives what is stored under its id, which may have come first.
+    def add(self, record: PhotoRecord, content: str, site: Site) -> StoredPhoto:
+        """Store a report and file its case, if it asks for one, in one transaction.
+
+        Returns:
+            What is stored under its id, which may have come first.
 
         Raises:
             KerbwatchError: the database refused it; then nothing of it is stored.
@@ -55,7 +83,9 @@ class PhotoStore:
             lat=location.lat if location else None,
             report=record.report,
             document=record.model_dump_json(),
+            case_id=None,
         )
+        case = case_of(record, site)
         pictures = [
             PhotoImageRow(photo_id=record.id, number=i, sha256=image.sha256, phash=image.phash)
             for i, image in enumerate(record.images)
@@ -65,13 +95,16 @@ class PhotoStore:
                 session.add(row)
                 session.flush()
                 session.add_all(pictures)
+                if case is not None:
+                    row.case_id = file_report(session, case, site, record.received_at)
+                    session.flush()
+                return _stored(session, row)
         except IntegrityError:
             # The same report twice at the same time: the first is the answer to both.
             earlier = self.get(record.id)
             if earlier is None:
                 raise
             return earlier
-        return StoredPhoto(record, content)
 
     def near(
         self, box: tuple[float, float, float, float], since: datetime, until: datetime
@@ -86,7 +119,7 @@ class PhotoStore:
                 PhotoRow.lat.between(south, north),
             )
             .order_by(PhotoRow.taken_at.desc())
-            .limit(_MOST_CASES)
+            .limit(_MOST_NEAR)
         )
         with self._database.read() as session:
             return [PhotoRecord.model_validate_json(r.document) for r in session.scalars(query)]
@@ -103,22 +136,27 @@ class PhotoStore:
         with self._database.read() as session:
             return [(photo_id, int(phash, 16)) for photo_id, phash in session.execute(query)]
 
-    def open_cases(self, matters: Sequence[str], since: datetime, until: datetime) -> list[Case]:
-        """Cases that are not cleared, of these matters, whose time touches a stretch."""
-        query = (
-            select(CaseRow)
-            .where(
-                CaseRow.state != "cleared",
-                CaseRow.matter.in_(matters),
-                CaseRow.first_seen <= until,
-                CaseRow.last_seen >= since,
-            )
-            .order_by(CaseRow.last_seen.desc())
-            .limit(_MOST_CASES)
-        )
+    def open_cases(
+        self, here: Sighting, matters: frozenset[str], within: PhotoSettings
+    ) -> list[NearCase]:
+        """Cases that are not cleared, of these matters, near in place and time."""
         with self._database.read() as session:
-            return [Case.model_validate_json(row.document) for row in session.scalars(query)]
+            return open_near(session, here, matters, within)
 
 
-def _stored(row: PhotoRow) -> StoredPhoto:
-    return StoredPhoto(PhotoRecord.model_validate_json(row.document), row.content)
+def _stored(session: Session, row: PhotoRow) -> StoredPhoto:
+    record = PhotoRecord.model_validate_json(row.document)
+    case = session.get(CaseRow, row.case_id) if row.case_id else None
+    return StoredPhoto(record, row.content, _standing(session, case, row.id) if case else None)
+
+
+def _standing(session: Session, row: CaseRow, photo_id: str) -> CaseStanding:
+    delivered = exists().where(DeliveryRow.case_id == row.id, DeliveryRow.state == "delivered")
+    return CaseStanding(
+        id=row.id,
+        joined=row.id != photo_id,
+        state=row.state,
+        review=Case.model_validate_json(row.document).review,
+        number=row.number,
+        posted=bool(session.scalar(select(delivered))),
+    )

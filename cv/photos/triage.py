@@ -14,7 +14,7 @@ from cv.detect.detector import Detector
 from cv.detect.photo import Photo
 from cv.evidence.originals import open_originals
 from cv.labels import Matter
-from cv.photos.duplicates import find_duplicates, metres_between
+from cv.photos.duplicates import find_duplicates
 from cv.photos.look import LookedAt
 from cv.photos.record import (
     Disagreement,
@@ -25,6 +25,7 @@ from cv.photos.record import (
 )
 from cv.photos.store import PhotoStore
 from cv.site import Site
+from cv.site.places import metres_between
 from cv.suggest import MAX_SUGGESTIONS, suggest
 
 __all__ = ["Report", "content_digest", "is_plausible", "photo_id", "triage"]

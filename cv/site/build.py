@@ -22,7 +22,7 @@ from cv.site.model import (
     GivenPoint,
     Mqtt,
     Open311,
-    PhotoDuplicates,
+    PhotoSettings,
     Policy,
     Privacy,
     Reporting,
@@ -59,7 +59,9 @@ def build_site(file: SiteFile, folder: Path, places: Places | None) -> Site:
             for i, rule in enumerate(file.rules)
         ),
         places=places,
-        photos=PhotoDuplicates(file.photos.duplicate_metres, file.photos.duplicate_time),
+        photos=PhotoSettings(
+            file.photos.duplicate_metres, file.photos.duplicate_time, file.photos.post_unreviewed
+        ),
     )
 
 

@@ -158,6 +158,7 @@ class PhotosTable(_Table):
 
     duplicate_metres: Annotated[Number, between(1, 1000)] = 50.0
     duplicate_time: Annotated[Time, between(60, 7 * 86400)] = 3600.0
+    post_unreviewed: StrictBool = False
 
 
 class RuleKeys(_Table):

@@ -20,7 +20,7 @@ __all__ = [
     "GivenPoint",
     "Mqtt",
     "Open311",
-    "PhotoDuplicates",
+    "PhotoSettings",
     "Policy",
     "Privacy",
     "Reporting",
@@ -240,16 +240,18 @@ class Privacy:
 
 
 @dataclass(frozen=True, slots=True)
-class PhotoDuplicates:
-    """How near a citizen's photo and something known already are, to be about one thing.
+class PhotoSettings:
+    """How near a citizen's report and something known already are, to be about one thing.
 
     Attributes:
         metres: between the two places.
         time_s: seconds between the two moments.
+        post_unreviewed: a case that only citizens saw is posted before a person has confirmed it.
     """
 
     metres: float = 50.0
     time_s: float = 3600.0
+    post_unreviewed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,7 +272,7 @@ class Site:
         codes: the edition of the national code table that cases go by.
         rules: changes to the built-in rules, in order.
         places: the map of communities and grids.
-        photos: when a citizen's photo is about something known already.
+        photos: how citizens' reports are taken.
     """
 
     name: str
@@ -282,7 +284,7 @@ class Site:
     privacy: Privacy
     rules: tuple[SiteRule, ...] = ()
     places: Places | None = None
-    photos: PhotoDuplicates = PhotoDuplicates()
+    photos: PhotoSettings = PhotoSettings()
 
     def camera(self, camera_id: str) -> Camera:
         """The camera of this id.

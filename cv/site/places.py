@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import cos, radians, sin, sqrt
+from math import cos, hypot, radians, sin, sqrt
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from shapely.geometry.base import BaseGeometry
 
 from cv.errors import SiteError
 
-__all__ = ["Area", "Place", "Places", "metres_per_degree"]
+__all__ = ["Area", "Place", "Places", "degrees_around", "metres_between", "metres_per_degree"]
 
 NEAREST_LIMIT_M = 1000.0
 """A point further than this from every area lies in none: the map is of somewhere else."""
@@ -29,6 +29,7 @@ _GEOGRAPHIC = re.compile(r"CRS84|EPSG:{1,2}(?:[\d.]*:)?(?:4326|4490)$", re.IGNOR
 _SURFACES = ("Polygon", "MultiPolygon")
 _AXIS_M = 6378137.0
 _ECCENTRICITY_SQUARED = 0.00669437999014
+_POLES = 89.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +142,20 @@ def metres_per_degree(lat: float) -> tuple[float, float]:
     vertical_m = _AXIS_M / sqrt(bend)
     meridian_m = _AXIS_M * (1 - _ECCENTRICITY_SQUARED) / bend**1.5
     return radians(vertical_m * cos(radians(lat))), radians(meridian_m)
+
+
+def metres_between(lon: float, lat: float, other_lon: float, other_lat: float) -> float:
+    """Along the ground, for places a few kilometres apart at most."""
+    east_m, north_m = metres_per_degree(max(-_POLES, min(_POLES, lat)))
+    east = (other_lon - lon + 180) % 360 - 180
+    return hypot(east * east_m, (other_lat - lat) * north_m)
+
+
+def degrees_around(lon: float, lat: float, metres: float) -> tuple[float, float, float, float]:
+    """West, south, east, north of all that is within some metres of a point."""
+    east_m, north_m = metres_per_degree(max(-_POLES, min(_POLES, lat)))
+    wide, high = metres / east_m, metres / north_m
+    return lon - wide, lat - high, lon + wide, lat + high
 
 
 def _merged(areas: Sequence[Area]) -> Place:

@@ -1,0 +1,212 @@
+"""Cases from citizens: a report opens one, or joins the open case about the same thing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from cv.cases.case import Case, EvidenceItem, ModelInfo, continued, local, matter_part
+from cv.cases.nearby import Sighting, open_near
+from cv.cases.parts import (
+    DedupPart,
+    DetectionPart,
+    GivenPointPart,
+    PlacePart,
+    PrivacyPart,
+    ReportPart,
+    SourcePart,
+    TimePart,
+)
+from cv.codes import Code
+from cv.detect.incident import incident_id
+from cv.labels import Matter
+from cv.site import Site
+
+__all__ = [
+    "CHANNELS",
+    "MOST_REPORTS",
+    "Channel",
+    "GivenPoint",
+    "case_from_report",
+    "code_for",
+    "joinable",
+    "joined",
+]
+
+Channel = Literal["_photos", "_open311"]
+CHANNELS: dict[Channel, str] = {"_photos": "随手拍 citizens' photos", "_open311": "Open311"}
+"""How a report came, with the channel's name. No camera's id begins with an underscore."""
+MOST_REPORTS = 20
+"""Of one case. What comes after them is kept by itself, and tells nobody anything new."""
+
+_MOST_WITH_PICTURES = 5
+_LIKELIEST: dict[Matter, str] = {Matter.BLOCKED_LANE: "car"}
+"""What stands there, if a citizen names a matter and no model saw what: its code depends on it."""
+_POSTGRESQL_LOCK = 0x6B657270
+
+
+@dataclass(frozen=True, slots=True)
+class GivenPoint:
+    """Where a citizen says that it is, degrees in `coord_sys`; `given` is as it came, if it was
+    converted.
+    """
+
+    lon: float
+    lat: float
+    coord_sys: Literal["CGCS2000", "WGS84"]
+    given: GivenPointPart | None = None
+
+
+def code_for(site: Site, matter: Matter, label: str | None) -> Code:
+    """The site's code for a matter that a citizen names, or that a model suggests by a label."""
+    return site.codes.code(matter, label or _LIKELIEST.get(matter, ""), None)
+
+
+def case_from_report(
+    report: ReportPart,
+    *,
+    site: Site,
+    matter: Matter,
+    code: Code,
+    channel: Channel,
+    point: GivenPoint | None,
+    reported: datetime,
+    evidence: Sequence[EvidenceItem] = (),
+    detection: DetectionPart | None = None,
+    model: ModelInfo | None = None,
+) -> Case:
+    """The case that a report is by itself; its id is the report's.
+
+    Args:
+        point: None: the report says in words where it is.
+        reported: wall time, aware.
+        detection: what the model saw of the matter, in the first picture of the evidence.
+    """
+    moment = local(report.captured, site.tz)
+    kept_until = reported + timedelta(seconds=site.privacy.keep_originals_s)
+    return Case(
+        id=report.id,
+        state="new",
+        matter=matter_part(matter, code, site.division),
+        source=SourcePart(
+            kind="群众上报",
+            site=site.name,
+            channel_id=channel,
+            camera_gb_id=None,
+            camera_name=CHANNELS[channel],
+        ),
+        place=_place(point, report.address, site),
+        time=TimePart(
+            first_seen=moment,
+            confirmed=local(reported, site.tz),
+            last_seen=moment,
+            cleared=None,
+            captured=moment,
+            reported=local(reported, site.tz),
+        ),
+        evidence=tuple(evidence),
+        detections=(detection,) if detection else (),
+        reports=(report.model_copy(update={"captured": moment}),),
+        rule=None,
+        model=model,
+        dedup=DedupPart(key=f"{channel}|{matter}|{report.id}"),
+        privacy=PrivacyPart(
+            faces_masked=site.privacy.heads,
+            plates_masked=site.privacy.plates,
+            originals_kept_until=local(kept_until, site.tz),
+        ),
+    )
+
+
+def joinable(session: Session, case: Case, site: Site) -> Case | None:
+    """The open case about the same thing as a report's: the nearest, a camera's before others.
+
+    Within a transaction that writes: reports that come at the same moment take turns.
+    """
+    if case.place.lon is None or case.place.lat is None:
+        return None
+    if session.connection().dialect.name == "postgresql":
+        session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _POSTGRESQL_LOCK})
+    seen = Sighting(case.place.lon, case.place.lat, case.time.first_seen, case.time.last_seen)
+    near = open_near(session, seen, frozenset({case.matter.matter}), site.photos)
+    found = [n.case for n in near if n.case.review.state != "rejected" and n.case.id != case.id]
+    return next((known for known in found if known.is_watched), next(iter(found), None))
+
+
+def joined(known: Case, report: Case) -> Case | None:
+    """A case with what a report adds; None where that is nothing new.
+
+    What a camera says of its case stays: when it was seen, and where. Pictures are taken from the
+    first few reports only.
+    """
+    news = [r for r in report.reports if r.id not in {have.id for have in known.reports}]
+    if not news or len(known.reports) >= MOST_REPORTS:
+        return None
+    shows = len(known.reports) < _MOST_WITH_PICTURES
+    have = {item.sha256 for item in known.evidence}
+    pictures = [item for item in report.evidence if shows and item.sha256 not in have]
+    time = {"reported": report.time.reported}
+    if not known.is_watched:
+        time["first_seen"] = min(known.time.first_seen, report.time.first_seen)
+        time["last_seen"] = max(known.time.last_seen, report.time.last_seen)
+        time["captured"] = time["last_seen"]
+    return known.model_copy(
+        update={
+            "state": "updated",
+            "evidence": (*known.evidence, *pictures),
+            "reports": (*known.reports, *news),
+            "time": known.time.model_copy(update=time),
+            "dedup": _merged(known.dedup, *(r.id for r in news)),
+        }
+    )
+
+
+def adopted(case: Case, known: Case) -> Case:
+    """A camera's case that goes on under the id of a report about the same thing."""
+    roi = case.detections[0].roi
+    alone = incident_id(
+        case.source.channel_id,
+        roi.id if roi else "",
+        case.matter.matter,
+        case.time.first_seen.astimezone(UTC),
+        0,
+    )
+    on = continued(case, known)
+    time = {
+        "first_seen": min(case.time.first_seen, known.time.first_seen),
+        "last_seen": max(case.time.last_seen, known.time.last_seen),
+    }
+    return on.model_copy(
+        update={
+            "state": "updated" if case.state == "new" else case.state,
+            "time": on.time.model_copy(update=time),
+            "dedup": _merged(known.dedup, alone),
+        }
+    )
+
+
+def _merged(dedup: DedupPart, *ids: str) -> DedupPart:
+    return dedup.model_copy(update={"merged_ids": (*dedup.merged_ids, *ids)})
+
+
+def _place(point: GivenPoint | None, address: str | None, site: Site) -> PlacePart:
+    found = site.places.find(point.lon, point.lat) if point and site.places else None
+    community = found.community if found else None
+    return PlacePart(
+        division6=site.division or (community or "")[:6] or None,
+        street9=(community or "")[:9] or None,
+        community12=community,
+        grid15=found.grid if found else None,
+        address=address[:256] if address else None,
+        lon=point.lon if point else None,
+        lat=point.lat if point else None,
+        coord_sys=point.coord_sys if point else None,
+        method="report",
+        given=point.given if point else None,
+        outside_m=round(found.distance_m, 1) if found else None,
+    )

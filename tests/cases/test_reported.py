@@ -1,0 +1,278 @@
+"""Citizens' reports as cases: opened, joined, seen by a camera as well, held until reviewed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from cv.cases.case import Case, EvidenceItem, MaskCounts
+from cv.cases.outbox import Outbox
+from cv.cases.parts import ReportPart
+from cv.cases.recorder import CaseRecorder
+from cv.cases.reported import MOST_REPORTS, GivenPoint, case_from_report, code_for
+from cv.cases.review import RejectReason, review_of
+from cv.cases.store import CaseFilter, CaseStore
+from cv.cases.wording import description
+from cv.detect.detector import ModelInfo
+from cv.detect.incident import Change
+from cv.detect.watch import Filing
+from cv.labels import Matter
+from cv.site import PhotoSettings, Policy, Site
+from tests.cases.conftest import Clock
+from tests.cases.filings import GATE, START, case_of, incident
+from tests.cases.test_policies import Desk, deliver
+
+LANE = Matter.BLOCKED_LANE
+MODEL = ModelInfo(Path("m.onnx"), "m", "1", "ab" * 32, (), {})
+METRE = 1 / 96_000
+"""Of longitude, in degrees, at 30° north."""
+
+
+def reported(
+    site: Site,
+    number: int = 1,
+    *,
+    minutes: float = 10,
+    east_m: float = 10,
+    matter: Matter = LANE,
+) -> Case:
+    """A citizen's case near the gate; the camera's own begin at START."""
+    name = f"ph-{number:020x}"
+    assert GATE.lon is not None
+    assert GATE.lat is not None
+    return case_from_report(
+        ReportPart(id=name, captured=START + timedelta(minutes=minutes), description="挡路"),
+        site=site,
+        matter=matter,
+        code=code_for(site, matter, None),
+        channel="_photos",
+        point=GivenPoint(GATE.lon + east_m * METRE, GATE.lat, "CGCS2000"),
+        reported=START + timedelta(minutes=minutes, seconds=20),
+        evidence=[
+            EvidenceItem(
+                id=f"{name}/1", role="report", file=f"evidence/{name}/1.jpg",
+                sha256=f"{number:064x}", mime="image/jpeg", w=640, h=480, masked=True,
+                mask_counts=MaskCounts(),
+            )
+        ],
+    )  # fmt: skip
+
+
+@pytest.fixture
+def posting(site: Site) -> Site:
+    return replace(site, reporting=replace(site.reporting, targets=("webhook",)))
+
+
+def watch(store: CaseStore, site: Site) -> CaseRecorder:
+    return CaseRecorder(store, site, GATE, "live", MODEL)
+
+
+def sees(store: CaseStore, site: Site, number: int = 0, *, cleared: bool = False) -> str:
+    """The camera's incident of this number, as a watch records it; the id of its case."""
+    recorder = watch(store, site)
+    seen = incident(number, cleared=cleared)
+    seen = replace(seen, id=recorder.known(seen) or seen.id)
+    change = Change("cleared" if cleared else "new", seen)
+    recorder.record([Filing(change, ())], "{}", seen.last_seen)
+    return seen.id
+
+
+def outbox(store: CaseStore, case_id: str) -> list[tuple[str, str]]:
+    return [(d.event, d.state) for d in store.deliveries(case_id)]
+
+
+class TestOnlyCitizens:
+    def test_a_report_waits_for_a_person_whatever_the_site_does_with_cameras(
+        self, store: CaseStore, posting: Site, clock: Clock
+    ) -> None:
+        case = reported(posting)
+        assert store.take_report(case, posting, clock.now) == case.id
+        assert outbox(store, case.id) == [("new", "held")]
+        assert deliver(store, clock, Desk()) == []
+        store.review(case.id, review_of(None, "li", clock.now))
+        assert deliver(store, clock, Desk()) == [("new", "confirmed")]
+
+    def test_a_site_may_post_it_unreviewed_or_never(
+        self, store: CaseStore, posting: Site, clock: Clock
+    ) -> None:
+        trusting = replace(posting, photos=PhotoSettings(post_unreviewed=True))
+        first = store.take_report(reported(posting, 1), trusting, clock.now)
+        assert outbox(store, first) == [("new", "pending")]
+        never = replace(posting.reporting, policies=(Policy((Matter.EXPOSED_GARBAGE,), "never"),))
+        garbage = reported(posting, 2, matter=Matter.EXPOSED_GARBAGE)
+        kept = store.take_report(garbage, replace(trusting, reporting=never), clock.now)
+        assert outbox(store, kept) == []
+
+    def test_reports_about_the_same_thing_are_one_case_with_both_pictures(
+        self, store: CaseStore, posting: Site, clock: Clock
+    ) -> None:
+        first = store.take_report(reported(posting, 1), posting, clock.now)
+        joined = store.take_report(reported(posting, 2, minutes=30), posting, clock.now)
+        assert joined == first
+        (stored,) = store.cases(limit=9)
+        case = stored.case
+        assert [item.id.partition("/")[0] for item in case.evidence] == [
+            "ph-00000000000000000001", "ph-00000000000000000002",
+        ]  # fmt: skip
+        assert case.time.last_seen - case.time.first_seen == timedelta(minutes=20)
+        assert case.dedup.merged_ids == ("ph-00000000000000000002",)
+        assert outbox(store, first) == [("new", "held"), ("updated", "held")]
+
+    @pytest.mark.parametrize(
+        "other", [{"minutes": 200}, {"east_m": 90}, {"matter": Matter.EXPOSED_GARBAGE}]
+    )
+    def test_what_is_elsewhere_later_or_something_else_is_a_case_of_its_own(
+        self, store: CaseStore, posting: Site, clock: Clock, other: dict[str, object]
+    ) -> None:
+        first = store.take_report(reported(posting, 1), posting, clock.now)
+        second = store.take_report(reported(posting, 2, **other), posting, clock.now)  # type: ignore[arg-type]
+        assert second != first
+
+    def test_the_same_report_again_changes_nothing(
+        self, store: CaseStore, posting: Site, clock: Clock
+    ) -> None:
+        for number in (1, 2, 1, 2):
+            store.take_report(reported(posting, number), posting, clock.now)
+        (stored,) = store.cases(limit=9)
+        assert len(stored.case.reports) == 2
+        assert len(stored.deliveries) == 2
+
+    def test_a_crowd_does_not_grow_the_document_without_end(
+        self, store: CaseStore, posting: Site, clock: Clock
+    ) -> None:
+        ids = {
+            store.take_report(
+                reported(posting, number, minutes=10 + number / 10), posting, clock.now
+            )
+            for number in range(1, MOST_REPORTS + 15)
+        }
+        assert len(ids) == 1
+        (stored,) = store.cases(limit=9)
+        assert len(stored.case.reports) == MOST_REPORTS
+        assert len(stored.case.evidence) == 5
+
+    def test_a_rejected_case_is_joined_by_nobody(
+        self, store: CaseStore, posting: Site, clock: Clock
+    ) -> None:
+        first = store.take_report(reported(posting, 1), posting, clock.now)
+        store.review(first, review_of(RejectReason.PERMITTED, "li", clock.now))
+        assert store.take_report(reported(posting, 2), posting, clock.now) != first
+
+    def test_what_a_desk_reads_says_who_saw_it_and_what_they_said(self, site: Site) -> None:
+        text = description(reported(site))
+        assert "Reported by: 随手拍 citizens' photos" in text
+        assert "Report 2026-03-14 15:40:00+08:00: 挡路" in text
+        assert "Camera" not in text
+
+
+class TestCameraAndCitizen:
+    @pytest.fixture(autouse=True)
+    def _now(self, clock: Clock) -> None:
+        """A watch files by the real clock."""
+        clock.now = datetime.now(UTC) + timedelta(minutes=1)
+
+    def test_a_report_joins_what_the_camera_has_open(
+        self, store: CaseStore, posting: Site, clock: Clock
+    ) -> None:
+        opened = sees(store, posting)
+        assert store.take_report(reported(posting), posting, clock.now) == opened
+        (stored,) = store.cases(limit=9)
+        case = stored.case
+        assert case.source.channel_id == "gate"
+        assert case.rule
+        assert [item.role for item in case.evidence] == ["report"]
+        assert case.time.last_seen == incident().last_seen, "the camera says when it was seen"
+        assert deliver(store, clock, Desk()) == [("new", "proposed"), ("updated", "proposed")]
+
+    def test_a_camera_goes_on_with_the_case_that_a_citizen_opened(
+        self, store: CaseStore, posting: Site, clock: Clock
+    ) -> None:
+        opened = store.take_report(reported(posting, minutes=2), posting, clock.now)
+        assert sees(store, posting) == opened
+        (stored,) = store.cases(limit=9)
+        case = stored.case
+        assert (case.source.kind, case.source.channel_id) == ("群众上报", "gate")
+        assert (case.place.method, case.detections[0].label) == ("report", "car")
+        assert case.dedup.merged_ids == (incident().id,)
+        assert [item.role for item in case.evidence] == ["report"]
+        desk = Desk()
+        assert deliver(store, clock, desk) == [("new", "proposed"), ("updated", "proposed")], (
+            "the camera's rule vouches for it"
+        )
+        assert sees(store, posting, cleared=True) == opened
+        assert deliver(store, clock, desk)[2:] == [("cleared", "proposed")]
+        assert store.cases(CaseFilter(state="open"), limit=9) == []
+
+    def test_the_same_recording_again_files_nothing_twice(
+        self, store: CaseStore, posting: Site, clock: Clock
+    ) -> None:
+        store.take_report(reported(posting, minutes=2), posting, clock.now)
+        for _ in range(2):
+            sees(store, posting)
+            sees(store, posting, cleared=True)
+        (stored,) = store.cases(limit=9)
+        assert [d.event for d in stored.deliveries] == ["new", "updated", "cleared"]
+
+    def test_two_incidents_do_not_both_go_on_with_one_report(
+        self, store: CaseStore, posting: Site, clock: Clock
+    ) -> None:
+        opened = store.take_report(reported(posting, minutes=2), posting, clock.now)
+        assert [sees(store, posting, 0) == opened, sees(store, posting, 1) == opened] == [
+            True,
+            False,
+        ]
+
+    def test_a_camera_far_away_has_its_own_case(
+        self, store: CaseStore, posting: Site, clock: Clock
+    ) -> None:
+        store.take_report(reported(posting, minutes=2, east_m=80), posting, clock.now)
+        assert sees(store, posting) == incident().id
+        assert len(store.cases(limit=9)) == 2
+
+    def test_what_a_live_camera_has_open_is_joined_hours_later_and_what_it_left_is_not(
+        self, store: CaseStore, posting: Site, clock: Clock
+    ) -> None:
+        opened = sees(store, posting)
+        late = reported(posting, minutes=300)
+        store.commit_look(
+            camera="gate", stream="live", filings=(), state="{}", targets=(),
+            now=START + timedelta(minutes=299),
+        )  # fmt: skip
+        assert store.take_report(late, posting, clock.now) == opened
+        later = reported(posting, 2, minutes=600)
+        assert store.take_report(later, posting, clock.now) == later.id
+
+    def test_messages_of_a_joined_case_keep_their_order_and_keys(
+        self, store: CaseStore, posting: Site, clock: Clock
+    ) -> None:
+        sees(store, posting)
+        store.take_report(reported(posting, 1), posting, clock.now)
+        store.take_report(reported(posting, 2), posting, clock.now)
+        keys = [d.key for d in store.deliveries(incident().id)]
+        assert len(set(keys)) == 3
+        with Outbox(store, [desk := Desk()], clock=clock) as box:
+            assert box.deliver_due().delivered == 2
+        assert desk.taken == [("new", "proposed"), ("updated", "proposed")]
+
+
+def test_old_cases_get_their_place(tmp_path: Path, site: Site) -> None:
+    """What was filed before cases had a place of their own is found near a photo, too."""
+    import sqlite3
+
+    path = tmp_path / "old.sqlite"
+    with CaseStore(path) as store:
+        store.commit_look(
+            camera="gate", stream="live", filings=[case_of(site)], state=None, targets=(), now=START
+        )
+    with sqlite3.connect(path) as raw:
+        raw.executescript(
+            "DROP INDEX ix_cases_near; DROP INDEX ix_photos_case_id;"
+            "ALTER TABLE cases DROP COLUMN lon; ALTER TABLE cases DROP COLUMN lat;"
+            "ALTER TABLE photos DROP COLUMN case_id;"
+            "UPDATE alembic_version SET version_num = '0004'"
+        )
+    with CaseStore(path) as store:
+        assert store.take_report(reported(site), site, START) == case_of(site).id
