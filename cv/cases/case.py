@@ -31,6 +31,7 @@ from cv.cases.parts import (
     SourcePart,
     TimePart,
 )
+from cv.cases.routing import dept_of, level_names, limit_of
 from cv.codes import Code
 from cv.detect.incident import Event, Incident
 from cv.geometry import Box
@@ -130,6 +131,7 @@ def case_from_incident(
         reported: wall time of the filing, aware.
     """
     code = site.codes.code(incident.matter, incident.label, zone.kind)
+    place = _place(camera, site.division)
     kept_until = reported + timedelta(seconds=site.privacy.keep_originals_s)
     return Case(
         id=incident.id,
@@ -141,12 +143,14 @@ def case_from_incident(
             camera_gb_id=camera.gb_id,
             camera_name=camera.name,
         ),
-        place=_place(camera, site.division),
+        place=place,
         time=_times(incident, event, reported, site.tz),
         evidence=tuple(evidence),
         detections=(_detection(incident, zone),),
         rule=_rule(incident),
         model=model,
+        dept=dept_of(site, code.code5, place),
+        limit=limit_of(site, code.code5, reported),
         dedup=DedupPart(key=f"{camera.id}|{zone.id}|{incident.matter}"),
         privacy=PrivacyPart(
             faces_masked=site.privacy.heads,
@@ -159,9 +163,9 @@ def case_from_incident(
 def continued(case: Case, earlier: Case) -> Case:
     """A change of a case that is stored already, with what stays of it.
 
-    The beginning stays as it was, and so does a review once there is one. So do the pictures, but
-    of the scenes between the first and the latest: a stall of three days makes no document of
-    100 KB.
+    The beginning stays as it was, and so do unit and limit as they were filed, and a review once
+    there is one. So do the pictures, but of the scenes between the first and the latest: a stall of
+    three days makes no document of 100 KB.
     """
     known = {item.id for item in case.evidence}
     kept = [item for item in earlier.evidence if item.id not in known]
@@ -177,8 +181,8 @@ def continued(case: Case, earlier: Case) -> Case:
             "dedup": earlier.dedup,
             "time": case.time.model_copy(update=begun),
             "review": case.review if earlier.review.state == "proposed" else earlier.review,
-            "dept": case.dept or earlier.dept,
-            "limit": case.limit or earlier.limit,
+            "dept": earlier.dept or case.dept,
+            "limit": earlier.limit or case.limit,
         }
     )
 
@@ -221,6 +225,7 @@ def _place(camera: Camera, division: str | None) -> PlacePart:
         coord_sys=camera.coord_sys if camera.lon is not None else None,
         given=given and GivenPointPart(lon=given.lon, lat=given.lat, coord_sys=given.coord_sys),
         outside_m=_outside_m(camera),
+        **level_names(camera.place, camera.community),
     )
 
 

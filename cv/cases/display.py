@@ -14,6 +14,7 @@ from cv.cases.deliveries import DeliveryRecord
 from cv.cases.outbox import DeliveryReport
 from cv.cases.parts import DetectionPart, ReportPart, ReviewPart, RulePart
 from cv.cases.store import StoredCase
+from cv.cases.wording import levels_in_words, limit_in_words
 from cv.detect.evidence import span
 from cv.site import Site
 from cv.tables import plain_table
@@ -107,6 +108,9 @@ def case_facts(stored: StoredCase, site: Site) -> Table:
         ("camera", f"{case.source.channel_id} {case.source.camera_name}"),
         *(("zone", f"{d.roi.id} {d.roi.name} ({d.roi.type})") for d in case.detections if d.roi),
         ("place", " ".join(filter(None, (place.address, point, place.grid15))) or "-"),
+        ("area", levels_in_words(place) or "-"),
+        ("unit", f"{case.dept.name} {case.dept.code18}" if case.dept else "-"),
+        ("limit", limit_in_words(case.limit) if case.limit else "-"),
         ("first seen", _local(time.first_seen, site)),
         ("last seen", _local(time.last_seen, site)),
         ("cleared", _local(time.cleared, site) if time.cleared else "-"),

@@ -9,6 +9,8 @@ from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from cv.site.limits import LimitKind
+
 __all__ = [
     "CodeChoice",
     "DedupPart",
@@ -96,6 +98,9 @@ class PlacePart(Part):
 
     `outside_m`: metres from there to the area that its codes were looked up in, 0 inside; null
     where they were not.
+
+    `city`, `county`, `street` and `community` are the names of the four levels, as far as the
+    site's map has them; the first digits of the codes are theirs.
     """
 
     division6: str | None
@@ -110,6 +115,10 @@ class PlacePart(Part):
     method: Literal["camera", "report"] = "camera"
     given: GivenPointPart | None = None
     outside_m: float | None = None
+    city: str | None = None
+    county: str | None = None
+    street: str | None = None
+    community: str | None = None
 
 
 class TimePart(Part):
@@ -247,8 +256,14 @@ class DeptPart(Part):
 
 
 class LimitPart(Part):
-    """处置时限, as a hint: cities set their own."""
+    """处置时限 from the city's table, as a hint: the receiver's own clock counts.
 
-    type: Literal["urgent_hour", "work_hour", "work_day", "natural_day"]
+    `due` is when it is over, counted from the filing; `condition` is the 立案条件 that it is for,
+    where the table has no limit without one.
+    """
+
+    type: LimitKind
     value: float
     text: str
+    due: AwareDatetime | None = None
+    condition: str | None = None

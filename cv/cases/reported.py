@@ -22,6 +22,7 @@ from cv.cases.parts import (
     SourcePart,
     TimePart,
 )
+from cv.cases.routing import dept_of, level_names, limit_of
 from cv.codes import Code
 from cv.detect.incident import incident_id
 from cv.labels import Matter
@@ -88,6 +89,7 @@ def case_from_report(
         detection: what the model saw of the matter, in the first picture of the evidence.
     """
     moment = local(report.captured, site.tz)
+    place = _place(point, report.address, site)
     kept_until = reported + timedelta(seconds=site.privacy.keep_originals_s)
     return Case(
         id=report.id,
@@ -100,7 +102,7 @@ def case_from_report(
             camera_gb_id=None,
             camera_name=CHANNELS[channel],
         ),
-        place=_place(point, report.address, site),
+        place=place,
         time=TimePart(
             first_seen=moment,
             confirmed=local(reported, site.tz),
@@ -114,6 +116,8 @@ def case_from_report(
         reports=(report.model_copy(update={"captured": moment}),),
         rule=None,
         model=model,
+        dept=dept_of(site, code.code5, place),
+        limit=limit_of(site, code.code5, reported),
         dedup=DedupPart(key=f"{channel}|{matter}|{report.id}"),
         privacy=PrivacyPart(
             faces_masked=site.privacy.heads,
@@ -209,4 +213,5 @@ def _place(point: GivenPoint | None, address: str | None, site: Site) -> PlacePa
         method="report",
         given=point.given if point else None,
         outside_m=round(found.distance_m, 1) if found else None,
+        **level_names(found, community),
     )

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from cv.cases.case import Case
+from cv.cases.parts import LimitPart, PlacePart
 from cv.cases.review import REASONS_ZH, RejectReason
 
-__all__ = ["description", "headline"]
+__all__ = ["description", "headline", "levels_in_words", "limit_in_words"]
 
 _EVENTS = {
     "new": "发现 Found",
@@ -30,6 +31,7 @@ def description(case: Case) -> str:
         f"{_EVENTS[case.state]}: {headline(case)}",
         f"Code: {matter.code11 or matter.code5} ({matter.standard_ref})",
         f"Place: {_place(case)}",
+        *_routed(case),
         *_seen_by(case),
         f"First seen: {_time(case.time.first_seen)}",
         f"Last seen: {_time(case.time.last_seen)}",
@@ -72,6 +74,29 @@ def _place(case: Case) -> str:
         point = f"{place.lon:.6f}, {place.lat:.6f} {place.coord_sys}"
     code = place.grid15 or place.community12
     return "; ".join(part for part in (place.address, point, code) if part) or "not given"
+
+
+def _routed(case: Case) -> Iterable[str]:
+    """What the city's map and tables say, as far as there are any."""
+    levels = levels_in_words(case.place)
+    if levels:
+        yield f"Area: {levels}"
+    if case.dept:
+        yield f"Responsible: {case.dept.name} ({case.dept.code18})"
+    if case.limit:
+        yield f"Limit: {limit_in_words(case.limit)}"
+
+
+def levels_in_words(place: PlacePart) -> str:
+    """City, county, street and community by name, as far as they are known."""
+    return " ".join(filter(None, (place.city, place.county, place.street, place.community)))
+
+
+def limit_in_words(limit: LimitPart) -> str:
+    """How long, and until when."""
+    due = f", due {_time(limit.due)}" if limit.due else ""
+    condition = f" ({limit.condition})" if limit.condition else ""
+    return f"{limit.text}{condition}{due}"
 
 
 def _review(case: Case) -> str:

@@ -102,6 +102,22 @@ class CodeTable:
         """
         return next(row.code for row in self.choices if row.fits(matter, label, zone))
 
+    def named(self, text: str) -> Code | None:
+        """The code that a text names, as this edition writes it or as that of 2026 or 2013 does.
+
+        2013 is not tried for an edition whose own codes look the same and mean something else.
+        """
+        if text in self.codes:
+            return self.codes[text]
+        newest, old = (edition(ref) for ref in EDITIONS[:2])
+        of_2013 = newest.codes[text].legacy_2013 if text in newest.codes else None
+        if self is newest and text in old.codes:
+            of_2013 = text
+        if self is old:
+            return self.codes.get(of_2013 or "")
+        found = (code for code in self.codes.values() if code.legacy_2013 == of_2013 is not None)
+        return next(found, None)
+
 
 @cache
 def edition(standard_ref: str) -> CodeTable:

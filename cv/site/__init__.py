@@ -24,6 +24,7 @@ from cv.site.model import (
     Zone,
 )
 from cv.site.places import Place, Places
+from cv.site.routing import Routing
 from cv.site.rules import Rule
 from cv.site.schedule import Schedule
 
@@ -39,6 +40,7 @@ __all__ = [
     "Privacy",
     "Reporting",
     "Roundup",
+    "Routing",
     "Rule",
     "Schedule",
     "Site",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from cv.codes import edition
@@ -34,16 +35,18 @@ from cv.site.model import (
     Zone,
 )
 from cv.site.places import Place, Places
+from cv.site.routing import Routing
 from cv.site.rules import RuleChange
 
 __all__ = ["build_site", "own_change"]
 
 
-def build_site(file: SiteFile, folder: Path, places: Places | None) -> Site:
+def build_site(file: SiteFile, folder: Path, places: Places | None, routing: Routing) -> Site:
     """
     Args:
         folder: of the site file; relative paths begin there.
         places: the map to look cameras up on.
+        routing: the city's tables.
     """
     privacy = file.privacy
     return Site(
@@ -62,6 +65,7 @@ def build_site(file: SiteFile, folder: Path, places: Places | None) -> Site:
         photos=PhotoSettings(
             file.photos.duplicate_metres, file.photos.duplicate_time, file.photos.post_unreviewed
         ),
+        routing=replace(routing, clock=replace(routing.clock, hours=file.routing.work_hours)),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from dataclasses import replace
+from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
@@ -18,10 +19,11 @@ from cv.durations import format_duration
 from cv.errors import SiteError
 from cv.gcj02 import gcj02_to_wgs84, in_china
 from cv.labels import ZONE_MATTERS
-from cv.site import Camera, Policy, Site, Zone, check_site, load_site
+from cv.site import Camera, Policy, Routing, Site, Zone, check_site, load_site
 from cv.site.file import COORDINATE_SYSTEMS
 from cv.site.places import NEAREST_LIMIT_M, Place
 from cv.site.rules import Rule, default_rule
+from cv.site.workdays import arranged_until
 from cv.tables import plain_table
 
 __all__ = ["app"]
@@ -47,6 +49,8 @@ def check(path: SitePath = _DEFAULT) -> None:
         if table.row_count:
             console.print(table)
     console.print(_reporting(found.site), highlight=False, soft_wrap=True)
+    if found.site.routing != Routing():
+        console.print(_routing(found.site), highlight=False, soft_wrap=True)
     console.print(f"[green]{escape(str(path))} is in order.[/green]", highlight=False)
 
 
@@ -109,11 +113,12 @@ def route(
 
 def _route(place: Place) -> list[tuple[str, str]]:
     """What a place is called, by level; levels that the map does not tell are left out."""
-    # The map has one name an area: that of its grid where it has one.
     community = place.community or ""
     lines = (
+        ("city", place.city or ""),
+        ("county", " ".join(filter(None, (community[:6], place.county))) if place.county else ""),
         ("street", " ".join(filter(None, (community[:9], place.street)))),
-        ("community", community),
+        ("community", " ".join(filter(None, (community, place.community_name)))),
         ("grid", place.grid or ""),
         ("name", place.name or ""),
         ("method", "nearest" if place.distance_m else "inside"),
@@ -180,6 +185,17 @@ def _reporting(site: Site) -> str:
     return escape(
         f"Cases by {site.codes.standard_ref} go to: {targets}. Data: {reporting.data}. "
         f"Clock: {site.tz}. Proposed cases are reviewed {reviewer}.{policies}"
+    )
+
+
+def _routing(site: Site) -> str:
+    """How much the city's tables say."""
+    routing = site.routing
+    units, limits = len(routing.units.table), sum(map(len, routing.limits.table.values()))
+    until, own = arranged_until(datetime.now(site.tz).year + 1), len(routing.clock.days.own)
+    return escape(
+        f"Routing: {units} rows of units, {limits} of limits. Working time: {routing.clock.hours} "
+        f"on China's working days, known until {until}; {own} days of your own."
     )
 
 

@@ -29,11 +29,13 @@ from cv.site.values import (
     Topic,
     VariableName,
     WebUrl,
+    WorkHours,
     ZonePolygon,
     between,
     digits,
     one_of,
 )
+from cv.site.work_clock import WORK_HOURS
 
 __all__ = [
     "COORDINATE_SYSTEMS",
@@ -47,6 +49,7 @@ __all__ = [
     "PolicyTable",
     "ReportingTable",
     "RoundupTable",
+    "RoutingTable",
     "RuleKeys",
     "RuleTable",
     "SiteFile",
@@ -153,6 +156,15 @@ class PrivacyTable(_Table):
     keep_originals: Duration = 30 * 86400.0
 
 
+class RoutingTable(_Table):
+    """[routing]"""
+
+    units: Text | None = None
+    limits: Text | None = None
+    holidays: Text | None = None
+    work_hours: WorkHours = WORK_HOURS
+
+
 class PhotosTable(_Table):
     """[photos]"""
 
@@ -213,5 +225,6 @@ class SiteFile(_Table):
     reporting: ReportingTable = ReportingTable()
     privacy: PrivacyTable = PrivacyTable()
     photos: PhotosTable = PhotosTable()
+    routing: RoutingTable = RoutingTable()
     cameras: list[CameraTable] = []
     rules: list[RuleTable] = []

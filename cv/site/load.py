@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
 
-from cv.codes import EDITIONS, edition
+from cv.codes import EDITIONS, CodeTable, edition
 from cv.errors import SiteError
 from cv.site.agreement import disagreements
 from cv.site.build import build_site
@@ -21,6 +21,7 @@ from cv.site.errors import Problem, problems_of
 from cv.site.file import SiteFile
 from cv.site.model import Privacy, Reporting, Site
 from cv.site.places import Places
+from cv.site.routing import read_tables
 from cv.site.toml_lines import KeyPath, line_of, locate
 from cv.site.warnings import warnings_of
 
@@ -36,7 +37,8 @@ class SiteCheck:
 
     Attributes:
         site: None if there are problems.
-        problems, warnings: one line each, `site.toml:12: cameras[0].id: ...`, in the file's order.
+        problems, warnings: one line each, `site.toml:12: cameras[0].id: ...`, in the file's order,
+            then those of the tables that it names.
     """
 
     site: Site | None
@@ -95,10 +97,12 @@ def check_site(path: Path, *, variables: Mapping[str, str] | None = None) -> Sit
         places = _places(data, path.parent)
     except SiteError as error:
         problems.append(Problem(("site", "communities"), str(error)))
-    if file is None or problems:
-        return SiteCheck(None, told(problems))
-    site = build_site(file, path.parent, places)
-    return SiteCheck(site, (), told(warnings_of(site, data, variables)))
+    tables = read_tables(data, path.parent, _codes(data))
+    problems += tables.unread
+    if file is None or problems or tables.problems:
+        return SiteCheck(None, (*told(problems), *tables.problems))
+    site = build_site(file, path.parent, places, tables.routing)
+    return SiteCheck(site, (), (*told(warnings_of(site, data, variables)), *tables.remarks))
 
 
 def default_site() -> Site:
@@ -140,6 +144,13 @@ def _parse(raw: bytes) -> tuple[dict[str, Any], dict[KeyPath, int]]:
         message = _TOML_PLACE.sub("", str(error)) if place else "a value cannot be read"
         line = int(place[1]) if place and place[1] else text.count("\n") + 1 if place else 1
         raise _NotTomlError(f"not TOML: {message}", line) from None
+
+
+def _codes(data: dict[str, Any]) -> CodeTable:
+    """The edition that the file names; the newest where it names none that there is."""
+    site = data.get("site")
+    name = site.get("codes") if isinstance(site, dict) else None
+    return edition(name if name in EDITIONS else EDITIONS[0])
 
 
 def _places(data: dict[str, Any], folder: Path) -> Places | None:

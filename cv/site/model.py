@@ -13,6 +13,7 @@ from cv.errors import SiteError
 from cv.geometry import Point
 from cv.labels import Matter, ZoneKind
 from cv.site.places import Place, Places
+from cv.site.routing import Routing
 from cv.site.rules import Rule, RuleChange, effective_rule
 
 __all__ = [
@@ -273,6 +274,7 @@ class Site:
         rules: changes to the built-in rules, in order.
         places: the map of communities and grids.
         photos: how citizens' reports are taken.
+        routing: who is responsible for a matter, and how long it may take.
     """
 
     name: str
@@ -285,6 +287,7 @@ class Site:
     rules: tuple[SiteRule, ...] = ()
     places: Places | None = None
     photos: PhotoSettings = PhotoSettings()
+    routing: Routing = field(default_factory=Routing)
 
     def camera(self, camera_id: str) -> Camera:
         """The camera of this id.

@@ -38,13 +38,17 @@ class Area:
 
     Attributes:
         community, grid: codes of 12 and 15 digits.
-        name, street: what people call it, and the street office over it.
+        name: what people call it.
+        community_name, street, county, city: what the levels over it are called.
     """
 
     community: str | None
     grid: str | None
     name: str | None
     street: str | None
+    community_name: str | None = None
+    county: str | None = None
+    city: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,7 @@ class Place:
 
     Attributes:
         distance_m: 0 inside; else how far outside the nearest area the point is.
+        community_name, street, county, city: what the levels are called, as far as the map says.
     """
 
     community: str | None
@@ -60,6 +65,9 @@ class Place:
     name: str | None
     street: str | None
     distance_m: float = 0.0
+    community_name: str | None = None
+    county: str | None = None
+    city: str | None = None
 
 
 class Places:
@@ -82,8 +90,9 @@ class Places:
     def load(cls, path: Path) -> Places:
         """Read a GeoJSON FeatureCollection of polygons.
 
-        Properties used: `community` (12 digits), `grid` (15 digits), `name`, `street`; features
-        with neither code are left out.
+        Properties used: `community` (12 digits), `grid` (15 digits), `name`, `community_name`,
+        `street`, `county`, `city`; features with neither code are left out. The name of an area
+        without a grid is its community's.
 
         Raises:
             SiteError: no such file, no GeoJSON, no codes, a grid of another community than the one
@@ -160,13 +169,19 @@ def degrees_around(lon: float, lat: float, metres: float) -> tuple[float, float,
 
 def _merged(areas: Sequence[Area]) -> Place:
     """What the areas say together, each value from the first that has it."""
-    grid = next((area.grid for area in areas if area.grid), None)
-    community = next((area.community for area in areas if area.community), None)
+
+    def first(key: str) -> str | None:
+        return next((value for area in areas if (value := getattr(area, key))), None)
+
+    grid, community = first("grid"), first("community")
     return Place(
         community=community or (grid[:12] if grid else None),
         grid=grid,
-        name=next((area.name for area in areas if area.name), None),
-        street=next((area.street for area in areas if area.street), None),
+        name=first("name"),
+        street=first("street"),
+        community_name=first("community_name"),
+        county=first("county"),
+        city=first("city"),
     )
 
 
@@ -194,7 +209,10 @@ def _feature(feature: object, where: str) -> tuple[Area, BaseGeometry] | None:
         raise SiteError(
             f"{where}.properties.grid: {grid} does not begin with its community, {community}"
         )
-    names = {key: _text(properties.get(key)) for key in ("name", "street")}
+    keys = ("name", "street", "community_name", "county", "city")
+    names = {key: _text(properties.get(key)) for key in keys}
+    if grid is None:
+        names["community_name"] = names["community_name"] or names["name"]
     return Area(**codes, **names), _surface(feature.get("geometry"), where)
 
 

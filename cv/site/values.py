@@ -98,6 +98,23 @@ def _hours(value: object) -> Schedule:
     return _mended(lambda: Schedule.parse(texts))
 
 
+def _work_hours(value: object) -> Schedule:
+    """Hours of a working day: without weekdays, in order, within one day."""
+    if value == []:
+        raise ValueError('is empty; leave it out, or write hours such as ["09:00-17:00"]')
+    schedule = _hours(value)
+    ends = [0]
+    for window in schedule.windows:
+        if window.days != tuple(range(7)):
+            raise ValueError("must be hours without weekdays; days off are for `holidays`")
+        if window.end_s <= window.start_s:
+            raise ValueError(f"{window} goes over midnight; working hours are within a day")
+        if window.start_s < ends[-1]:
+            raise ValueError(f"{window} begins before the hours that stand before it end")
+        ends.append(window.end_s)
+    return schedule
+
+
 def _mended(read: Callable[[], _T]) -> _T:
     """A user's mistake as pydantic wants it told."""
     try:
@@ -244,6 +261,7 @@ Share = Annotated[Number, AfterValidator(_share)]
 Duration = Annotated[float, BeforeValidator(_duration)]
 Time = Annotated[Duration, AfterValidator(_positive)]
 Hours = Annotated[InstanceOf[Schedule], BeforeValidator(_hours)]
+WorkHours = Annotated[InstanceOf[Schedule], BeforeValidator(_work_hours)]
 ZonePoint = Annotated[tuple[float, float], BeforeValidator(_point)]
 WebUrl = Annotated[str, BeforeValidator(_web_url)]
 ZonePolygon = Annotated[list[ZonePoint], AfterValidator(_polygon)]

@@ -9,12 +9,14 @@ from urllib.parse import urlsplit
 
 from shapely import Polygon
 
-from cv.labels import ZONE_MATTERS, ZoneKind
+from cv.codes import Code
+from cv.labels import ZONE_MATTERS, Matter, ZoneKind
 from cv.site.errors import Problem
 from cv.site.file import TARGETS_WITH_URL
 from cv.site.model import Camera, Mqtt, Open311, Reporting, Roundup, Site, Webhook
 from cv.site.places import Place, Places
 from cv.site.toml_lines import KeyPath
+from cv.site.units import areas_of
 
 __all__ = ["warnings_of"]
 
@@ -44,6 +46,7 @@ def warnings_of(
         yield from _zones((*path, "zones"), camera)
     yield from _reporting(site.reporting, variables)
     yield from _unserved(site)
+    yield from _unrouted(site)
     kinds = {zone.kind for camera in site.cameras for zone in camera.zones}
     for i, rule in enumerate(site.rules):
         if rule.zone not in kinds:
@@ -132,17 +135,40 @@ def _unserved(site: Site) -> Iterator[Problem]:
     reporting = site.reporting
     if reporting.open311 is None or "open311" not in reporting.targets:
         return
-    possible = {
-        matter
-        for camera in site.cameras
-        for zone in camera.zones
-        for label, matter in ZONE_MATTERS[zone.kind].items()
-        if site.rule(zone, label)
-    }
+    possible = {matter for _, matter, _ in _possible(site)}
     missing = possible - reporting.never - set(reporting.open311.services)
     if missing:
         text = f"has no {', '.join(sorted(missing))}; such cases become dead letters"
         yield Problem(("reporting", "open311", "services"), text)
+
+
+def _possible(site: Site) -> Iterator[tuple[Camera, Matter, Code]]:
+    """What can come up at each camera: the matter and its code."""
+    for camera in site.cameras:
+        for zone in camera.zones:
+            for label, matter in ZONE_MATTERS[zone.kind].items():
+                if site.rule(zone, label):
+                    yield camera, matter, site.codes.code(matter, label, zone.kind)
+
+
+def _unrouted(site: Site) -> Iterator[Problem]:
+    """Codes that can come up and that the city's tables, if there are any, do not have."""
+    routing = site.routing
+    without_unit: dict[Code, dict[str, None]] = {}
+    without_limit: dict[Code, None] = {}
+    for camera, _, code in _possible(site):
+        areas = areas_of(camera.grid, camera.community, site.division)
+        if routing.units.find(code.code5, areas) is None:
+            without_unit.setdefault(code, {})[camera.id] = None
+        if routing.limits.find(code.code5) is None:
+            without_limit[code] = None
+    for code, cameras in without_unit.items() if routing.units.table else ():
+        first, more = next(iter(cameras)), len(cameras) - 1
+        where = f"camera {first}" + (f" and {more} more" if more else "")
+        yield Problem(("routing", "units"), f"no unit for {code.code5} {code.name_zh} at {where}")
+    if without_limit and routing.limits.table:
+        codes = ", ".join(f"{code.code5} {code.name_zh}" for code in without_limit)
+        yield Problem(("routing", "limits"), f"no limit for {codes}")
 
 
 def _receiver(

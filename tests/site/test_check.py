@@ -33,7 +33,7 @@ LANE_LABELS = (
 
 ONE_MISTAKE = [
     # names of keys and tables
-    ("[sites]\n", "1: sites: no such key; choose site, reporting, privacy, photos, cameras, rules (did you mean 'site'?)"),
+    ("[sites]\n", "1: sites: no such key; choose site, reporting, privacy, photos, routing, cameras, rules (did you mean 'site'?)"),
     ('[site]\nnmae = "x"\n', "2: site.nmae: no such key; choose name, division, timezone, codes, communities (did you mean 'name'?)"),
     ("[privacy]\n\n# why\nfaces = true\n", "4: privacy.faces: no such key; choose heads, plates, keep_originals"),
     ("[photos]\nduplicate_metres = 0\n", "2: photos.duplicate_metres: 0 is out of range; allowed are 1 to 1000"),

@@ -54,6 +54,12 @@ def test_the_examples_comments_hold_good_keys_too(run, tmp_path, monkeypatch) ->
         '{"grid": "421002001001001"}, "geometry": {"type": "Polygon", "coordinates": '
         "[[[112, 30], [113, 30], [113, 31], [112, 30]]]}}]}"
     )
+    for name, headings in (
+        ("units", "code,dept_code,dept_name"),
+        ("limits", "code,type,value"),
+        ("holidays", "date,kind"),
+    ):
+        (tmp_path / f"{name}.csv").write_text(headings + "\n")
     lines = []
     for line in path.read_text(encoding="utf-8").splitlines():
         is_key = re.match(r"# ([a-z_]+ = |\[+[a-z0-9.]+\])", line)

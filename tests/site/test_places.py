@@ -200,3 +200,20 @@ def test_a_grid_of_another_community_than_the_one_beside_it_is_told(tmp_path) ->
         SiteError, match=r"features\[0\]\.properties\.grid: 421002001002007 does not"
     ):
         Places.load(path)
+
+
+def test_the_levels_have_names_as_far_as_the_map_has_them(load) -> None:
+    """A polygon without a grid is a community, so its name is the community's."""
+    levels = {"street": "中山街道", "county": "沙市区", "city": "荆州市"}
+    places = load(
+        collection(
+            feature(WEST, community="421002001001", name="西社区", **levels),
+            feature(GRID, grid="421002001001007", name="七号网格"),
+            feature(EAST, grid="421002001002001", name="一号网格", community_name="东社区"),
+        )
+    )
+    grid = places.find(112.215, 30.315)
+    assert (grid.name, grid.community_name) == ("七号网格", "西社区")
+    assert (grid.street, grid.county, grid.city) == ("中山街道", "沙市区", "荆州市")
+    east = places.find(112.27, 30.33)
+    assert (east.name, east.community_name, east.county) == ("一号网格", "东社区", None)
