@@ -14,6 +14,7 @@ from cv.access.keys import Keys
 from cv.access.roles import Role
 from cv.cases.store import CaseStore
 from cv.detect.detector import Detector
+from cv.evidence.log import EvidenceLog
 from cv.photos.desk import PhotoDesk
 from cv.site import Site
 from serve.analysis import Analyser
@@ -23,6 +24,7 @@ from serve.detect import BATCH, DETECT, REFUSED, detect_router, documented, labe
 from serve.evidence import evidence_router
 from serve.limits import BodyLimit, Limits, Rate
 from serve.metrics import Metrics, Observed
+from serve.originals import originals_router
 from serve.photos import PHOTOS, photos_router
 from serve.problems import add_problem_handlers
 
@@ -54,7 +56,8 @@ def create_app(
         site: its code table, time zone and data folder.
         secret: signs evidence links; without one, evidence is not served.
         keys: who may ask; without them, and until the first was made, everybody.
-        store: its cases; without one, none are served.
+        store: its cases and the log of evidence; without one, none are served, nor is evidence,
+            for nobody could write down who saw it.
     """
     limits = limits or Limits()
     metrics = Metrics()
@@ -89,8 +92,14 @@ def create_app(
         app.include_router(
             cases_router(store, site, secret, rate), dependencies=[may_operate], responses=REFUSED
         )
-    if secret:
-        app.include_router(evidence_router(site.reporting.data, secret))
+        app.include_router(
+            originals_router(site, store.database, rate),
+            dependencies=[may_operate],
+            responses=REFUSED,
+        )
+    if store and secret:
+        log = EvidenceLog(store.database)
+        app.include_router(evidence_router(site.reporting.data, secret, log, rate))
     _add_probes(app, analyser, metrics)
     app.add_middleware(BodyLimit, limits=limits, single=SINGLE, several=SEVERAL)
     app.add_middleware(Observed, metrics=metrics)

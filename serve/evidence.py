@@ -4,33 +4,62 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fastapi import APIRouter, HTTPException
-from fastapi.responses import FileResponse
+from fastapi import APIRouter, Depends, HTTPException, Request, Response
 
-from cv.cases.links import verify
+from cv.cases.links import ExpiredLinkError, verify
 from cv.errors import UserError
+from cv.evidence.log import EvidenceLog
+from serve.detect import ERRORS, documented
+from serve.limits import Rate
+from serve.seen import Seen, UnloggedError
 
-__all__ = ["evidence_router"]
+__all__ = ["NOT_LOGGED", "NO_STORE", "evidence_router"]
+
+NO_STORE = {"cache-control": "private, no-store", "x-content-type-options": "nosniff"}
+"""A copy in a cache would be seen without an entry."""
+NOT_LOGGED = documented(503, "Service Unavailable", str(UnloggedError()), UnloggedError.message_zh)
 
 
-def evidence_router(data: Path, secret: str) -> APIRouter:
+def evidence_router(data: Path, secret: str, log: EvidenceLog, rate: Rate) -> APIRouter:
     """Serves files below <data>/evidence, which are masked, and nothing else."""
-    router = APIRouter(tags=["evidence"])
+    router = APIRouter(tags=["evidence"], dependencies=[Depends(rate)])
     root = (data / "evidence").resolve()
+    seen = Seen(log, "view")
 
     @router.get(
         "/v1/evidence/{token}",
         summary="One picture of a case 案件证据图片",
-        response_class=FileResponse,
-        responses={403: {"description": "Not a valid link, or expired"}, 404: {}},
+        response_class=Response,
+        responses={
+            200: {"content": {"image/jpeg": {}}},
+            403: documented(403, "Forbidden", "the link has expired", "链接无效或已过期"),
+            404: documented(404, "Not Found", "no such picture", "没有这个地址"),
+            410: documented(410, "Gone", "the picture was deleted", "图片已按期删除"),
+            429: ERRORS[429],
+            503: NOT_LOGGED,
+        },
     )
-    def evidence(token: str) -> FileResponse:
+    def evidence(token: str, request: Request) -> Response:
+        """Each answer is written down before it is given."""
         try:
-            file = (data / verify(token, secret)).resolve()
-        except UserError as error:
+            file = verify(token, secret)
+        except ExpiredLinkError as error:
+            seen.note(request, "expired", who="link", what=error.file)
             raise HTTPException(403, str(error)) from error
-        if not file.is_relative_to(root) or not file.is_file():
+        except UserError as error:
+            seen.note(request, "refused", who="link", what="a link that is not ours")
+            raise HTTPException(403, str(error)) from error
+        path = (data / file).resolve()
+        if not path.is_relative_to(root):
+            seen.note(request, "refused", who="link", what=file)
             raise HTTPException(404, "no such picture")
-        return FileResponse(file, media_type="image/jpeg")
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            # We sign links to what is there, so it was.
+            seen.note(request, "gone", who="link", what=file)
+            raise HTTPException(410, "the picture was deleted") from error
+        seen.note(request, "served", who="link", what=file)
+        return Response(content, media_type="image/jpeg", headers=NO_STORE)
 
     return router

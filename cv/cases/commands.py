@@ -7,7 +7,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -27,9 +27,9 @@ from cv.cases.display import (
 from cv.cases.filter import CaseFilter
 from cv.cases.outbox import Outbox
 from cv.cases.review import REASONS_ZH, RejectReason, review_of
+from cv.cases.since import moment
 from cv.cases.store import CaseStore
 from cv.cases.targets import build_targets
-from cv.durations import parse_duration
 from cv.errors import UserError
 from cv.labels import Matter
 from cv.site import Site
@@ -80,7 +80,12 @@ def list_cases(
     """List cases, the latest first."""
     place = open_site(site, data)
     wanted = CaseFilter(
-        state=state, camera=camera, matter=matter, since=_moment(since, place), held=held, dead=dead
+        state=state,
+        camera=camera,
+        matter=matter,
+        since=moment(since, place) if since else None,
+        held=held,
+        dead=dead,
     )
     with _stored(place) as store:
         if store is None:
@@ -238,21 +243,6 @@ def _stored(site: Site) -> Iterator[CaseStore | None]:
 
 def _nothing_yet(site: Site) -> str:
     return f"No cases yet ({_file(site)} does not exist); `kerbwatch detect` files them."
-
-
-def _moment(text: str | None, site: Site) -> datetime | None:
-    """An aware moment from a date, a time on the site's clock, or a span back from now."""
-    if text is None:
-        return None
-    try:
-        given = datetime.fromisoformat(text)
-    except ValueError:
-        try:
-            return datetime.now(UTC) - timedelta(seconds=parse_duration(text))
-        except (UserError, OverflowError):
-            hint = "write 24h, 30m, 2026-03-14 or 2026-03-14T15:30"
-            raise UserError(f"--since {text[:40]!r}: {hint}") from None
-    return given if given.tzinfo else given.replace(tzinfo=site.tz)
 
 
 @contextmanager

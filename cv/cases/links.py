@@ -11,7 +11,14 @@ from itsdangerous import BadData, SignatureExpired, TimestampSigner, URLSafeTime
 
 from cv.errors import UserError
 
-__all__ = ["LINK_LIFE_S", "SECRET_VARIABLE", "evidence_url", "link_secret", "verify"]
+__all__ = [
+    "LINK_LIFE_S",
+    "SECRET_VARIABLE",
+    "ExpiredLinkError",
+    "evidence_url",
+    "link_secret",
+    "verify",
+]
 
 SECRET_VARIABLE = "KERBWATCH_SECRET"  # noqa: S105 - the variable's name
 LINK_LIFE_S = 7 * 86400
@@ -19,6 +26,14 @@ LINK_LIFE_S = 7 * 86400
 
 _LEAST_SECRET = 16
 _SALT = "kerbwatch evidence 1"
+
+
+class ExpiredLinkError(UserError):
+    """A link that was valid until it expired; `file` is what it stood for."""
+
+    def __init__(self, file: str) -> None:
+        super().__init__("the link has expired")
+        self.file = file
 
 
 def link_secret() -> str | None:
@@ -49,12 +64,15 @@ def verify(
     """The file, relative to the data folder, that a link's token stands for.
 
     Raises:
-        UserError: the token was not signed with this secret, or has expired.
+        ExpiredLinkError: it has expired.
+        UserError: the token was not signed with this secret.
     """
+    serializer = _serializer(secret, now)
     try:
-        file: str = _serializer(secret, now).loads(token, max_age=int(max_age_s))
-    except SignatureExpired:
-        raise UserError("the link has expired") from None
+        file: str = serializer.loads(token, max_age=int(max_age_s))
+    except SignatureExpired as error:
+        assert error.payload is not None  # its signature is ours
+        raise ExpiredLinkError(serializer.load_payload(error.payload)) from None
     except BadData:
         raise UserError("the link is not valid") from None
     return file

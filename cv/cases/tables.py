@@ -11,6 +11,7 @@ from sqlalchemy.types import TypeDecorator
 __all__ = [
     "CaseRow",
     "DeliveryRow",
+    "EvidenceLogRow",
     "KeyRow",
     "PhotoImageRow",
     "PhotoRow",
@@ -136,6 +137,20 @@ class KeyRow(Tables):
     hash: Mapped[str]
     created_at: Mapped[datetime]
     revoked_at: Mapped[datetime | None]
+
+
+class EvidenceLogRow(Tables):
+    """One entry of the evidence log: `entry` is its JSON, `hash` the SHA-256 of that."""
+
+    __tablename__ = "evidence_log"
+
+    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    at: Mapped[datetime]
+    what: Mapped[str]
+    entry: Mapped[str]
+    hash: Mapped[str]
+
+    __table_args__ = (Index("ix_evidence_log_at", "at"),)
 
 
 class PhotoRow(Tables):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated
 
@@ -126,6 +127,7 @@ def feedback(
     """
     from cv.cases.store import CaseStore
     from cv.data.feedback import write_feedback
+    from cv.evidence.log import EvidenceLog, original_read, os_user
     from cv.evidence.originals import open_originals
     from cv.site.choice import open_site
 
@@ -134,7 +136,14 @@ def feedback(
     if not cases.exists():
         raise UserError(f"no cases yet: {cases} does not exist")
     with CaseStore(cases) as store:
-        made = write_feedback(store.every_case(), open_originals(place.reporting.data), to)
+        log = EvidenceLog(store.database)
+
+        def seen(files: Collection[str]) -> None:
+            reason = f"training photos in {to}"
+            log.write(*(original_read(file, os_user(), reason) for file in sorted(files)))
+
+        originals = open_originals(place.reporting.data)
+        made = write_feedback(store.every_case(), originals, to, seen=seen)
     typer.echo(
         f"{to}: {made.examples} examples in {made.frames} photos, {made.negatives} hard negatives"
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -53,12 +53,19 @@ class Feedback:
     reported: int = 0
 
 
-def write_feedback(cases: Iterable[Case], originals: Originals, to: Path) -> Feedback:
+def write_feedback(
+    cases: Iterable[Case],
+    originals: Originals,
+    to: Path,
+    *,
+    seen: Callable[[Collection[str]], None],
+) -> Feedback:
     """Write a source folder (`datasets/README.md`) of reviewed cases.
 
     Args:
         originals: where clean frames are kept for a while.
         to: the folder to write; its name becomes the source's.
+        seen: is told the originals that will lie there, before they do.
 
     Raises:
         UserError: no case can be used, or `to` exists or cannot be written.
@@ -85,6 +92,7 @@ def write_feedback(cases: Iterable[Case], originals: Originals, to: Path) -> Fee
             f"({result.unreviewed} unreviewed, {result.other_reasons} rejected for other reasons, "
             f"{result.gone} past privacy.keep_originals, {result.reported} by citizens only)"
         )
+    seen({*frames, *(frame for frame, _ in mistaken)})
     with new_folder(to) as part:
         (part / "images").mkdir()
         (part / "labels").mkdir()

@@ -1,14 +1,38 @@
-"""`kerbwatch evidence`: a key for originals."""
+"""`kerbwatch evidence`: key, log, verify, original."""
 
 from __future__ import annotations
 
-import typer
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
 
+import typer
+from rich.console import Console
+
+from cv.cases.since import moment
+from cv.cases.store import CaseStore
+from cv.errors import KerbwatchError, UserError
+from cv.evidence.chain import verify_chain
+from cv.evidence.log import Entry, EvidenceLog, original_read, os_user
+from cv.evidence.lookup import find_original
+from cv.evidence.originals import open_originals
 from cv.evidence.sealing import KEY_VARIABLE, new_key
+from cv.site import Site
+from cv.site.choice import open_site
+from cv.tables import plain_table
 
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True)
+
+SiteOption = Annotated[
+    Path | None, typer.Option(help="Site file.", show_default="./site.toml if there is one")
+]
+DataOption = Annotated[
+    Path | None, typer.Option(help="Folder of the cases.", show_default="the site file's")
+]
+_LEAST_REASON = 4
 
 
 @app.command()
@@ -20,3 +44,107 @@ def key() -> None:
         "without it no original can be read",
         err=True,
     )
+
+
+@app.command()
+def log(
+    since: Annotated[
+        str, typer.Option(help="Of the last 24h, 7d, ... or since 2026-03-14[T15:30].")
+    ] = "7d",
+    as_json: Annotated[
+        bool, typer.Option("--json", help="The entries as they were written, one a line.")
+    ] = False,
+    site: SiteOption = None,
+    data: DataOption = None,
+) -> None:
+    """Show who saw which evidence, and what was deleted (证据访问日志)."""
+    place = open_site(site, data)
+    with _opened(place) as store:
+        lines = EvidenceLog(store.database).lines(moment(since, place))
+        if as_json:
+            for line in lines:
+                typer.echo(line)
+            return
+        table = plain_table("entry", "when", "who", "from", "action", "what", "outcome", "why")
+        for line in lines:
+            table.add_row(*_cells(Entry.model_validate_json(line), place))
+    Console().print(table if table.row_count else "Nobody saw anything, nothing was deleted.")
+
+
+@app.command()
+def verify(
+    head: Annotated[
+        str | None,
+        typer.Option(help="A head noted earlier: nothing up to it may be missing."),
+    ] = None,
+    site: SiteOption = None,
+    data: DataOption = None,
+) -> None:
+    """Check that nobody changed the log (校验日志). Exit status 1 names the first broken entry."""
+    with _opened(open_site(site, data)) as store:
+        verdict = verify_chain(EvidenceLog(store.database).rows(), head=head)
+    if verdict.broken is not None:
+        raise KerbwatchError(f"entry {verdict.broken} {verdict.why}")
+    typer.echo(f"{verdict.count} entries, each follows from the one before; head {verdict.head}")
+
+
+@app.command()
+def original(
+    picture: Annotated[
+        str, typer.Argument(help="CASE[/scene, before, after, ...] or PHOTO[/1, 2, ...].")
+    ],
+    reason: Annotated[str, typer.Option(help="Why it must be seen unmasked; goes into the log.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="File to write.")],
+    site: SiteOption = None,
+    data: DataOption = None,
+) -> None:
+    """Write one unmasked picture to a file (查看未打码原图，须说明理由)."""
+    reason = " ".join(reason.split())
+    if not _LEAST_REASON <= len(reason) <= 500:
+        raise UserError(f"--reason: {_LEAST_REASON} to 500 characters")
+    if out.exists():
+        raise UserError(f"{out}: exists already")
+    place = open_site(site, data)
+    originals = open_originals(place.reporting.data)
+    with _opened(place) as store:
+        owner, name = _named(store, picture)
+        file = find_original(store.database, originals, owner, name)
+        if file is None:
+            raise UserError(f"{owner}/{name}: the original is deleted")
+        try:
+            content = originals.read(file)
+        except OSError as error:
+            raise UserError(f"{file}: {error.strerror}") from error
+        EvidenceLog(store.database).write(original_read(file, os_user(), reason))
+    try:
+        out.touch(mode=0o600, exist_ok=False)
+        out.write_bytes(content)
+    except OSError as error:
+        raise UserError(f"{out}: {error.strerror}") from error
+    typer.echo(f"{out}: {file}; that you have it is in the log")
+
+
+def _named(store: CaseStore, picture: str) -> tuple[str, str]:
+    owner, _, name = picture.partition("/")
+    if owner.startswith("ph-"):
+        return owner, name or "1"
+    return store.case(owner).case.id, name or "scene"
+
+
+def _cells(entry: Entry, site: Site) -> tuple[str, ...]:
+    at = entry.at.astimezone(site.tz).isoformat(sep=" ", timespec="seconds")
+    why = entry.reason or entry.rule or ""
+    return (
+        str(entry.seq), at, entry.who, entry.address or "", entry.action, entry.what,
+        entry.outcome, why,
+    )  # fmt: skip
+
+
+@contextmanager
+def _opened(site: Site) -> Iterator[CaseStore]:
+    """The store, which must be there: looking makes none."""
+    file = site.reporting.data / "cases.sqlite"
+    if not file.exists():
+        raise UserError(f"{file} does not exist: nothing is kept there")
+    with CaseStore(file) as store:
+        yield store

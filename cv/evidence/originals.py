@@ -26,6 +26,7 @@ __all__ = [
     "Originals",
     "frame_file",
     "is_sealed",
+    "media_type",
     "open_originals",
     "photo_file",
     "plain_name",
@@ -51,6 +52,12 @@ def frame_file(kind: Kind, camera: str, time: datetime) -> str:
 def photo_file(name: str, mime: str) -> str:
     """What the original of a citizen's photo is called, relative to the data folder."""
     return f"originals/{PHOTOS}/{name}.{_SUFFIXES.get(mime, 'bin')}"
+
+
+def media_type(file: str) -> str:
+    """Of the picture in a file of ours."""
+    suffix = plain_name(file).rpartition(".")[2]
+    return next((mime for mime, s in _SUFFIXES.items() if s == suffix), "application/octet-stream")
 
 
 def is_sealed(file: str) -> bool:
@@ -109,6 +116,12 @@ class Originals:
         """The file under which one is kept, plain or encrypted; None if there is none."""
         kept = (name for name in (file, file + _SEALED) if (self.data / name).is_file())
         return next(kept, None)
+
+    def of_second(self, camera: str, second: str) -> str | None:
+        """The file of a camera's frame of this second (`20260314T080000Z`), if there is one."""
+        folder = self.data / "originals" / camera
+        found = sorted(folder.glob(f"{second.removesuffix('Z')}.*Z.jpg*"))
+        return str(found[0].relative_to(self.data)) if found else None
 
     def read(self, file: str) -> bytes:
         """The picture as it was.

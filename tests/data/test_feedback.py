@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,10 +16,11 @@ from cv.cases.case import Case
 from cv.cases.review import RejectReason, judged, review_of
 from cv.cases.store import CaseStore
 from cv.data.commands import app
-from cv.data.feedback import write_feedback
+from cv.data.feedback import Feedback, write_feedback
 from cv.data.samples import read_image, read_sources
 from cv.errors import UserError
-from cv.evidence.originals import Originals, open_originals
+from cv.evidence.log import EvidenceLog
+from cv.evidence.originals import open_originals
 from cv.evidence.sealing import KEY_VARIABLE, new_key
 from cv.labels import Matter
 from cv.site import Policy, Reporting, Site
@@ -47,13 +48,18 @@ def reviewed(site: Site, number: int, reason: RejectReason | None = None) -> Cas
     return case.model_copy(update={"review": review_of(reason, "li", NOW)})
 
 
+def written(cases: Sequence[Case], site: Site, folder: Path) -> Feedback:
+    originals = open_originals(site.reporting.data)
+    return write_feedback(cases, originals, folder / "city", seen=lambda _: None)
+
+
 def confirmed_at(number: int) -> datetime:
     return incident(number).confirmed_at
 
 
 def test_a_confirmed_case_is_its_frame_with_its_box(site: Site, tmp_path: Path) -> None:
     original = frame(site, confirmed_at(1))
-    made = write_feedback([reviewed(site, 1)], Originals(site.reporting.data), tmp_path / "city")
+    made = written([reviewed(site, 1)], site, tmp_path)
     assert (made.examples, made.frames, made.negatives) == (1, 1, 0)
     (sample,) = read_sources(tmp_path)
     assert sample.image.read_bytes() == original.read_bytes()
@@ -76,7 +82,7 @@ def test_frames_that_are_encrypted_teach_alike(
         sealing.keep(str(file.relative_to(site.reporting.data)), contents[number])
         assert not file.exists()
     cases = [reviewed(site, 1), reviewed(site, 2, RejectReason.MISTAKEN)]
-    made = write_feedback(cases, sealing, tmp_path / "city")
+    made = written(cases, site, tmp_path)
     assert (made.examples, made.negatives) == (1, 1)
     samples = read_sources(tmp_path)
     assert contents[1] in [sample.image.read_bytes() for sample in samples]
@@ -85,7 +91,7 @@ def test_frames_that_are_encrypted_teach_alike(
 def test_a_mistake_is_a_cut_out_without_the_label(site: Site, tmp_path: Path) -> None:
     frame(site, confirmed_at(2))
     case = reviewed(site, 2, RejectReason.MISTAKEN)
-    made = write_feedback([case], Originals(site.reporting.data), tmp_path / "city")
+    made = written([case], site, tmp_path)
     assert (made.examples, made.negatives) == (0, 1)
     (sample,) = read_sources(tmp_path)
     assert sample.absent == {"car"}
@@ -101,7 +107,7 @@ def test_cases_of_one_frame_share_a_photo(site: Site, tmp_path: Path) -> None:
         update={"last_seen": confirmed_at(0), "confirmed": confirmed_at(0)}
     )
     cases = [reviewed(site, 0), one.model_copy(update={"time": same_time})]
-    made = write_feedback(cases, Originals(site.reporting.data), tmp_path / "city")
+    made = written(cases, site, tmp_path)
     assert (made.examples, made.frames) == (2, 1)
     assert len(read_sources(tmp_path)[0].boxes) == 2
 
@@ -119,7 +125,7 @@ def test_what_says_nothing_about_the_model_is_left_out_and_counted(
         reviewed(site, 5),
         *(reviewed(site, 6, reason) for reason in others),
     ]
-    made = write_feedback(cases, Originals(site.reporting.data), tmp_path / "city")
+    made = written(cases, site, tmp_path)
     assert (made.examples, made.unreviewed, made.gone, made.other_reasons) == (1, 1, 2, 5)
 
 
@@ -132,12 +138,12 @@ def test_what_a_policy_confirmed_teaches_nothing(site: Site, tmp_path: Path) -> 
     case = judged(case_of(site, 1), trusting)
     assert case.review.state == "confirmed"
     with pytest.raises(UserError, match=r"no reviewed case has a clean frame \(1 unreviewed"):
-        write_feedback([case], Originals(site.reporting.data), tmp_path / "city")
+        written([case], site, tmp_path)
 
 
 def test_with_nothing_to_learn_no_folder_appears(site: Site, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"no reviewed case has a clean frame \(1 unreviewed"):
-        write_feedback([case_of(site)], Originals(site.reporting.data), tmp_path / "city")
+        written([case_of(site)], site, tmp_path)
     assert not (tmp_path / "city").exists()
 
 
@@ -165,6 +171,11 @@ def test_from_review_to_training_photos(filed: CaseStore, site: Site, tmp_path: 
     assert "1 examples in 1 photos, 0 hard negatives" in result.output
     assert "not reviewed yet: 1" in result.output
     assert "not masked" in result.output
+    (line,) = EvidenceLog(filed.database).lines()
+    entry = json.loads(line)
+    assert (entry["action"], entry["outcome"]) == ("original", "served")
+    assert entry["what"].startswith("originals/gate/")
+    assert entry["reason"] == f"training photos in {tmp_path / 'city'}"
     rows = (tmp_path / "city" / "images.jsonl").read_text().splitlines()
     assert [json.loads(row)["complete"] for row in rows] == [[]]
 

@@ -56,7 +56,7 @@ def key(keys: Keys) -> str:
 
 @pytest.fixture(scope="module")
 def app(detector: Detector, site: Site, keys: Keys, store: CaseStore) -> FastAPI:
-    return create_app(detector, site, limits=LIMITS, keys=keys, store=store)
+    return create_app(detector, site, limits=LIMITS, secret="s" * 32, keys=keys, store=store)
 
 
 def check(app: FastAPI, key: str, mode: GenerationMode, examples: int) -> int:

@@ -33,7 +33,12 @@ def place(tmp_path: Path) -> Site:
 
 @pytest.fixture
 def desk(detector: Detector, place: Site) -> Iterator[TestClient]:
-    with TestClient(create_app(detector, place, limits=LIMITS, secret="s3cret")) as client:
+    with (
+        CaseStore(place.reporting.data / "cases.sqlite") as store,
+        TestClient(
+            create_app(detector, place, limits=LIMITS, secret="s3cret", store=store)
+        ) as client,
+    ):
         yield client
 
 

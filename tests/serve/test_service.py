@@ -16,7 +16,6 @@ import pytest
 from fastapi.testclient import TestClient
 
 from cv.bench.rtsp import free_port
-from cv.cases.links import evidence_url
 from cv.detect.detector import Detection, Detector
 from cv.geometry import Image
 from cv.site import Site
@@ -98,29 +97,6 @@ def test_overload_is_told_to_come_back_and_health_still_answers(site: Site) -> N
         for thread in waiting:
             thread.join()
         assert statuses == [200, 200]
-
-
-def test_evidence_is_served_by_signed_links_only(
-    detector: Detector, site: Site, tmp_path: Path
-) -> None:
-    from dataclasses import replace
-
-    place = replace(site, reporting=replace(site.reporting, data=tmp_path))
-    for folder in ("evidence/kw-1", "originals"):
-        (tmp_path / folder).mkdir(parents=True)
-        (tmp_path / folder / "scene.jpg").write_bytes(jpeg())
-    client = TestClient(create_app(detector, place, secret="s3cret"))
-
-    def get(file: str, secret: str = "s3cret") -> int:
-        url = evidence_url("", file, secret)
-        return client.get(url).status_code
-
-    assert get("evidence/kw-1/scene.jpg") == 200
-    assert get("evidence/kw-1/scene.jpg", "guess") == 403
-    assert get("originals/scene.jpg") == 404
-    assert get("evidence/../originals/scene.jpg") == 404
-    assert get("evidence/kw-1/none.jpg") == 404
-    assert client.get("/v1/evidence/nonsense").status_code == 403
 
 
 @pytest.fixture

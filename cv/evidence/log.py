@@ -1,0 +1,189 @@
+"""Who saw which evidence, and what was deleted: a chain of entries in the store's database.
+
+Each entry is a line of JSON that holds the SHA-256 of the line before it, so that none can be
+changed, taken out or put in without every later one disagreeing. Entries are only ever appended;
+the oldest are pruned in one piece, and an entry says so (`cv.evidence.chain` verifies both).
+
+Whoever can write the database can write the whole chain anew. Against that helps a head that was
+noted elsewhere: the chain must still hold it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pwd
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+from sqlalchemy import delete, func, select, text
+from sqlalchemy.orm import Session
+
+from cv.cases.database import Database
+from cv.cases.tables import EvidenceLogRow
+
+__all__ = [
+    "LEAST_KEPT_S",
+    "START",
+    "Entry",
+    "Event",
+    "EvidenceLog",
+    "line_hash",
+    "original_read",
+    "os_user",
+]
+
+LEAST_KEPT_S = 180 * 86400.0
+"""Six months, which the law on cybersecurity demands of such logs."""
+START = "0" * 64
+"""Stands for the hash before the first entry."""
+_POSTGRESQL_LOCK = 0x6B656C67
+
+
+class Event(BaseModel):
+    """What happened.
+
+    Attributes:
+        action: view: a masked picture by link; original: an unmasked one; delete: retention removes
+            something; retention: a run of it; prune: old entries of this log leave.
+        who: `link`, `key <id>` or `user <name>`.
+        what: a file relative to the data folder, or what else it was.
+        address: of the client.
+        reason: as the person gave it.
+        sha256: of the picture that is deleted (of the last entry that is pruned).
+        stored: when what is deleted was stored (when the last entry that is pruned was written).
+        rule: by which it is deleted.
+        run: which run of retention deletes it.
+        count: how many a run deleted, or how many entries were pruned.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    action: Literal["view", "original", "delete", "retention", "prune"]
+    outcome: Literal[
+        "served", "refused", "expired", "gone", "unreadable", "begun", "done", "failed"
+    ]
+    who: str
+    what: str
+    address: str | None = None
+    reason: str | None = None
+    sha256: str | None = None
+    stored: AwareDatetime | None = None
+    rule: str | None = None
+    run: str | None = None
+    count: int | None = None
+
+
+class Entry(Event):
+    """An event in the chain; `previous` is the hash of the entry before it."""
+
+    seq: int
+    at: AwareDatetime
+    previous: str
+
+
+class EvidenceLog:
+    """Usable from several threads and processes; the database stays its opener's to close."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def write(self, *events: Event, now: datetime | None = None) -> None:
+        """Append entries, in one transaction; on the disk when this returns.
+
+        Args:
+            now: aware; by default the present.
+
+        Raises:
+            KerbwatchError: the database refused it; then none of them is there.
+        """
+        with self._database.write() as session:
+            _append(session, events, now or datetime.now(UTC))
+
+    def lines(self, since: datetime | None = None) -> Iterator[str]:
+        """The entries as they were written, the oldest first."""
+        query = select(EvidenceLogRow.entry).order_by(EvidenceLogRow.seq)
+        if since is not None:
+            query = query.where(EvidenceLogRow.at >= since)
+        with self._database.read() as session:
+            yield from session.scalars(query.execution_options(yield_per=500))
+
+    def rows(self) -> Iterator[EvidenceLogRow]:
+        """Everything that is stored of each entry, the oldest first."""
+        query = select(EvidenceLogRow).order_by(EvidenceLogRow.seq)
+        with self._database.read() as session:
+            yield from session.scalars(query.execution_options(yield_per=500))
+
+    def prune(self, before: datetime, who: str, *, now: datetime) -> int:
+        """Take out the entries from before a moment; gives how many.
+
+        Raises:
+            ValueError: `before` is within `LEAST_KEPT_S`.
+        """
+        if (now - before).total_seconds() < LEAST_KEPT_S:
+            raise ValueError("entries of the last six months stay")
+        with self._database.write() as session:
+            _take_turns(session)
+            first_kept = session.scalar(
+                select(func.min(EvidenceLogRow.seq)).where(EvidenceLogRow.at >= before)
+            )
+            query = select(EvidenceLogRow).order_by(EvidenceLogRow.seq.desc()).limit(1)
+            if first_kept is not None:
+                query = query.where(EvidenceLogRow.seq < first_kept)
+            last = session.scalar(query)
+            if last is None:
+                return 0
+            old = EvidenceLogRow.seq <= last.seq
+            count = session.scalar(select(func.count()).where(old)) or 0
+            event = Event(
+                action="prune",
+                outcome="done",
+                who=who,
+                what=f"log entries up to {last.seq}",
+                sha256=last.hash,
+                stored=last.at,
+                count=count,
+            )
+            _append(session, [event], now)
+            session.execute(delete(EvidenceLogRow).where(old))
+        return count
+
+
+def line_hash(line: str) -> str:
+    """SHA-256 of an entry as it was written, hexadecimal."""
+    return hashlib.sha256(line.encode()).hexdigest()
+
+
+def original_read(file: str, who: str, reason: str) -> Event:
+    """A person gets an original by a command."""
+    return Event(action="original", outcome="served", who=who, what=file, reason=reason)
+
+
+def os_user() -> str:
+    """Who runs this process, by the system's word and not by a variable's."""
+    try:
+        return f"user {pwd.getpwuid(os.getuid()).pw_name}"
+    except KeyError:
+        return f"user {os.getuid()}"
+
+
+def _append(session: Session, events: Sequence[Event], now: datetime) -> None:
+    _take_turns(session)
+    last = session.execute(
+        select(EvidenceLogRow.seq, EvidenceLogRow.hash).order_by(EvidenceLogRow.seq.desc()).limit(1)
+    ).one_or_none()
+    seq, previous = (last.seq, last.hash) if last else (0, START)
+    for event in events:
+        seq += 1
+        entry = Entry(seq=seq, at=now.astimezone(UTC), previous=previous, **dict(event))
+        line = entry.model_dump_json(exclude_none=True)
+        previous = line_hash(line)
+        session.add(EvidenceLogRow(seq=seq, at=now, what=event.what, entry=line, hash=previous))
+
+
+def _take_turns(session: Session) -> None:
+    """Whoever writes waits for whoever does; SQLite's transactions that write do so anyway."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _POSTGRESQL_LOCK})

@@ -1,0 +1,69 @@
+"""Which original a person means who names a picture of a case or of a citizen's report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from cv.cases.case import Case
+from cv.cases.database import Database
+from cv.cases.tables import CaseRow, PhotoRow
+from cv.errors import UserError
+from cv.evidence.originals import Originals, frame_file, photo_file, plain_name
+from cv.photos.record import PhotoRecord
+
+__all__ = ["find_original"]
+
+_TIMES: dict[str, Callable[[Case], datetime | None]] = {
+    "scene": lambda case: case.time.confirmed,
+    "crop": lambda case: case.time.confirmed,
+    "before": lambda case: case.time.first_seen,
+    "after": lambda case: case.time.cleared,
+}
+"""When the frame was taken that a picture of this role shows first."""
+
+
+def find_original(database: Database, originals: Originals, owner: str, picture: str) -> str | None:
+    """The file of an original, relative to the data folder; None if it is gone.
+
+    Args:
+        owner: id of a case, or of a citizen's photo report (`ph-...`).
+        picture: of a case the part of its evidence's id after the slash (`scene`, `before`,
+            `scene-20260314T080000Z`), of a report the number of the picture, from 1.
+
+    Raises:
+        UserError: there is no such case, report or picture.
+    """
+    with database.read() as session:
+        case = session.get(CaseRow, owner)
+        photo = session.get(PhotoRow, owner)
+        # The case that a report opened has the report's id; photos are numbered, frames are not.
+        if photo is not None and (case is None or picture.isdigit()):
+            return _of_photo(PhotoRecord.model_validate_json(photo.document), picture, originals)
+        if case is not None:
+            return _of_case(Case.model_validate_json(case.document), picture, originals)
+    raise UserError(f"{owner[:80]}: no such case or photo")
+
+
+def _of_case(case: Case, picture: str, originals: Originals) -> str | None:
+    item = next((item for item in case.evidence if item.id == f"{case.id}/{picture}"), None)
+    if item is None:
+        known = ", ".join(item.id for item in case.evidence) or "none"
+        raise UserError(f"{case.id}: no picture {picture[:40]!r}; it has {known}")
+    if not item.masked and item.file:  # then the item names its original
+        return originals.find(plain_name(item.file))
+    role, _, second = picture.partition("-")
+    camera = case.source.channel_id
+    if second:
+        return originals.of_second(camera, second)
+    time = _TIMES[role](case)
+    return originals.find(frame_file("originals", camera, time)) if time else None
+
+
+def _of_photo(record: PhotoRecord, picture: str, originals: Originals) -> str | None:
+    numbers = [str(number) for number, _ in enumerate(record.images, 1)]
+    if picture not in numbers:
+        raise UserError(f"{record.id}: no picture {picture[:40]!r}; it has {', '.join(numbers)}")
+    image = record.images[int(picture) - 1]
+    name = f"{record.id}-{picture}-{image.sha256[:12]}"
+    return originals.find(photo_file(name, image.mime))

@@ -1,0 +1,254 @@
+"""The log of evidence: a chain that several processes write, and nobody changes unseen."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import event, text
+from typer.testing import CliRunner
+
+from cv.cases.store import CaseStore
+from cv.cli import app
+from cv.errors import KerbwatchError
+from cv.evidence.chain import Verdict, verify_chain
+from cv.evidence.log import Event, EvidenceLog
+from cv.evidence.originals import frame_file, open_originals
+from cv.evidence.sealing import KEY_VARIABLE, new_key
+from cv.site import Site
+from tests.cases.filings import START, case_of, incident, picture, site_in
+
+NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
+
+
+def view(number: int) -> Event:
+    return Event(
+        action="view", outcome="served", who="link", what=f"evidence/{number}", address="10.0.0.1"
+    )
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return site_in(tmp_path / "data")
+
+
+@pytest.fixture
+def store(site: Site) -> Iterator[CaseStore]:
+    with CaseStore(site.reporting.data / "cases.sqlite") as opened:
+        yield opened
+
+
+@pytest.fixture
+def log(store: CaseStore) -> EvidenceLog:
+    made = EvidenceLog(store.database)
+    for number in range(6):
+        made.write(view(number), now=NOW + timedelta(minutes=number))
+    return made
+
+
+def verdict(log: EvidenceLog, head: str | None = None) -> Verdict:
+    return verify_chain(log.rows(), head=head)
+
+
+def change(store: CaseStore, statement: str, **values: object) -> None:
+    with store.database.write() as session:
+        session.execute(text(statement), values)
+
+
+def test_each_entry_holds_the_hash_of_the_line_before_it(log: EvidenceLog) -> None:
+    lines = list(log.lines())
+    previous = "0" * 64
+    for number, line in enumerate(lines, 1):
+        entry = json.loads(line)
+        assert (entry["seq"], entry["previous"]) == (number, previous)
+        previous = hashlib.sha256(line.encode()).hexdigest()
+    assert verdict(log) == Verdict(6, previous)
+
+
+@pytest.mark.parametrize(
+    ("statement", "found"),
+    [
+        ("update evidence_log set entry = replace(entry, '10.0.0.1', '10.0.0.2') where seq = 3",
+         "entry 3 was changed: its hash"),
+        ("update evidence_log set what = 'evidence/9' where seq = 2", "entry 2 was changed"),
+        ("update evidence_log set at = datetime(at, '-1 hour') where seq = 4", "entry 4 was"),
+        ("delete from evidence_log where seq = 4", "entry 4 is missing"),
+        ("delete from evidence_log where seq <= 2", "entry 1 is missing, as are all up to 2"),
+        ("update evidence_log set entry = 'x', hash = "
+         "'2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881' where seq = 5",
+         "entry 5 is no entry"),
+    ],
+)  # fmt: skip
+def test_what_was_changed_is_found_and_named(
+    store: CaseStore, log: EvidenceLog, site: Site, statement: str, found: str
+) -> None:
+    change(store, statement)
+    told = CliRunner().invoke(app, ["evidence", "verify", "--data", str(site.reporting.data)])
+    assert told.exit_code == 1
+    assert str(told.exception).startswith(found)
+
+
+def test_an_entry_made_anew_with_its_hash_breaks_the_next(
+    store: CaseStore, log: EvidenceLog
+) -> None:
+    forged = list(log.lines())[2].replace("10.0.0.1", "10.0.0.2")
+    change(
+        store,
+        "update evidence_log set entry = :entry, hash = :hash where seq = 3",
+        entry=forged,
+        hash=hashlib.sha256(forged.encode()).hexdigest(),
+    )
+    assert verdict(log).broken == 4
+
+
+def test_a_head_that_was_noted_tells_when_the_end_is_cut_off(
+    store: CaseStore, log: EvidenceLog, site: Site
+) -> None:
+    arguments = ["evidence", "verify", "--data", str(site.reporting.data)]
+    told = CliRunner().invoke(app, arguments)
+    assert told.exit_code == 0
+    head = told.stdout.split()[-1]
+    log.write(view(7))
+    assert verdict(log, head).broken is None
+    change(store, "delete from evidence_log where seq >= 6")
+    assert verdict(log).broken is None, "what is left holds together"
+    assert verdict(log, head).broken == 6
+    assert CliRunner().invoke(app, [*arguments, "--head", head]).exit_code == 1
+
+
+def test_processes_that_write_at_once_make_one_chain(store: CaseStore, site: Site) -> None:
+    code = (
+        "import sys; from pathlib import Path; from cv.cases.database import Database\n"
+        "from cv.evidence.log import Event, EvidenceLog\n"
+        "log = EvidenceLog(Database(Path(sys.argv[1])))\n"
+        "print('ready', flush=True); sys.stdin.readline()\n"
+        "for n in range(40):\n"
+        "    log.write(Event(action='view', outcome='served', who=sys.argv[2], what=str(n)))\n"
+    )
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, str(site.reporting.data / "cases.sqlite"), who],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for who in ("one", "two", "three")
+    ]
+    for process in running:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in running:
+        process.communicate("go\n")
+    assert [process.returncode for process in running] == [0] * 3
+    log = EvidenceLog(store.database)
+    assert verdict(log).count == 120
+    assert verdict(log).broken is None
+    entries = [json.loads(line) for line in log.lines()]
+    for who in ("one", "two", "three"):
+        assert [e["what"] for e in entries if e["who"] == who] == [str(n) for n in range(40)]
+
+
+def test_a_write_that_fails_leaves_nothing_of_itself(log: EvidenceLog, store: CaseStore) -> None:
+    with store.database.read() as session:
+        pages = session.scalar(text("pragma page_count"))
+    # SQLite then says SQLITE_FULL, as it does when the disk is.
+    event.listen(
+        store.database._engine,
+        "connect",
+        lambda raw, _: raw.execute(f"pragma max_page_count = {pages + 8}"),
+    )
+    store.database._engine.dispose()
+    large = view(8).model_copy(update={"what": "x" * 1_000_000})
+    with pytest.raises(KerbwatchError, match="full"):
+        log.write(view(7), large)
+    assert verdict(log).count == 6
+    log.write(view(7))
+    assert verdict(log).broken is None
+
+
+def test_old_entries_leave_in_one_piece_and_the_chain_still_holds(log: EvidenceLog) -> None:
+    later = NOW + timedelta(days=400, minutes=3)
+    assert log.prune(later - timedelta(days=400), "user root", now=later) == 3
+    found = verdict(log)
+    assert (found.count, found.broken) == (4, None)
+    assert log.prune(later - timedelta(days=400), "user root", now=later) == 0
+    much_later = later + timedelta(days=400)
+    log.write(view(8), now=much_later)
+    assert log.prune(much_later - timedelta(days=200), "user root", now=much_later) == 4
+    assert verdict(log).broken is None
+    assert json.loads(next(log.lines()))["what"] == "evidence/8"
+
+
+def test_a_log_of_which_all_is_old_says_so_in_its_only_entry(log: EvidenceLog) -> None:
+    later = NOW + timedelta(days=401)
+    assert log.prune(later - timedelta(days=400), "user root", now=later) == 6
+    (line,) = log.lines()
+    assert json.loads(line)["count"] == 6
+    assert verdict(log).broken is None
+
+
+def test_entries_of_six_months_stay(log: EvidenceLog, store: CaseStore) -> None:
+    later = NOW + timedelta(days=179)
+    with pytest.raises(ValueError, match="six months"):
+        log.prune(later - timedelta(days=179), "user root", now=later)
+    # And pruning that was done some other way is no excuse.
+    last = [json.loads(line) for line in log.lines()][2]
+    gone = Event(
+        action="prune", outcome="done", who="user root", what="log entries up to 2",
+        sha256=last["previous"], stored=NOW, count=2,
+    )  # fmt: skip
+    log.write(gone, now=later)
+    change(store, "delete from evidence_log where seq <= 2")
+    assert verdict(log).broken == 7
+    assert "six months" in verdict(log).why
+
+
+def test_the_log_is_shown_to_people_and_to_programs(log: EvidenceLog, site: Site) -> None:
+    arguments = ["evidence", "log", "--data", str(site.reporting.data), "--since", "2026-11-27"]
+    shown = CliRunner().invoke(app, arguments, env={"COLUMNS": "200"})
+    assert "evidence/5" in shown.stdout
+    assert "10.0.0.1" in shown.stdout
+    lines = CliRunner().invoke(app, [*arguments, "--json"]).stdout.splitlines()
+    assert lines == list(log.lines())
+    since = CliRunner().invoke(app, [*arguments[:-1], "2030-01-01"])
+    assert "Nobody saw anything" in since.stdout
+
+
+def test_an_original_on_the_command_line_is_for_a_reason_and_logged(
+    store: CaseStore, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(KEY_VARIABLE, new_key())
+    case = case_of(site, evidence=(picture(site),))
+    store.commit_look(
+        camera="gate", stream="live", filings=[case], state=None, targets=(), now=START
+    )
+    kept = open_originals(site.reporting.data)
+    file = kept.keep(frame_file("originals", "gate", incident().confirmed_at), b"unmasked")
+    out = tmp_path / "out.jpg"
+    arguments = ["evidence", "original", case.id[:10], "--data", str(site.reporting.data)]
+    arguments += ["-o", str(out), "--reason"]
+    assert CliRunner().invoke(app, [*arguments, "  x "]).exception is not None
+    assert not out.exists()
+    result = CliRunner().invoke(app, [*arguments, "复核投诉"])
+    assert result.exit_code == 0, result.output
+    assert out.read_bytes() == b"unmasked"
+    assert out.stat().st_mode & 0o077 == 0
+    (line,) = EvidenceLog(store.database).lines()
+    entry = json.loads(line)
+    assert (entry["what"], entry["reason"]) == (file, "复核投诉")
+    assert entry["who"].startswith("user ")
+    again = CliRunner().invoke(app, [*arguments, "复核投诉"])
+    assert "exists already" in str(again.exception)
+
+
+def test_looking_makes_no_store(tmp_path: Path) -> None:
+    for command in (["log"], ["verify"], ["original", "kw-1", "--reason", "none", "-o", "x"]):
+        result = CliRunner().invoke(app, ["evidence", *command, "--data", str(tmp_path)])
+        assert "does not exist" in str(result.exception)
+    assert list(tmp_path.iterdir()) == []

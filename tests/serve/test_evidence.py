@@ -1,0 +1,210 @@
+"""Evidence and originals over HTTP: who gets them, and that it is written down first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from fastapi.testclient import TestClient
+
+from cv.access.keys import Keys
+from cv.access.roles import Role
+from cv.cases.links import LINK_LIFE_S, evidence_url
+from cv.cases.store import CaseStore
+from cv.detect.detector import Detector
+from cv.evidence.chain import verify_chain
+from cv.evidence.log import Entry, EvidenceLog
+from cv.evidence.originals import frame_file, is_sealed, open_originals
+from cv.evidence.sealing import KEY_VARIABLE, new_key
+from cv.site import Site
+from serve.app import create_app
+from tests.cases.filings import START, case_of, incident, picture, site_in
+from tests.serve.conftest import LIMITS, jpeg
+
+SECRET = "s3cret of some length"
+REASON = "投诉复核 complaint 118"
+ID = incident().id
+
+
+@dataclass
+class Service:
+    client: TestClient
+    store: CaseStore
+    site: Site
+    key: str
+
+    def evidence(self, file: str, secret: str = SECRET, age_s: float = 0) -> int:
+        made = datetime.now(UTC) - timedelta(seconds=age_s)
+        return self.client.get(evidence_url("", file, secret, now=made)).status_code
+
+    def original(self, owner: str, name: str, reason: str = REASON, key: str | None = None):
+        return self.client.get(
+            f"/v1/originals/{owner}/{name}",
+            params={"reason": reason},
+            headers={"X-API-Key": self.key if key is None else key},
+        )
+
+    @property
+    def entries(self) -> list[Entry]:
+        return [Entry.model_validate_json(e) for e in EvidenceLog(self.store.database).lines()]
+
+    @property
+    def last(self) -> Entry:
+        return self.entries[-1]
+
+
+@pytest.fixture
+def service(detector: Detector, tmp_path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    monkeypatch.setenv(KEY_VARIABLE, new_key())
+    site = site_in(tmp_path / "data")
+    with CaseStore(site.reporting.data / "cases.sqlite") as store:
+        keys = Keys(store.database)
+        _, key = keys.create("desk", Role.OPERATE, START)
+        items = (picture(site), picture(site, role="before"))
+        store.commit_look(
+            camera="gate", stream="live", filings=[case_of(site, evidence=items)],
+            state=None, targets=(), now=START,
+        )  # fmt: skip
+        app = create_app(detector, site, limits=LIMITS, secret=SECRET, keys=keys, store=store)
+        with TestClient(app) as client:
+            yield Service(client, store, site, key)
+        assert verify_chain(EvidenceLog(store.database).rows()).broken is None
+
+
+def test_evidence_is_served_by_signed_links_only_and_each_try_is_written_down(
+    service: Service,
+) -> None:
+    (service.site.reporting.data / "originals").mkdir()
+    (service.site.reporting.data / "originals/scene.jpg").write_bytes(jpeg())
+    scene = f"evidence/{ID}/scene.jpg"
+    assert service.evidence(scene) == 200
+    assert service.evidence(scene, "guess") == 403
+    assert service.evidence(scene, age_s=LINK_LIFE_S + 60) == 403
+    assert service.evidence("originals/scene.jpg") == 404
+    assert service.evidence("evidence/../originals/scene.jpg") == 404
+    assert service.evidence(f"evidence/{ID}/none.jpg") == 410
+    assert service.client.get("/v1/evidence/nonsense").status_code == 403
+    assert [(e.action, e.outcome, e.what) for e in service.entries] == [
+        ("view", "served", scene),
+        ("view", "refused", "a link that is not ours"),
+        ("view", "expired", scene),
+        ("view", "refused", "originals/scene.jpg"),
+        ("view", "refused", "evidence/../originals/scene.jpg"),
+        ("view", "gone", f"evidence/{ID}/none.jpg"),
+        ("view", "refused", "a link that is not ours"),
+    ]
+    assert {(e.who, e.address) for e in service.entries} == {("link", "testclient")}
+
+
+def test_no_cache_may_keep_a_picture(service: Service) -> None:
+    answer = service.client.get(evidence_url("", f"evidence/{ID}/scene.jpg", SECRET))
+    assert "no-store" in answer.headers["cache-control"]
+    assert answer.content == b"a masked picture"
+
+
+def test_an_original_is_decrypted_for_who_gives_a_reason(service: Service) -> None:
+    originals = open_originals(service.site.reporting.data)
+    kept = {}
+    for name, time in (("scene", incident().confirmed_at), ("before", incident().first_seen)):
+        kept[name] = originals.keep(frame_file("originals", "gate", time), f"{name} 0".encode())
+        assert is_sealed(kept[name])
+    for name, file in kept.items():
+        answer = service.original(ID, name)
+        assert (answer.status_code, answer.content) == (200, f"{name} 0".encode())
+        assert "no-store" in answer.headers["cache-control"]
+        assert answer.headers["content-type"] == "image/jpeg"
+        assert (service.last.outcome, service.last.what) == ("served", file)
+        assert service.last.reason == REASON
+        assert service.last.who == f"key {service.key.split('_')[1]}"
+
+
+def test_a_citizens_photo_comes_back_as_it_came(service: Service) -> None:
+    sent = jpeg()
+    answer = service.client.post(
+        "/v1/photos",
+        files=[("image", ("a.jpg", sent, "image/jpeg"))],
+        headers={"X-API-Key": service.key},
+    )
+    photo = answer.json()["id"]
+    assert service.original(photo, "1").content == sent
+    assert service.original(photo, "2").status_code == 404
+
+
+def test_what_is_deleted_or_never_was_is_told_apart(service: Service) -> None:
+    assert service.original(ID, "scene").status_code == 410
+    assert service.last.outcome == "gone"
+    assert service.original(ID, "crop").status_code == 404
+    assert service.original("kw-nothing", "scene").status_code == 404
+    assert service.last.outcome == "refused"
+    assert service.original(ID[:8], "scene").status_code == 404, "no beginnings of ids here"
+
+
+@pytest.mark.parametrize("reason", ["", "    ", "x", "a  b"])
+def test_no_original_without_a_reason(service: Service, reason: str) -> None:
+    assert service.original(ID, "scene", reason=reason).status_code == 422
+    headers = {"X-API-Key": service.key}
+    assert service.client.get(f"/v1/originals/{ID}/scene", headers=headers).status_code == 422
+
+
+def test_an_original_whose_key_is_lost_is_not_given_out(
+    service: Service, detector: Detector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    originals = open_originals(service.site.reporting.data)
+    originals.keep(frame_file("originals", "gate", incident().confirmed_at), b"scene")
+    monkeypatch.setenv(KEY_VARIABLE, new_key())
+    app = create_app(
+        detector, service.site, limits=LIMITS,
+        keys=Keys(service.store.database), store=service.store,
+    )  # fmt: skip
+    with TestClient(app) as client:
+        answer = Service(client, service.store, service.site, service.key).original(ID, "scene")
+    assert answer.status_code == 500
+    assert service.last.outcome == "unreadable"
+
+
+def test_without_any_key_evidence_is_served_but_no_original(detector: Detector, tmp_path) -> None:
+    site = site_in(tmp_path / "data")
+    with CaseStore(site.reporting.data / "cases.sqlite") as store:
+        app = create_app(
+            detector, site, limits=LIMITS, secret=SECRET,
+            keys=Keys(store.database), store=store,
+        )  # fmt: skip
+        with TestClient(app) as client:
+            service = Service(client, store, site, "")
+            assert service.evidence(str(picture(site).file)) == 200
+            assert service.original(ID, "scene").status_code == 401
+
+
+def test_no_entry_no_picture(service: Service, detector: Detector) -> None:
+    """The database takes no more: then nobody could tell later who saw it."""
+    originals = open_originals(service.site.reporting.data)
+    originals.keep(frame_file("originals", "gate", incident().confirmed_at), b"scene")
+    link = evidence_url("", f"evidence/{ID}/scene.jpg", SECRET)
+    file = service.site.reporting.data / "cases.sqlite"
+    full = CaseStore(f"sqlite:///file:{file}?mode=ro&uri=true")
+    app = create_app(
+        detector, service.site, limits=LIMITS, secret=SECRET,
+        keys=Keys(service.store.database), store=full,
+    )  # fmt: skip
+    with TestClient(app) as client:
+        for address in (link, f"/v1/originals/{ID}/scene?reason={REASON}", "/v1/evidence/x"):
+            answer = client.get(address, headers={"X-API-Key": service.key})
+            assert answer.status_code == 503
+            assert answer.headers["content-type"] == "application/problem+json"
+            assert "登记" in answer.json()["detail_zh"]
+            assert int(answer.headers["retry-after"]) > 0
+    full.close()
+    assert service.entries == []
+    assert service.client.get(link).status_code == 200
+
+
+def test_one_client_does_not_fill_the_log(detector: Detector, tmp_path) -> None:
+    site = site_in(tmp_path / "data")
+    with CaseStore(site.reporting.data / "cases.sqlite") as store:
+        app = create_app(detector, site, limits=replace(LIMITS, rate=5), secret=SECRET, store=store)
+        with TestClient(app) as client:
+            statuses = [client.get("/v1/evidence/guess").status_code for _ in range(9)]
+        assert statuses == [403] * 5 + [429] * 4
+        assert len(list(EvidenceLog(store.database).lines())) == 5
