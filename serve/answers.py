@@ -128,6 +128,7 @@ class PhotoCaseAnswer(BaseModel):
     review: Literal["proposed", "confirmed", "rejected"]
     reason: str | None = Field(description="Why it was rejected.", examples=["duplicate"])
     number: str | None = Field(description="The city system's number.", examples=["2026031400017"])
+    closed: bool = Field(description="The city is done with it.")
 
 
 class PhotoAnswer(DetectAnswer):

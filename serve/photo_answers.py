@@ -114,6 +114,7 @@ def _case(case: CaseStanding) -> PhotoCaseAnswer:
         review=case.review.state,
         reason=case.review.reason,
         number=case.number,
+        closed=case.closed,
     )
 
 

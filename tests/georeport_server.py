@@ -44,6 +44,7 @@ class GeoReport:
         no_duplicates: answer 400 to a description that it has already.
         unlisted: GET requests is not allowed.
         statuses: the next requests are answered so, and not taken.
+        closed: status_notes of the requests that the desk closed, by their number.
     """
 
     with_tokens: bool = False
@@ -52,6 +53,7 @@ class GeoReport:
     unlisted: bool = False
     statuses: list[int] = field(default_factory=list)
     requests: list[dict[str, str]] = field(default_factory=list)
+    closed: dict[str, str] = field(default_factory=dict)
 
     def app(self) -> FastAPI:
         app = FastAPI()
@@ -82,6 +84,10 @@ class GeoReport:
             raise RefusedError(403, "requests are not public")
         wanted = dict(request.query_params)
         _check_jurisdiction(wanted)
+        if "service_request_id" in wanted:
+            numbers = wanted["service_request_id"].split(",")
+            named = [row for row in self.requests if row["service_request_id"] in numbers]
+            return JSONResponse([self._standing(row["service_request_id"]) for row in named])
         for name in ("start_date", "end_date"):
             if not _TIME.fullmatch(wanted[name]):
                 raise RefusedError(400, f"{name} must be a time with its zone")
@@ -103,6 +109,17 @@ class GeoReport:
         if self.moderated:
             row["service_request_id"] = number
         return JSONResponse([row])
+
+    def _standing(self, number: str) -> dict[str, str]:
+        notes = self.closed.get(number)
+        if notes is None:
+            return {"service_request_id": number, "status": "open"}
+        return {
+            "service_request_id": number,
+            "status": "closed",
+            "status_notes": notes,
+            "updated_datetime": "2026-03-15T09:00:00+08:00",
+        }
 
     def _check(self, form: dict[str, str]) -> None:
         if form.get("api_key") != KEY:

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field
 
 from cv.cases.parts import (
+    ClosurePart,
     CodeChoice,
     DedupPart,
     DeptPart,
@@ -75,6 +76,7 @@ class Case(Part):
     dept: DeptPart | None = None
     limit: LimitPart | None = None
     review: ReviewPart = ReviewPart()
+    closure: ClosurePart | None = None
     dedup: DedupPart
     privacy: PrivacyPart
 
@@ -181,6 +183,7 @@ def continued(case: Case, earlier: Case) -> Case:
             "dedup": earlier.dedup,
             "time": case.time.model_copy(update=begun),
             "review": case.review if earlier.review.state == "proposed" else earlier.review,
+            "closure": earlier.closure,
             "dept": earlier.dept or case.dept,
             "limit": earlier.limit or case.limit,
         }

@@ -1,4 +1,4 @@
-"""`kerbwatch cases`: list, show, review, deliver, retry, schema."""
+"""`kerbwatch cases`: list, show, review, close, deliver, retry, schema."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import typer
 from rich.console import Console
 
 from cv.cases.case import case_schema
+from cv.cases.closing import close_case
 from cv.cases.display import (
     case_document,
     case_facts,
@@ -26,6 +27,7 @@ from cv.cases.display import (
 )
 from cv.cases.filter import CaseFilter
 from cv.cases.outbox import Outbox
+from cv.cases.parts import ClosurePart
 from cv.cases.review import REASONS_ZH, RejectReason, review_of
 from cv.cases.since import moment
 from cv.cases.store import CaseStore
@@ -49,12 +51,13 @@ JsonOption = Annotated[bool, typer.Option("--json", help="JSON instead of tables
 
 
 class StateChoice(StrEnum):
-    """What --state takes; open is new or updated."""
+    """What --state takes; open is neither cleared nor closed."""
 
     OPEN = "open"
     NEW = "new"
     UPDATED = "updated"
     CLEARED = "cleared"
+    CLOSED = "closed"
 
 
 @app.command("list")
@@ -62,7 +65,8 @@ def list_cases(
     site: SiteOption = None,
     data: DataOption = None,
     state: Annotated[
-        StateChoice | None, typer.Option(help="open is new or updated.", show_default="any")
+        StateChoice | None,
+        typer.Option(help="open is neither cleared nor closed.", show_default="any"),
     ] = None,
     camera: Annotated[str | None, typer.Option(help="Of this camera.", show_default="any")] = None,
     matter: Annotated[Matter | None, typer.Option(help="Of this matter.")] = None,
@@ -157,6 +161,28 @@ def review(
     outcome = "withdrawn" if reject else "due now"
     news = f"; {plural(moved, 'message')} {outcome}" if moved else ""
     typer.echo(f"{plural(len(ids), 'case')} {word.state}{news}")
+
+
+@app.command()
+def close(
+    cases: Annotated[list[str], typer.Argument(help="Ids, or their beginnings.")],
+    note: Annotated[str | None, typer.Option(help="What was done.", show_default=False)] = None,
+    by: Annotated[
+        str | None, typer.Option(help="Who says so.", envvar="USER", show_default="$USER")
+    ] = None,
+    site: SiteOption = None,
+    data: DataOption = None,
+) -> None:
+    """Say that cases are done with (结案), where no target's desk can be asked."""
+    place = open_site(site, data)
+    with _stored(place) as store:
+        if store is None:
+            raise UserError(f"{cases[0][:40]!r}: no such case; {_file(place)} does not exist")
+        ids = [store.case(prefix).case.id for prefix in cases]
+        closure = ClosurePart(at=datetime.now(UTC), by=by, note=note and note[:1000])
+        closed = sum(close_case(store.database, case_id, closure) for case_id in ids)
+    before = len(ids) - closed
+    typer.echo(f"{plural(closed, 'case')} closed" + (f", {before} before" if before else ""))
 
 
 @app.command()

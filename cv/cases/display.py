@@ -12,7 +12,7 @@ from rich.table import Table
 from cv.cases.case import Case, EvidenceItem
 from cv.cases.deliveries import DeliveryRecord
 from cv.cases.outbox import DeliveryReport
-from cv.cases.parts import DetectionPart, ReportPart, ReviewPart, RulePart
+from cv.cases.parts import ClosurePart, DetectionPart, ReportPart, ReviewPart, RulePart
 from cv.cases.store import StoredCase
 from cv.cases.wording import levels_in_words, limit_in_words
 from cv.detect.evidence import span
@@ -70,8 +70,7 @@ def case_table(found: Sequence[StoredCase], site: Site) -> Table:
             f"{case.matter.matter}\n{case.matter.code5} {case.matter.name_zh}",
             escape(_where(case)),
             f"{first.astimezone(site.tz):%Y-%m-%d}\n{first.astimezone(site.tz):%H:%M:%S}",
-            ("cleared" if case.state == "cleared" else "open")
-            + f"\n{span((last - first).total_seconds())}",
+            _state(case) + f"\n{span((last - first).total_seconds())}",
             "\n".join(_standing(stored.deliveries)) or "-",
         )
     return table
@@ -114,6 +113,7 @@ def case_facts(stored: StoredCase, site: Site) -> Table:
         ("first seen", _local(time.first_seen, site)),
         ("last seen", _local(time.last_seen, site)),
         ("cleared", _local(time.cleared, site) if time.cleared else "-"),
+        ("closed", _closed(case.closure, site) if case.closure else "-"),
         ("reported", _local(time.reported, site)),
         *(
             ("seen", f"{d.label} {d.conf:.2f}, in {d.hits} of {d.looks} looks")
@@ -161,6 +161,8 @@ def report_sentence(report: DeliveryReport, site: Site) -> str:
         parts.append(f"{report.dead} given up (see kerbwatch cases list --dead)")
     if report.held:
         parts.append(f"{report.held} held for review (see kerbwatch cases list --held)")
+    if report.closed:
+        parts.append(f"{plural(report.closed, 'case')} closed at the city's desk")
     if report.pending:
         due = f", next at {_local(report.next_at, site)}" if report.next_at else ""
         parts.append(f"{report.pending} waiting{due}")
@@ -175,6 +177,18 @@ def _where(case: Case) -> str:
     """Camera and zone, or the channel of a citizen's report."""
     roi = case.detections[0].roi if case.detections else None
     return f"{case.source.channel_id}/{roi.id}" if roi else case.source.channel_id
+
+
+def _state(case: Case) -> str:
+    """As long as a camera sees it, it is there, whatever the city says."""
+    if case.state == "cleared":
+        return "cleared"
+    return "closed" if case.closure else "open"
+
+
+def _closed(closure: ClosurePart, site: Site) -> str:
+    by = f"by {closure.by}" if closure.by else ""
+    return " ".join(filter(None, (_local(closure.at, site), by, closure.note)))
 
 
 def _seen(seen: DetectionPart) -> str:

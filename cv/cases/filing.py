@@ -74,8 +74,9 @@ def _write(
     hold: bool,
 ) -> None:
     document = case.model_dump_json()
-    filed_at, number = (row.filed_at, row.number) if row else (now, None)
-    session.merge(_case_row(case, document, filed_at, number))
+    filed = _case_row(case, document)
+    filed.filed_at, filed.number = (row.filed_at, row.number) if row else (now, None)
+    session.merge(filed)
     session.flush()
     for target in targets:
         _enqueue(session, case, document, target, now, hold=hold)
@@ -92,12 +93,11 @@ def _is_old_news(case: Case, row: CaseRow) -> bool:
     return case.state == "updated" and case.time.last_seen.astimezone(UTC) <= row.last_seen
 
 
-def _case_row(case: Case, document: str, filed_at: datetime, number: str | None) -> CaseRow:
+def _case_row(case: Case, document: str) -> CaseRow:
     box = case.box or _NOWHERE
     roi = case.detections[0].roi if case.detections else None
     return CaseRow(
         id=case.id,
-        number=number,
         state=case.state,
         matter=case.matter.matter,
         camera=case.source.channel_id,
@@ -108,7 +108,7 @@ def _case_row(case: Case, document: str, filed_at: datetime, number: str | None)
         y2=box.y2,
         first_seen=case.time.first_seen,
         last_seen=case.time.last_seen,
-        filed_at=filed_at,
+        closed_at=case.closure.at if case.closure else None,
         document=document,
         lon=case.place.lon,
         lat=case.place.lat,

@@ -17,7 +17,7 @@ class CaseFilter:
     """Which cases; None is any.
 
     Attributes:
-        state: open (new or updated), new, updated or cleared.
+        state: open (neither cleared nor closed), new, updated, cleared or closed.
         since: seen at or after this moment, aware.
         until: seen at or before this moment, aware.
         held: only those of which something waits for a review.
@@ -34,7 +34,9 @@ class CaseFilter:
 
     def apply(self, query: Select[CaseRow]) -> Select[CaseRow]:
         if self.state == "open":
-            query = query.where(CaseRow.state != "cleared")
+            query = query.where(CaseRow.state != "cleared", CaseRow.closed_at.is_(None))
+        elif self.state == "closed":
+            query = query.where(CaseRow.closed_at.is_not(None))
         elif self.state is not None:
             query = query.where(CaseRow.state == self.state)
         if self.camera is not None:

@@ -44,7 +44,7 @@ class NearCase:
 def open_near(
     session: Session, seen: Sighting, matters: frozenset[str], within: PhotoSettings
 ) -> list[NearCase]:
-    """Cases of these matters that are not cleared, near in place and time; the nearest first.
+    """Cases of these matters, neither cleared nor closed, near in place and time; nearest first.
 
     A case tells when it was last seen only now and then. What a live camera has open goes on for
     as long as its watch does.
@@ -60,6 +60,7 @@ def open_near(
         select(CaseRow)
         .where(
             CaseRow.state != "cleared",
+            CaseRow.closed_at.is_(None),
             CaseRow.matter.in_(sorted(matters)),
             CaseRow.first_seen <= seen.end + span,
             or_(CaseRow.last_seen >= seen.begin - span, watched),

@@ -16,6 +16,7 @@ from random import Random
 from typing import Self
 
 from cv.cases.case import Case
+from cv.cases.closing import Closings
 from cv.cases.deliveries import Claim
 from cv.cases.store import CaseStore
 from cv.cases.targets import Message, Target, UnreachableError
@@ -49,6 +50,7 @@ class DeliveryReport:
         dead: given up in this round.
         pending: still to be delivered, whenever.
         held: waiting for a person's review of their case.
+        closed: cases that a target's desk is done with, news of this round.
         next_at: when the next of them can be tried.
     """
 
@@ -57,6 +59,7 @@ class DeliveryReport:
     dead: int = 0
     pending: int = 0
     held: int = 0
+    closed: int = 0
     next_at: datetime | None = None
 
 
@@ -107,7 +110,10 @@ class Outbox:
         names = [lane.target.name for lane in self._lanes]
         pending, held = (self._rows.count(state, names) for state in ("pending", "held"))
         due = [at for lane in self._lanes if (at := lane.next_at()) is not None]
-        return DeliveryReport(delivered, failed, dead, pending, held, min(due, default=None))
+        closed = sum(lane.ask() for lane in self._lanes)
+        return DeliveryReport(
+            delivered, failed, dead, pending, held, closed, min(due, default=None)
+        )
 
     def turned_off(self) -> dict[str, str]:
         """Targets of ours that want nothing any more, each with what it said."""
@@ -132,6 +138,7 @@ class _Lane:
     ) -> None:
         self.target = target
         self._rows = store.outbox
+        self._closings = Closings(store.database, target, clock)
         self._clock = clock
         self._rng = rng
         self._lease_s = lease_s
@@ -143,6 +150,7 @@ class _Lane:
             wait_s = _POLL_S
             try:
                 self.deliver_due(stop)
+                self.ask()
                 due = self.next_at()
                 if due is not None:
                     wait_s = min(_POLL_S, max(0.0, (due - self._clock()).total_seconds()))
@@ -159,6 +167,12 @@ class _Lane:
                 break
             outcomes.append(self._deliver(claim))
         return outcomes.count("delivered"), outcomes.count("failed"), outcomes.count("dead")
+
+    def ask(self) -> int:
+        """Read back what the target's desk closed, now and then; gives how many cases."""
+        if self._paused_until is not None and self._clock() < self._paused_until:
+            return 0
+        return self._closings.ask_if_due()
 
     def next_at(self) -> datetime | None:
         due = self._rows.next_due(self.target.name)

@@ -12,6 +12,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from cv.site.limits import LimitKind
 
 __all__ = [
+    "ClosurePart",
     "CodeChoice",
     "DedupPart",
     "DeptPart",
@@ -227,6 +228,17 @@ class ReviewPart(Part):
     by: str | None = None
     at: AwareDatetime | None = None
     reason: str | None = None
+
+
+class ClosurePart(Part):
+    """Somebody is done with the case: `by` is the target whose desk says so, or a person here.
+
+    `at`: when they say that it was, else when it was noticed.
+    """
+
+    at: AwareDatetime
+    by: str | None = None
+    note: str | None = Field(None, max_length=1000)
 
 
 class DedupPart(Part):

@@ -42,6 +42,7 @@ class Tables(DeclarativeBase):
 class CaseRow(Tables):
     """A case as last filed; `number` is the receiver's, `document` the whole case as JSON.
 
+    `closed_at`: when the city, or a person, was done with it.
     `camera` is the document's `channel_id`. `zone` is empty, and the box 0, where no camera saw it.
     """
 
@@ -63,6 +64,7 @@ class CaseRow(Tables):
     document: Mapped[str]
     lon: Mapped[float | None]
     lat: Mapped[float | None]
+    closed_at: Mapped[datetime | None]
 
     __table_args__ = (
         Index("ix_cases_place", "camera", "zone", "matter", "last_seen"),

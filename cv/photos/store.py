@@ -34,6 +34,7 @@ class CaseStanding:
         state, review: of the case document.
         number: what the city's system calls it.
         posted: the city's system has it.
+        closed: the city, or a person here, is done with it.
     """
 
     id: str
@@ -42,6 +43,7 @@ class CaseStanding:
     review: ReviewPart
     number: str | None
     posted: bool
+    closed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,4 +161,5 @@ def _standing(session: Session, row: CaseRow, photo_id: str) -> CaseStanding:
         review=Case.model_validate_json(row.document).review,
         number=row.number,
         posted=bool(session.scalar(select(delivered))),
+        closed=row.closed_at is not None,
     )

@@ -220,3 +220,15 @@ class TestReview:
         )
         stored = filed.case(incident(1).id).case
         assert (stored.state, stored.review.reason) == ("cleared", "handled")
+
+
+def test_a_person_closes_a_case_and_the_first_word_stays(run: Run, filed: CaseStore) -> None:
+    result = run("close", incident(1).id, "--note", "摊位已劝离", "--by", "li")
+    assert (result.exit_code, result.output) == (0, "1 case closed\n")
+    again = run("close", incident(1).id, incident(2).id, "--by", "wang")
+    assert again.output == "1 case closed, 1 before\n"
+    shown = run("show", incident(1).id).output
+    assert "by li 摊位已劝离" in shown
+    listed = run("list", "--state", "closed", "--json").output.splitlines()
+    assert {json.loads(line)["closure"]["by"] for line in listed} == {"li", "wang"}
+    assert run("list", "--state", "open", "--json").output == ""

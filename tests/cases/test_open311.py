@@ -9,6 +9,8 @@ from dataclasses import replace
 import pytest
 
 from cv.cases.case import Case, case_from_incident
+from cv.cases.closing import ASK_EVERY_S
+from cv.cases.filter import CaseFilter
 from cv.cases.outbox import Outbox
 from cv.cases.outgoing import Outgoing
 from cv.cases.store import CaseStore
@@ -188,3 +190,54 @@ def test_the_site_file_names_the_endpoint_and_the_environment_the_key(
     (desk,) = build_targets(replace(site, reporting=reporting))
     assert desk.deliver(message(case_of(site))).number == "SR-1"
     assert len(city.requests) == 1
+
+
+class TestWhatTheCityClosed:
+    def test_is_read_now_and_then_with_its_notes(
+        self, store: CaseStore, site: Site, clock: Clock, file: File, serve: Serve
+    ) -> None:
+        city, proxy = serve()
+        file(case_of(site, 1), case_of(site, 2), targets=("open311",))
+        with Outbox(store, [target(site, proxy)], clock=clock) as box:
+            assert box.deliver_due().closed == 0
+            number = store.case(incident(1).id).number
+            assert number is not None
+            city.closed[number] = "已清理 towed away"
+            clock.move(60)
+            assert box.deliver_due().closed == 0, "a desk is not asked all the time"
+            clock.move(ASK_EVERY_S)
+            assert box.deliver_due().closed == 1
+            clock.move(ASK_EVERY_S)
+            assert box.deliver_due().closed == 0
+        case = store.case(incident(1).id).case
+        assert case.closure is not None
+        assert case.closure.model_dump(mode="json") == {
+            "at": "2026-03-15T09:00:00+08:00", "by": "open311", "note": "已清理 towed away",
+        }  # fmt: skip
+        assert store.case(incident(2).id).case.closure is None
+
+    def test_stays_closed_through_what_the_camera_says_later(
+        self, store: CaseStore, site: Site, clock: Clock, file: File, serve: Serve
+    ) -> None:
+        city, proxy = serve()
+        file(case_of(site), targets=("open311",))
+        with Outbox(store, [target(site, proxy)], clock=clock) as box:
+            box.deliver_due()
+            city.closed["SR-1"] = "done"
+            clock.move(ASK_EVERY_S + 1)
+            box.deliver_due()
+        file(case_of(site, event="updated", seen_s=900), targets=("open311",))
+        case = store.case(incident().id).case
+        assert case.state == "updated"
+        assert case.closure
+        assert store.cases(CaseFilter(state="open"), limit=9) == []
+        assert len(store.cases(CaseFilter(state="closed"), limit=9)) == 1
+
+    def test_an_endpoint_that_shows_no_requests_costs_only_the_news(
+        self, store: CaseStore, site: Site, clock: Clock, file: File, serve: Serve
+    ) -> None:
+        city, proxy = serve(unlisted=True)
+        file(case_of(site), targets=("open311",))
+        with Outbox(store, [target(site, proxy)], clock=clock) as box:
+            report = box.deliver_due()
+        assert (report.delivered, report.closed, len(city.requests)) == (1, 0, 1)

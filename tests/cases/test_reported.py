@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from cv.cases.case import Case, EvidenceItem, MaskCounts
+from cv.cases.closing import close_case
 from cv.cases.outbox import Outbox
-from cv.cases.parts import ReportPart
+from cv.cases.parts import ClosurePart, ReportPart
 from cv.cases.recorder import CaseRecorder
 from cv.cases.reported import MOST_REPORTS, GivenPoint, case_from_report, code_for
 from cv.cases.review import RejectReason, review_of
@@ -161,6 +162,13 @@ class TestOnlyCitizens:
         store.review(first, review_of(RejectReason.PERMITTED, "li", clock.now))
         assert store.take_report(reported(posting, 2), posting, clock.now) != first
 
+    def test_after_the_city_is_done_the_next_report_is_a_new_case(
+        self, store: CaseStore, posting: Site, clock: Clock
+    ) -> None:
+        first = store.take_report(reported(posting, 1), posting, clock.now)
+        close_case(store.database, first, ClosurePart(at=clock.now, by="li"))
+        assert store.take_report(reported(posting, 2), posting, clock.now) != first
+
     def test_what_a_desk_reads_says_who_saw_it_and_what_they_said(self, site: Site) -> None:
         text = description(reported(site))
         assert "Reported by: 随手拍 citizens' photos" in text
@@ -269,6 +277,7 @@ def test_old_cases_get_their_place(tmp_path: Path, site: Site) -> None:
         )
     with sqlite3.connect(path) as raw:
         raw.executescript(
+            "ALTER TABLE cases DROP COLUMN closed_at; DROP TABLE evidence_log;"
             "DROP INDEX ix_cases_near; DROP INDEX ix_photos_case_id;"
             "ALTER TABLE cases DROP COLUMN lon; ALTER TABLE cases DROP COLUMN lat;"
             "ALTER TABLE photos DROP COLUMN case_id;"

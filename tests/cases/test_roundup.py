@@ -6,11 +6,14 @@ import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from cv.cases.case import Case
+from cv.cases.closing import ASK_EVERY_S
+from cv.cases.filter import CaseFilter
 from cv.cases.outbox import Outbox
 from cv.cases.outgoing import Outgoing
 from cv.cases.review import RejectReason, review_of
@@ -271,3 +274,22 @@ def test_the_site_file_names_the_tracker_and_the_environment_the_password(
     monkeypatch.setenv("KERBWATCH_ROUNDUP_PASSWORD", PASSWORD)
     (desk,) = build_targets(site)
     assert desk.deliver(message(case_of(site))).number == "1"
+
+
+def test_what_people_resolve_there_is_closed_here_as_well(
+    store: CaseStore, site: Site, clock: Clock, file: File, *, proxy: LossyProxy,
+    tracker: RoundupTracker,
+) -> None:  # fmt: skip
+    file(case_of(site, 1), case_of(site, 2), targets=("roundup",))
+    with Outbox(store, [target(site, proxy)], clock=clock) as box:
+        assert box.deliver_due().closed == 0
+        number = store.case(incident(1).id).number
+        assert number is not None
+        tracker.set_status(number, "resolved")
+        clock.move(ASK_EVERY_S + 1)
+        assert box.deliver_due().closed == 1
+    closure = store.case(incident(1).id).case.closure
+    assert closure is not None
+    assert closure.by == "roundup"
+    assert abs((datetime.now(UTC) - closure.at).total_seconds()) < 60
+    assert [s.case.id for s in store.cases(CaseFilter(state="open"), limit=9)] == [incident(2).id]

@@ -6,17 +6,27 @@ docs/how-to-add-a-target.md shows one.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from cv.cases.case import Case
 from cv.cases.links import link_secret
 from cv.cases.outgoing import Outgoing
+from cv.cases.parts import ClosurePart
 from cv.errors import DeliveryError, SiteError
 from cv.site import Reporting, Site
 
-__all__ = ["Message", "Receipt", "Target", "UnreachableError", "build_targets", "secret"]
+__all__ = [
+    "Answering",
+    "Message",
+    "Receipt",
+    "Target",
+    "UnreachableError",
+    "build_targets",
+    "secret",
+]
 
 _CLASSES = {
     "mqtt": "MqttTarget",
@@ -66,6 +76,19 @@ class Target(Protocol):
     def deliver(self, message: Message) -> Receipt: ...
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class Answering(Protocol):
+    """A target that can also be asked what its desk did with the cases that it took."""
+
+    def closed(self, numbers: Sequence[str]) -> Mapping[str, ClosurePart]:
+        """Those of these numbers whose cases are closed there.
+
+        Raises:
+            DeliveryError: it did not answer, or not so that it can be understood.
+        """
+        ...
 
 
 def build_targets(site: Site) -> list[Target]:

@@ -1,14 +1,15 @@
 """Open311: a case becomes a service request of a GeoReport v2 endpoint, in JSON.
 
 GeoReport has no updates and no closing by the reporter: only the first message of a case is posted;
-later ones are counted as delivered without a word to the endpoint. And it has no idempotency key:
-the case's id stands in the description, and a request with it is looked for before one is made. An
-endpoint that lists requests only after moderation may so get a case twice, if an answer was lost.
+later ones are counted as delivered without a word to the endpoint. What its desk closed is read.
+And it has no idempotency key: the case's id stands in the description, and a request with it is
+looked for before one is made. An endpoint that lists requests only after moderation may so get a
+case twice, if an answer was lost.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any, Self
@@ -17,6 +18,7 @@ from urllib.parse import quote
 from cv.cases.case import Case
 from cv.cases.conversation import Answer, Conversation, Endpoint, number_of
 from cv.cases.outgoing import Outgoing
+from cv.cases.parts import ClosurePart
 from cv.cases.targets import Message, Receipt, secret
 from cv.cases.wording import description
 from cv.errors import DeliveryError
@@ -64,6 +66,23 @@ class Open311Target:
         if number is not None and number.startswith(_TOKEN):
             number = self._exchanged(talk, number)
         return Receipt(number)
+
+    def closed(self, numbers: Sequence[str]) -> Mapping[str, ClosurePart]:
+        """Requests whose status is closed; what an endpoint does not list is open to us."""
+        known = [number for number in numbers if not number.startswith(_TOKEN)]
+        if not known:
+            return {}
+        wanted = {"service_request_id": ",".join(known), **self._jurisdiction()}
+        talk = Conversation(self._endpoint)
+        answer = talk.checked(talk.call("GET", "/requests.json", headers={}, params=wanted))
+        found: dict[str, ClosurePart] = {}
+        for row in _objects(answer.json()):
+            number, notes = number_of(row.get("service_request_id")), row.get("status_notes")
+            if number in known and row.get("status") == "closed":
+                note = self._endpoint.safe(notes)[:1000] if notes else None
+                at = _moment(row.get("updated_datetime"))
+                found[number] = ClosurePart(at=at, by=self.name, note=note)
+        return found
 
     def close(self) -> None:
         """Nothing stays open."""
@@ -146,6 +165,15 @@ class Open311Target:
     def _jurisdiction(self) -> dict[str, str]:
         jurisdiction = self._settings.jurisdiction
         return {"jurisdiction_id": jurisdiction} if jurisdiction else {}
+
+
+def _moment(text: object) -> datetime:
+    """A time as the endpoint has it; now, if it says none that has a zone."""
+    try:
+        moment = datetime.fromisoformat(str(text))
+    except ValueError:
+        moment = datetime.now(UTC)
+    return moment if moment.tzinfo else datetime.now(UTC)
 
 
 def _is_final(status: int) -> bool:

@@ -12,8 +12,8 @@ Any tracker will do whose schema has the classes of Roundup's `classic` template
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
-from datetime import UTC
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Self
@@ -22,6 +22,7 @@ from urllib.parse import quote, urlsplit
 from cv.cases.case import Case, EvidenceItem
 from cv.cases.conversation import Answer, Conversation, Endpoint
 from cv.cases.outgoing import Outgoing
+from cv.cases.parts import ClosurePart
 from cv.cases.targets import Message, Receipt, secret
 from cv.cases.wording import description, headline
 from cv.errors import DeliveryError
@@ -73,6 +74,12 @@ class RoundupTarget:
         del self._unanswered[message.key]
         return Receipt(issue)
 
+    def closed(self, numbers: Sequence[str]) -> Mapping[str, ClosurePart]:
+        """Issues that somebody gave the status `settings.closed`."""
+        tracker = _Tracker(Conversation(self._endpoint), self._headers, {})
+        ended = tracker.with_status(self._settings.closed, numbers)
+        return {number: ClosurePart(at=at, by=self.name) for number, at in ended.items()}
+
     def close(self) -> None:
         """Nothing stays open."""
 
@@ -108,6 +115,16 @@ class _Tracker:
         told = self._found("msg", {"messageid": f"<{case.id}."})
         found = self._found("issue", {"messages": ",".join(told)}) if told else []
         return next(iter(found), None)
+
+    def with_status(self, status: str, issues: Sequence[str]) -> dict[str, datetime]:
+        """Those of these issues that have a status, each with when it changed last."""
+        wanted = [("id", issue) for issue in issues]
+        wanted += [("status", status), ("@fields", "activity"), ("@verbose", "1")]
+        answer = self._talk.checked(self._call("GET", "issue", params=wanted))
+        return {
+            str(item["id"]): _moment(str(item["activity"]))
+            for item in _part(answer, "collection", list)
+        }
 
     def file(self, case: Case, item: EvidenceItem, pictures: Mapping[str, Path]) -> str:
         """The picture, uploaded unless it is there already."""
@@ -212,6 +229,14 @@ def _part(answer: Answer, key: str, kind: type = dict) -> Any:
 def _text(answer: Answer, key: str) -> str:
     text: str = _part(answer, key, str)
     return text
+
+
+def _moment(text: str) -> datetime:
+    """A time as Roundup writes it, in UTC."""
+    try:
+        return datetime.strptime(text[:19], "%Y-%m-%d.%H:%M:%S").replace(tzinfo=UTC)
+    except ValueError:
+        raise DeliveryError(f"{text[:40]!r} is no time that Roundup writes") from None
 
 
 def _name_of(link: object) -> str | None:

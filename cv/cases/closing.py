@@ -1,0 +1,92 @@
+"""What the city did with its cases: asked now and then where a target can say."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+
+from cv.cases.case import Case
+from cv.cases.database import Database
+from cv.cases.parts import ClosurePart
+from cv.cases.tables import CaseRow, DeliveryRow
+from cv.cases.targets import Answering, Target
+from cv.errors import DeliveryError
+
+__all__ = ["ASK_EVERY_S", "Closings", "close_case"]
+
+ASK_EVERY_S = 600.0
+"""A desk works in minutes at the fastest; what it did is news to nobody sooner."""
+
+_AT_ONCE = 50
+"""Numbers asked for in one call: their addresses stay short enough for any server."""
+_OLDEST = timedelta(days=180)
+logger = logging.getLogger(__name__)
+
+
+class Closings:
+    """Asks one target which of the cases that it took are closed; one thread at a time.
+
+    Args:
+        clock: aware UTC.
+    """
+
+    def __init__(self, database: Database, target: Target, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self._name = target.name
+        self._target = target if isinstance(target, Answering) else None
+        self._clock = clock
+        self._next = datetime.min.replace(tzinfo=clock().tzinfo)
+
+    def ask_if_due(self) -> int:
+        """Ask, unless that was done within `ASK_EVERY_S`; gives how many cases were closed.
+
+        A target that does not answer costs nothing but the news.
+        """
+        now = self._clock()
+        if self._target is None or now < self._next:
+            return 0
+        self._next = now + timedelta(seconds=ASK_EVERY_S)
+        closed = 0
+        try:
+            for numbers in self._unclosed(now):
+                said = self._target.closed(list(numbers))
+                for number, closure in said.items():
+                    closed += close_case(self._database, numbers[number], closure)
+        except DeliveryError as error:
+            logger.warning("%s: does not say which cases are closed: %s", self._name, error)
+        return closed
+
+    def _unclosed(self, now: datetime) -> Iterator[dict[str, str]]:
+        """Case ids by the target's numbers, a few at a time, the latest cases first."""
+        query = (
+            select(DeliveryRow.number, CaseRow.id)
+            .join(CaseRow, CaseRow.id == DeliveryRow.case_id)
+            .where(
+                DeliveryRow.target == self._name,
+                DeliveryRow.number.is_not(None),
+                CaseRow.closed_at.is_(None),
+                CaseRow.filed_at >= now - _OLDEST,
+            )
+            .order_by(DeliveryRow.seq.desc())
+        )
+        with self._database.read() as session:
+            known = {number: case_id for number, case_id in session.execute(query) if number}
+        pairs = list(known.items())
+        for start in range(0, len(pairs), _AT_ONCE):
+            yield dict(pairs[start : start + _AT_ONCE])
+
+
+def close_case(database: Database, case_id: str, closure: ClosurePart) -> bool:
+    """Keep that somebody is done with a case; False if somebody was before."""
+    with database.write() as session:
+        row = session.get_one(CaseRow, case_id, with_for_update=True)
+        if row.closed_at is not None:
+            return False
+        case = Case.model_validate_json(row.document)
+        at = closure.at.astimezone(case.time.reported.tzinfo)
+        closed = case.model_copy(update={"closure": closure.model_copy(update={"at": at})})
+        row.document, row.closed_at = closed.model_dump_json(), closure.at
+        return True
