@@ -91,7 +91,6 @@ def case_from_report(
     moment = local(report.captured, site.tz)
     place = _place(point, report.address, site)
     kept_until = reported + timedelta(seconds=site.privacy.keep_originals_s)
-    place = _place(point, report.address, site)
     return Case(
         id=report.id,
         state="new",
@@ -214,6 +213,5 @@ def _place(point: GivenPoint | None, address: str | None, site: Site) -> PlacePa
         method="report",
         given=point.given if point else None,
         outside_m=round(found.distance_m, 1) if found else None,
-        **level_names(found, community),
         **level_names(found, community),
     )
