@@ -9,6 +9,7 @@ from __future__ import annotations
 from cv.site.load import SiteCheck, check_site, default_site, load_site
 from cv.site.model import (
     Camera,
+    Gat1400,
     GivenPoint,
     Mqtt,
     Open311,
@@ -30,6 +31,7 @@ from cv.site.schedule import Schedule
 
 __all__ = [
     "Camera",
+    "Gat1400",
     "GivenPoint",
     "Mqtt",
     "Open311",

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from cv.codes import EDITIONS, edition
 from cv.gcj02 import in_china
 from cv.labels import LABELS, ZONE_MATTERS, Matter, ZoneKind
-from cv.site.errors import Problem, dotted, shown
+from cv.site.errors import Problem, dotted, not_allowed, shown
 from cv.site.file import TARGETS_WITH_URL, RuleKeys
 from cv.site.toml_lines import KeyPath
 
@@ -31,6 +32,7 @@ def disagreements(data: Table) -> Iterator[Problem]:
         yield from _codes(path, camera, site.get("division"))
     reporting = _table(data, "reporting")
     yield from _targets(reporting)
+    yield from _events(_table(reporting, "gat1400"), site.get("codes"))
     yield from _policies(list(_tables(reporting, ("reporting", "policies"))))
     for path, rule in _tables(data, ("rules",)):
         yield from _rule(path, rule)
@@ -96,6 +98,21 @@ def _targets(reporting: Table) -> Iterator[Problem]:
             yield Problem(path, f"{shown(target)} is there twice")
         elif target in TARGETS_WITH_URL and target not in reporting:
             yield Problem(path, f"'{target}' needs a table [reporting.{target}] with its url")
+
+
+def _events(gat1400: Table, codes: object) -> Iterator[Problem]:
+    """The codes that have an EventSort are some of the site's edition."""
+    table = edition(codes if codes in EDITIONS else EDITIONS[0])
+    first: dict[str, str] = {}
+    for written in _table(gat1400, "events"):
+        path = ("reporting", "gat1400", "events", written)
+        code = table.named(written)
+        if code is None:
+            yield Problem(path, not_allowed(written, list(table.codes)))
+        elif code.code5 in first:
+            yield Problem(path, f"is {code.code5}, which is there as {shown(first[code.code5])}")
+        else:
+            first[code.code5] = written
 
 
 def _policies(policies: list[tuple[KeyPath, Table]]) -> Iterator[Problem]:

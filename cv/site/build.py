@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from cv.codes import edition
+from cv.codes import CodeTable, edition
 from cv.gcj02 import gcj02_to_wgs84
 from cv.labels import Matter
 from cv.site.file import (
     CameraTable,
+    Gat1400Table,
     MqttTable,
     Open311Table,
     ReportingTable,
@@ -20,6 +21,7 @@ from cv.site.file import (
 )
 from cv.site.model import (
     Camera,
+    Gat1400,
     GivenPoint,
     Mqtt,
     Open311,
@@ -55,7 +57,7 @@ def build_site(file: SiteFile, folder: Path, places: Places | None, routing: Rou
         tz=file.site.timezone,
         codes=edition(file.site.codes),
         cameras=tuple(_camera(camera, places) for camera in file.cameras),
-        reporting=_reporting(file.reporting, folder),
+        reporting=_reporting(file.reporting, folder, edition(file.site.codes)),
         privacy=Privacy(privacy.heads, privacy.plates, privacy.keep_originals),
         rules=tuple(
             SiteRule(rule.zone, tuple(rule.labels), _change(rule, f"site:rules[{i}]"))
@@ -69,7 +71,7 @@ def build_site(file: SiteFile, folder: Path, places: Places | None, routing: Rou
     )
 
 
-def _reporting(table: ReportingTable, folder: Path) -> Reporting:
+def _reporting(table: ReportingTable, folder: Path, codes: CodeTable) -> Reporting:
     return Reporting(
         data=(folder / table.data).resolve(),
         targets=tuple(table.targets),
@@ -77,6 +79,7 @@ def _reporting(table: ReportingTable, folder: Path) -> Reporting:
         webhook=_webhook(table.webhook) if table.webhook else None,
         roundup=_roundup(table.roundup) if table.roundup else None,
         open311=_open311(table.open311) if table.open311 else None,
+        gat1400=_gat1400(table.gat1400, codes) if table.gat1400 else None,
         mqtt=_mqtt(table.mqtt) if table.mqtt else None,
         update_every_s=table.update_every,
         public_url=table.public_url.rstrip("/") if table.public_url else None,
@@ -103,6 +106,19 @@ def _open311(table: Open311Table) -> Open311:
         services=table.services,
         jurisdiction=table.jurisdiction,
         secret_env=table.secret_env,
+        timeout_s=table.timeout,
+    )
+
+
+def _gat1400(table: Gat1400Table, codes: CodeTable) -> Gat1400:
+    named = ((codes.named(code), event) for code, event in table.events.items())
+    return Gat1400(
+        url=table.url.rstrip("/"),
+        device=table.device,
+        events={code.code5: event for code, event in named if code},
+        user=table.user,
+        secret_env=table.secret_env,
+        keepalive_s=table.keepalive,
         timeout_s=table.timeout,
     )
 

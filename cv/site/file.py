@@ -12,10 +12,17 @@ from pydantic import BaseModel, ConfigDict, StrictBool
 
 from cv.codes import EDITIONS
 from cv.labels import LABELS, Matter
-from cv.site.model import MQTT_VARIABLE, OPEN311_VARIABLE, ROUNDUP_VARIABLE, SIGNING_VARIABLE
+from cv.site.model import (
+    GAT1400_VARIABLE,
+    MQTT_VARIABLE,
+    OPEN311_VARIABLE,
+    ROUNDUP_VARIABLE,
+    SIGNING_VARIABLE,
+)
 from cv.site.values import (
     BrokerUrl,
     Duration,
+    Events,
     Hours,
     Id,
     Kind,
@@ -43,6 +50,7 @@ __all__ = [
     "TARGETS",
     "TARGETS_WITH_URL",
     "CameraTable",
+    "Gat1400Table",
     "MqttTable",
     "Open311Table",
     "PhotosTable",
@@ -59,7 +67,7 @@ __all__ = [
 
 COORDINATE_SYSTEMS = ("CGCS2000", "WGS84", "GCJ-02")
 POSTING = ("review", "auto", "never")
-TARGETS_WITH_URL = ("webhook", "roundup", "open311", "mqtt")
+TARGETS_WITH_URL = ("webhook", "roundup", "open311", "gat1400", "mqtt")
 TARGETS = ("spool", *TARGETS_WITH_URL)
 
 
@@ -113,6 +121,18 @@ class Open311Table(_Table):
     timeout: Annotated[Time, between(1, 120)] = 30.0
 
 
+class Gat1400Table(_Table):
+    """[reporting.gat1400]"""
+
+    url: WebUrl
+    device: Annotated[str, digits(20)]
+    events: Events = {}
+    user: Text | None = None
+    secret_env: VariableName = GAT1400_VARIABLE
+    keepalive: Annotated[Time, between(10, 240)] = 90.0
+    timeout: Annotated[Time, between(1, 120)] = 60.0
+
+
 class MqttTable(_Table):
     """[reporting.mqtt]"""
 
@@ -144,6 +164,7 @@ class ReportingTable(_Table):
     webhook: WebhookTable | None = None
     roundup: RoundupTable | None = None
     open311: Open311Table | None = None
+    gat1400: Gat1400Table | None = None
     mqtt: MqttTable | None = None
     policies: list[PolicyTable] = []
 

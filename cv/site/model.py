@@ -18,6 +18,7 @@ from cv.site.rules import Rule, RuleChange, effective_rule
 
 __all__ = [
     "Camera",
+    "Gat1400",
     "GivenPoint",
     "Mqtt",
     "Open311",
@@ -37,6 +38,7 @@ __all__ = [
 SIGNING_VARIABLE = "KERBWATCH_WEBHOOK_SECRET"
 ROUNDUP_VARIABLE = "KERBWATCH_ROUNDUP_PASSWORD"
 OPEN311_VARIABLE = "KERBWATCH_OPEN311_KEY"
+GAT1400_VARIABLE = "KERBWATCH_GAT1400_PASSWORD"
 MQTT_VARIABLE = "KERBWATCH_MQTT_PASSWORD"
 
 
@@ -160,6 +162,29 @@ class Open311:
 
 
 @dataclass(frozen=True, slots=True)
+class Gat1400:
+    """A view library (视图库) of GA/T 1400.
+
+    Attributes:
+        url: of the server, without /VIID and without a slash at its end.
+        device: the 20 digits under which kerbwatch registers there.
+        events: its EventSort of each code; pictures of other codes go without one.
+        user: who registers, by Digest authentication; None: the library does not ask.
+        secret_env: the environment variable with that user's password.
+        keepalive_s: seconds between two signs of life; a registration lapses after about 300.
+        timeout_s: for all calls of one case.
+    """
+
+    url: str = field(repr=False)
+    device: str
+    events: Mapping[str, int] = field(default_factory=dict)
+    user: str | None = None
+    secret_env: str = GAT1400_VARIABLE
+    keepalive_s: float = 90.0
+    timeout_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
 class Mqtt:
     """An MQTT 5 broker.
 
@@ -214,6 +239,7 @@ class Reporting:
     webhook: Webhook | None = None
     roundup: Roundup | None = None
     open311: Open311 | None = None
+    gat1400: Gat1400 | None = None
     mqtt: Mqtt | None = None
     update_every_s: float = 1800.0
     public_url: str | None = None

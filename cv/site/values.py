@@ -242,6 +242,15 @@ def _services(value: object) -> dict[Matter, str]:
     return {Matter(matter): code.strip() for matter, code in value.items()}
 
 
+def _events(value: object) -> dict[str, int]:
+    if not isinstance(value, dict):
+        raise ValueError("must be a table of numbers, as { 09009 = 1 }")
+    for code, event in value.items():
+        if type(event) is not int or not 0 < event < 100_000:
+            raise ValueError(f"{code}: must be a number from 1 to 99999, not {shown(event)}")
+    return value
+
+
 def _topic(value: str) -> str:
     if not re.fullmatch(r"[^\s+#$/][^\s+#]{0,200}(?<!/)", value):
         raise ValueError(f"{shown(value)} is no topic; it has no spaces, +, # and no / at its ends")
@@ -270,5 +279,6 @@ TimeZone = Annotated[InstanceOf[ZoneInfo], BeforeValidator(_timezone)]
 StreamUrl = Annotated[InstanceOf[SourceUrl], BeforeValidator(_stream_url)]
 BrokerUrl = Annotated[str, BeforeValidator(_broker_url)]
 Services = Annotated[dict[Matter, str], BeforeValidator(_services)]
+Events = Annotated[dict[str, int], BeforeValidator(_events)]
 Topic = Annotated[str, AfterValidator(_topic)]
 VariableName = Annotated[str, AfterValidator(_variable_name)]

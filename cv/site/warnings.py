@@ -13,7 +13,7 @@ from cv.codes import Code
 from cv.labels import ZONE_MATTERS, Matter, ZoneKind
 from cv.site.errors import Problem
 from cv.site.file import TARGETS_WITH_URL
-from cv.site.model import Camera, Mqtt, Open311, Reporting, Roundup, Site, Webhook
+from cv.site.model import Camera, Gat1400, Mqtt, Open311, Reporting, Roundup, Site, Webhook
 from cv.site.places import Place, Places
 from cv.site.toml_lines import KeyPath
 from cv.site.units import areas_of
@@ -23,7 +23,7 @@ __all__ = ["warnings_of"]
 _LEAST_OVERLAP = 0.05
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
-Receiver = Webhook | Roundup | Open311 | Mqtt
+Receiver = Webhook | Roundup | Open311 | Gat1400 | Mqtt
 
 
 def warnings_of(
@@ -46,6 +46,7 @@ def warnings_of(
         yield from _zones((*path, "zones"), camera)
     yield from _reporting(site.reporting, variables)
     yield from _unserved(site)
+    yield from _without_event(site)
     yield from _unrouted(site)
     kinds = {zone.kind for camera in site.cameras for zone in camera.zones}
     for i, rule in enumerate(site.rules):
@@ -140,6 +141,18 @@ def _unserved(site: Site) -> Iterator[Problem]:
     if missing:
         text = f"has no {', '.join(sorted(missing))}; such cases become dead letters"
         yield Problem(("reporting", "open311", "services"), text)
+
+
+def _without_event(site: Site) -> Iterator[Problem]:
+    """Codes that can come up here and have no EventSort at the view library."""
+    gat1400 = site.reporting.gat1400
+    if gat1400 is None or "gat1400" not in site.reporting.targets:
+        return
+    codes = dict.fromkeys(code for _, _, code in _possible(site))
+    missing = [f"{c.code5} {c.name_zh}" for c in codes if c.code5 not in gat1400.events]
+    if missing:
+        text = f"has no {', '.join(missing)}; their pictures go without an EventSort"
+        yield Problem(("reporting", "gat1400", "events"), text)
 
 
 def _possible(site: Site) -> Iterator[tuple[Camera, Matter, Code]]:

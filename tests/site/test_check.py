@@ -18,7 +18,7 @@ KERB = ZONE + 'id = "kerb"\nkind = "lane"\n'
 SQUARE = "[[0.1, 0.1], [0.9, 0.1], [0.9, 0.9], [0.1, 0.9]]"
 URL = "rtsp://, rtsps://, http://, https://"
 NO_URL = "is no URL that can be opened; it begins with {} and a host, and a password has %40 for @ and %2F for /"
-TARGETS = "spool, webhook, roundup, open311, mqtt"
+TARGETS = "spool, webhook, roundup, open311, gat1400, mqtt"
 TABLES = f"review_first, {TARGETS}, policies"
 POLICY = '[[reporting.policies]]\nmatters = ["blocked_lane"]\n'
 MATTERS = (

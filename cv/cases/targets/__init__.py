@@ -29,6 +29,7 @@ __all__ = [
 ]
 
 _CLASSES = {
+    "gat1400": "Gat1400Target",
     "mqtt": "MqttTarget",
     "open311": "Open311Target",
     "roundup": "RoundupTarget",
