@@ -19,7 +19,7 @@ $(STAMPS)/base: $(STAMPS)/venv pyproject.toml
 	touch $@
 
 $(STAMPS)/dev: $(STAMPS)/venv pyproject.toml constraints-cpu.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints-cpu.txt -e ".[train,openvino,mqtt,sim,dev]"
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints-cpu.txt -e ".[train,openvino,mqtt,postgres,sim,dev]"
 	touch $@ $(STAMPS)/base
 
 # make demo [MEDIA=clip.mp4]

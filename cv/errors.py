@@ -6,6 +6,7 @@ KerbwatchError
 │   ├── SourceError    a photo, clip or stream
 │   ├── ImageError     one image's bytes (HTTP: 413, 415 or 422)
 │   └── ModelError     a model file, backend or training input
+├── StoreError         the case store's database refused something, or is away (HTTP: 503)
 └── DeliveryError      a receiver did not take a case; the outbox tries again
 
 Every message is a single line that names the thing and, where there is a choice, what is allowed.
@@ -20,6 +21,7 @@ __all__ = [
     "ModelError",
     "SiteError",
     "SourceError",
+    "StoreError",
     "UserError",
 ]
 
@@ -60,6 +62,21 @@ class ImageError(UserError):
         super().__init__(message)
         self.status = status
         self.message_zh = message_zh
+
+
+class StoreError(KerbwatchError):
+    """The case store's database refused something, or is away.
+
+    Attributes:
+        passing: the same may work in a moment.
+        undone: nothing of it is stored. Otherwise the connection was lost while it was being
+            committed, and nobody knows.
+    """
+
+    def __init__(self, message: str, *, passing: bool = False, undone: bool = True) -> None:
+        super().__init__(message)
+        self.passing = passing
+        self.undone = undone
 
 
 class DeliveryError(KerbwatchError):

@@ -13,7 +13,6 @@ from fastapi import APIRouter, Body, Depends, Header, HTTPException, Path, Query
 
 from cv.cases.display import case_document
 from cv.cases.outgoing import Outgoing
-from cv.cases.requests import Posted, Requests
 from cv.cases.review import review_digest, review_of
 from cv.cases.store import CaseStore, ReviewedError, StoredCase
 from cv.site import Site
@@ -67,7 +66,6 @@ class _Desk:
 
     def __init__(self, store: CaseStore, site: Site, secret: str | None) -> None:
         self.store = store
-        self._requests = Requests(store.database)
         self._site = site
         reporting = site.reporting
         self._outgoing = Outgoing(reporting.data, site.privacy, reporting.public_url or "", secret)
@@ -92,25 +90,12 @@ class _Desk:
 
     def _documents(self, found: Sequence[StoredCase]) -> list[dict[str, Any]]:
         now = datetime.now(UTC)
-        posted = self._requests.of_cases([stored.case.id for stored in found])
         return [
-            {
-                **case_document(
-                    replace(stored, case=self._outgoing.with_links(stored.case, now)), self._site
-                ),
-                "requests": [self._posted(one) for one in posted.get(stored.case.id, ())],
-            }
+            case_document(
+                replace(stored, case=self._outgoing.with_links(stored.case, now)), self._site
+            )
             for stored in found
         ]
-
-    def _posted(self, posted: Posted) -> dict[str, Any]:
-        received = posted.received.astimezone(self._site.tz).isoformat(timespec="milliseconds")
-        return {
-            "id": posted.id,
-            "received_at": received,
-            "media_url": posted.media_url,
-            "contact": dict(posted.contact),
-        }
 
 
 def cases_router(store: CaseStore, site: Site, secret: str | None, rate: Rate) -> APIRouter:

@@ -1,4 +1,4 @@
-"""Fixtures for every test: where the shared street media is, and labelled photos."""
+"""Fixtures for every test: where the shared street media is, labelled photos, stores."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-pytest_plugins = ["tests.labelled"]
+pytest_plugins = ["tests.labelled", "tests.stores"]
 
 # What a test run finds out about this machine's backends is not for its user to keep.
 _cache = tempfile.TemporaryDirectory(prefix="kerbwatch-cache-")

@@ -18,6 +18,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import exists, select
 
 from cv.access.roles import Role
+from cv.cases.again import retried, retried_if_undone
 from cv.cases.database import Database
 from cv.cases.tables import KeyRow
 from cv.errors import UserError
@@ -71,10 +72,10 @@ class Keys:
             created_at=now,
             revoked_at=None,
         )
-        with self._database.write() as session:
-            session.add(row)
+        self._add(row)
         return Key(key_id, name, role, now, None), f"kw_{key_id}_{secret}"
 
+    @retried
     def revoke(self, key_id: str, now: datetime) -> Key:
         """End a key; one that has ended stays as it is.
 
@@ -88,17 +89,20 @@ class Keys:
             row.revoked_at = row.revoked_at or now
             return _key(row)
 
+    @retried
     def all(self) -> Sequence[Key]:
         """Valid and revoked ones, the oldest first."""
         with self._database.read() as session:
             rows = session.scalars(select(KeyRow).order_by(KeyRow.created_at, KeyRow.id))
             return [_key(row) for row in rows]
 
+    @retried
     def any(self) -> bool:
         """Whether a key was ever made: from then on one is demanded, revoked or not."""
         with self._database.read() as session:
             return bool(session.scalar(select(exists().where(KeyRow.id.is_not(None)))))
 
+    @retried
     def find(self, key_id: str) -> Key | None:
         with self._database.read() as session:
             row = session.get(KeyRow, key_id)
@@ -109,16 +113,26 @@ class Keys:
         parts = _FORM.fullmatch(text)
         if parts is None:
             return None
-        with self._database.read() as session:
-            row = session.get(KeyRow, parts[1])
-            if row is None:
-                return None
-            hashed, key = row.hash, _key(row)
+        found = self._hashed(parts[1])
+        if found is None:
+            return None
+        hashed, key = found
         try:
             self._hasher.verify(hashed, parts[2])
         except (VerificationError, InvalidHashError):
             return None
         return key
+
+    @retried
+    def _hashed(self, key_id: str) -> tuple[str, Key] | None:
+        with self._database.read() as session:
+            row = session.get(KeyRow, key_id)
+            return (row.hash, _key(row)) if row else None
+
+    @retried_if_undone
+    def _add(self, row: KeyRow) -> None:
+        with self._database.write() as session:
+            session.add(row)
 
 
 def _key(row: KeyRow) -> Key:

@@ -1,24 +1,37 @@
-"""The store's database: SQLite that loses nothing, any other by its SQLAlchemy URL."""
+"""The store's database: SQLite that loses nothing, PostgreSQL that may go away and come back."""
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from time import monotonic, sleep
-from typing import Any
+from time import monotonic
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError, ProgrammingError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DatabaseError,
+    IntegrityError,
+    OperationalError,
+    ProgrammingError,
+)
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
+from cv.cases.again import retried
+from cv.cases.engine import database_name, database_url, make_engine
 from cv.cases.migrate import is_current, migrate
-from cv.errors import KerbwatchError, UserError
+from cv.errors import StoreError, UserError
 
 __all__ = ["Database"]
 
-_BUSY_S = 30.0
+_PATIENCE_S = 3.0
+"""How long an outage is waited out. Later calls ask once, so that nothing piles up behind them."""
+_PASSING = {
+    "40001",  # serialization failure
+    "40P01",  # deadlock
+    "55P03",  # lock not available
+}
+_FORBIDDEN = "42501"
 
 
 class Database:
@@ -32,16 +45,19 @@ class Database:
     """
 
     def __init__(self, place: Path | str) -> None:
-        url = _url(place)
-        self.name = url.database if _is_sqlite(url) else url.render_as_string(hide_password=True)
+        url = database_url(place)
+        self.name = database_name(url)
+        self._away_since: float | None = None
         try:
-            self._engine = _engine(url)
+            self._engine = make_engine(url)
         except (ArgumentError, ImportError) as error:
             raise UserError(f"{self.name}: no driver for this database: {error}") from error
         self._writing = self._engine.execution_options(kerbwatch_writes=True)
         try:
-            with self._told(UserError):
-                self._prepare()
+            self._prepare()
+        except StoreError as error:
+            self.close()
+            raise UserError(str(error)) from error
         except BaseException:
             self.close()
             raise
@@ -54,91 +70,68 @@ class Database:
         """A transaction that writes: all of it or nothing, on the disk when it ends.
 
         Raises:
-            KerbwatchError: the database refused it (disk full, read-only file, lost connection).
+            StoreError: the database refused it (disk full, read-only file), or is away.
         """
-        with self._told(KerbwatchError), Session(self._writing) as session, session.begin():
-            yield session
+        with Session(self._writing) as session:
+            with self._told():
+                yield session
+                session.flush()
+            with self._told(committing=True):
+                session.commit()
+        self._away_since = None
 
     @contextmanager
     def read(self) -> Iterator[Session]:
-        """A transaction that only reads; it never waits for one that writes."""
-        with self._told(KerbwatchError), Session(self._engine) as session:
-            yield session
+        """A transaction that only reads; it never waits for one that writes.
 
+        Raises:
+            StoreError: as `write`.
+        """
+        with self._told(), Session(self._engine) as session:
+            yield session
+        self._away_since = None
+
+    @retried
     def _prepare(self) -> None:
-        with self._engine.connect() as connection:
-            if is_current(connection):
-                return
-        with self._writing.begin() as connection:
-            migrate(connection, str(self.name))
+        with self._told():
+            with self._engine.connect() as connection:
+                if is_current(connection):
+                    return
+            with self._writing.begin() as connection:
+                migrate(connection, self.name)
 
     @contextmanager
-    def _told(self, kind: type[KerbwatchError]) -> Iterator[None]:
+    def _told(self, *, committing: bool = False) -> Iterator[None]:
         """Turn what the database says into one line. Mistakes in our own SQL stay as they are."""
         try:
             yield
-        except (IntegrityError, ProgrammingError):
+        except IntegrityError:
             raise
-        except DatabaseError as error:
-            reason = (str(error.orig).strip() or "database error").splitlines()[0]
-            raise kind(f"{self.name}: {reason}") from error
-
-
-def _url(place: Path | str) -> URL:
-    if isinstance(place, str) and "://" in place:
-        try:
-            return make_url(place)
-        except ArgumentError:
-            raise UserError("the store is neither a file nor a database URL") from None
-    path = Path(place)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{path.parent}: {error.strerror}") from error
-    return URL.create("sqlite", database=str(path))
-
-
-def _is_sqlite(url: URL) -> bool:
-    return url.get_backend_name() == "sqlite"
-
-
-def _engine(url: URL) -> Engine:
-    if not _is_sqlite(url):
-        return create_engine(url, pool_pre_ping=True)
-    engine = create_engine(url, connect_args={"timeout": _BUSY_S})
-    event.listen(engine, "connect", _set_up_sqlite)
-    event.listen(engine, "begin", _begin)
-    return engine
-
-
-def _set_up_sqlite(connection: Any, _: object) -> None:
-    connection.isolation_level = None  # the driver's own BEGIN comes too late for a write lock
-    cursor = connection.cursor()
-    _use_wal(cursor)
-    # FULL keeps what was committed through a power cut; WAL's default is NORMAL, which may not.
-    cursor.execute("PRAGMA synchronous = FULL")
-    cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.close()
-
-
-def _use_wal(cursor: Any) -> None:
-    """WAL lets readers and a writer work at once.
-
-    Two processes that make a new file WAL at once do not wait for each other, whatever the
-    busy time-out is: SQLite says `locked` at once. So ask, and ask again.
-    """
-    deadline = monotonic() + _BUSY_S
-    while True:
-        try:
-            cursor.execute("PRAGMA journal_mode = WAL")
-            return
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or monotonic() > deadline:
+        except (DatabaseError, PoolTimeoutError) as error:
+            state = getattr(getattr(error, "orig", None), "sqlstate", None)
+            if isinstance(error, ProgrammingError) and state != _FORBIDDEN:
                 raise
-            sleep(0.02)
+            lost = self._is_lost(error)
+            passing = state in _PASSING or (lost and self._is_waited_for())
+            undone = not (committing and lost)
+            raise StoreError(self._line(error), passing=passing, undone=undone) from error
 
+    def _is_lost(self, error: DatabaseError | PoolTimeoutError) -> bool:
+        """Whether the connection is gone, or there was none to be had."""
+        if isinstance(error, PoolTimeoutError) or error.connection_invalidated:
+            return True
+        # libpq gives no code for a connection that was not made.
+        is_server = self._engine.dialect.name != "sqlite"
+        no_code = getattr(error.orig, "sqlstate", None) is None
+        return is_server and isinstance(error, OperationalError) and no_code
 
-def _begin(connection: Connection) -> None:
-    # A transaction that reads first and writes later could not get the lock: it takes it at once.
-    writes = connection.get_execution_options().get("kerbwatch_writes")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    def _is_waited_for(self) -> bool:
+        now = monotonic()
+        if self._away_since is None:
+            self._away_since = now
+        return now - self._away_since < _PATIENCE_S
+
+    def _line(self, error: DatabaseError | PoolTimeoutError) -> str:
+        cause = getattr(error, "orig", None) or error
+        reason = (str(cause).strip() or "database error").splitlines()[0]
+        return f"{self.name}: {reason}"

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, case, delete, exists, func, select, update
 from sqlalchemy.orm import Session, aliased
 
+from cv.cases.again import retried, retried_if_undone
 from cv.cases.database import Database
 from cv.cases.filing import is_free, supersede
 from cv.cases.tables import CaseRow, DeliveryRow, TargetRow
@@ -70,6 +71,7 @@ class Deliveries:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    @retried_if_undone
     def claim(self, target: str, now: datetime, lease_s: float) -> Claim | None:
         """Lease the message that is due longest: of each case, the oldest undelivered one only."""
         due = (
@@ -107,6 +109,7 @@ class Deliveries:
                 _number(session, row),
             )
 
+    @retried
     def delivered(self, claim: Claim, now: datetime, number: str | None) -> bool:
         """Write that the target took it; False if the lease went to another deliverer meanwhile.
 
@@ -123,6 +126,7 @@ class Deliveries:
                 )
             return ours
 
+    @retried
     def failed(self, claim: Claim, now: datetime, error: str, next_at: datetime | None) -> bool:
         """Write that it failed; False if the lease went to another deliverer meanwhile.
 
@@ -135,16 +139,19 @@ class Deliveries:
             supersede(session, now, DeliveryRow.case_id == claim.case_id)
             return ours
 
+    @retried
     def turn_off(self, target: str, now: datetime, reason: str) -> None:
         """Send a target nothing more, until a retry is asked for."""
         with self._database.write() as session:
             session.merge(TargetRow(target=target, reason=reason, since=now))
 
+    @retried
     def turned_off(self) -> dict[str, str]:
         """Targets that are off, each with the reason."""
         with self._database.read() as session:
             return {row.target: row.reason for row in session.scalars(select(TargetRow))}
 
+    @retried
     def next_due(self, target: str) -> datetime | None:
         """When the next message can be claimed; in the past if one can be now."""
         lease = DeliveryRow.lease_until
@@ -159,6 +166,7 @@ class Deliveries:
             moment: datetime | None = session.scalar(query)
         return moment
 
+    @retried
     def count(self, state: str, targets: Sequence[str]) -> int:
         """How many messages for these targets are in a state."""
         query = select(func.count()).where(
@@ -167,6 +175,7 @@ class Deliveries:
         with self._database.read() as session:
             return session.scalar(query) or 0
 
+    @retried
     def records(self, case_ids: Sequence[str]) -> dict[str, tuple[DeliveryRecord, ...]]:
         """The deliveries of cases, by case, in the order they were filed."""
         query = (
@@ -178,6 +187,7 @@ class Deliveries:
                 found[row.case_id] = (*found.get(row.case_id, ()), _record(row))
         return found
 
+    @retried_if_undone
     def retry(self, case_ids: Sequence[str] | None, now: datetime) -> int:
         """Make messages due now, and turn their targets on; gives how many.
 

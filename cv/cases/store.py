@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
-from sqlalchemy import select
+from sqlalchemy import Select, func, select
 
+from cv.cases.again import retried, retried_if_undone
 from cv.cases.case import Case
 from cv.cases.database import Database
 from cv.cases.deliveries import Deliveries, DeliveryRecord
@@ -18,7 +19,7 @@ from cv.cases.filter import CaseFilter, Position
 from cv.cases.nearby import Sighting, open_near
 from cv.cases.parts import ReviewPart
 from cv.cases.review import is_same_word, review_digest
-from cv.cases.tables import CaseRow, StateRow
+from cv.cases.tables import AnyText, CaseRow, StateRow
 from cv.errors import KerbwatchError, UserError
 from cv.geometry import Box, iou
 from cv.site import PhotoSettings, Site
@@ -65,6 +66,7 @@ class CaseStore:
     def close(self) -> None:
         self.database.close()
 
+    @retried
     def commit_look(
         self,
         *,
@@ -87,7 +89,7 @@ class CaseStore:
             never: matters whose cases are kept here and told to nobody.
 
         Raises:
-            KerbwatchError: the database refused it; then nothing of it is stored.
+            StoreError: the database refused it, or is away.
         """
         with self.database.write() as session:
             for case in filings:
@@ -96,11 +98,13 @@ class CaseStore:
             if state is not None:
                 session.merge(StateRow(camera=camera, stream=stream, state=state, saved_at=now))
 
+    @retried
     def load_state(self, camera: str, stream: str) -> str | None:
         with self.database.read() as session:
             row = session.get(StateRow, (camera, stream))
             return row.state if row else None
 
+    @retried
     def same_case(
         self,
         *,
@@ -127,6 +131,7 @@ class CaseStore:
         share, case_id = max(overlaps, default=(0.0, None))
         return case_id if share >= _SAME_PLACE_IOU else None
 
+    @retried
     def reported_case(self, seen: Sighting, matter: str, within: PhotoSettings) -> str | None:
         """The id of the nearest open case about the same thing that only citizens saw so far."""
         with self.database.read() as session:
@@ -134,6 +139,7 @@ class CaseStore:
         found = (n.case for n in near if not n.case.is_watched)
         return next((c.id for c in found if c.review.state != "rejected"), None)
 
+    @retried
     def take_report(self, case: Case, site: Site, now: datetime) -> str:
         """File the case of a citizen's report, or join it to the open one about the same thing.
 
@@ -141,7 +147,7 @@ class CaseStore:
             The id of the case that it is part of now.
 
         Raises:
-            KerbwatchError: the database refused it; then nothing of it is stored.
+            StoreError: the database refused it, or is away.
         """
         with self.database.write() as session:
             return file_report(session, case, site, now)
@@ -156,9 +162,7 @@ class CaseStore:
         """
         query = select(CaseRow).order_by(CaseRow.first_seen.desc(), CaseRow.id).limit(limit)
         query = after.after(query) if after else query
-        with self.database.read() as session:
-            rows = list(session.scalars((wanted or CaseFilter()).apply(query)))
-        return self._stored(rows)
+        return self._stored(self._rows((wanted or CaseFilter()).apply(query)))
 
     def every_case(self) -> Iterator[Case]:
         """All cases, the earliest first, read as they are asked for."""
@@ -169,9 +173,8 @@ class CaseStore:
 
     def find(self, case_id: str) -> StoredCase | None:
         """The case of this very id, if there is one."""
-        with self.database.read() as session:
-            row = session.get(CaseRow, case_id)
-        return self._stored([row])[0] if row else None
+        stored = self._stored(self._rows(select(CaseRow).where(CaseRow.id == case_id)))
+        return stored[0] if stored else None
 
     def case(self, prefix: str) -> StoredCase:
         """The case whose id begins so.
@@ -179,14 +182,18 @@ class CaseStore:
         Raises:
             UserError: none does, or several do.
         """
-        query = select(CaseRow).where(CaseRow.id.startswith(prefix, autoescape=True)).limit(2)
-        with self.database.read() as session:
-            rows = list(session.scalars(query))
+        whole = self.find(prefix)
+        if whole:
+            return whole
+        # Not LIKE: SQLite's takes A for a, PostgreSQL's does not.
+        begins = func.substr(CaseRow.id, 1, len(prefix), type_=AnyText) == prefix
+        rows = self._rows(select(CaseRow).where(begins).limit(2))
         if len(rows) == 1:
             return self._stored(rows)[0]
         problem = "several cases begin so; give more of the id" if rows else "no such case"
         raise UserError(f"{prefix[:40]!r}: {problem}")
 
+    @retried_if_undone
     def review(
         self, case_id: str, review: ReviewPart, *, instead_of: Collection[str] | None = None
     ) -> int:
@@ -213,7 +220,6 @@ class CaseStore:
             if instead_of is not None and review_digest(case.review) not in instead_of:
                 raise ReviewedError(f"{case_id}: {case.review.state} meanwhile")
             row.document = case.model_copy(update={"review": review}).model_dump_json()
-            row.review = review.state
             return apply_review(session, case_id, review, review.at or datetime.now(UTC))
 
     def deliveries(self, case_id: str) -> tuple[DeliveryRecord, ...]:
@@ -227,6 +233,11 @@ class CaseStore:
             case_ids: of these cases; None is all dead letters.
         """
         return self.outbox.retry(case_ids, now)
+
+    @retried
+    def _rows(self, query: Select[CaseRow]) -> Sequence[CaseRow]:
+        with self.database.read() as session:
+            return session.scalars(query).all()
 
     def _stored(self, rows: Sequence[CaseRow]) -> list[StoredCase]:
         records = self.outbox.records([row.id for row in rows])

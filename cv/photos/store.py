@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import exists, select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from cv.cases.again import retried
 from cv.cases.case import Case
 from cv.cases.database import Database
 from cv.cases.filing import file_report
@@ -61,11 +61,13 @@ class PhotoStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    @retried
     def get(self, photo_id: str) -> StoredPhoto | None:
         with self._database.read() as session:
             row = session.get(PhotoRow, photo_id)
             return _stored(session, row) if row else None
 
+    @retried
     def add(self, record: PhotoRecord, content: str, site: Site) -> StoredPhoto:
         """Store a report and file its case, if it asks for one, in one transaction.
 
@@ -73,41 +75,26 @@ class PhotoStore:
             What is stored under its id, which may have come first.
 
         Raises:
-            KerbwatchError: the database refused it; then nothing of it is stored.
+            StoreError: the database refused it, or is away.
         """
-        location = record.location
-        row = PhotoRow(
-            id=record.id,
-            content=content,
-            received_at=record.received_at,
-            taken_at=record.captured_at or record.received_at,
-            lon=location.lon if location else None,
-            lat=location.lat if location else None,
-            report=record.report,
-            document=record.model_dump_json(),
-            case_id=None,
-        )
         case = case_of(record, site)
-        pictures = [
-            PhotoImageRow(photo_id=record.id, number=i, sha256=image.sha256, phash=image.phash)
-            for i, image in enumerate(record.images)
-        ]
-        try:
-            with self._database.write() as session:
-                session.add(row)
+        with self._database.write() as session:
+            earlier = session.get(PhotoRow, record.id)
+            if earlier:
+                return _stored(session, earlier)
+            row = _row(record, content)
+            session.add(row)
+            session.flush()
+            session.add_all(
+                PhotoImageRow(photo_id=record.id, number=i, sha256=image.sha256, phash=image.phash)
+                for i, image in enumerate(record.images)
+            )
+            if case is not None:
+                row.case_id = file_report(session, case, site, record.received_at)
                 session.flush()
-                session.add_all(pictures)
-                if case is not None:
-                    row.case_id = file_report(session, case, site, record.received_at)
-                    session.flush()
-                return _stored(session, row)
-        except IntegrityError:
-            # The same report twice at the same time: the first is the answer to both.
-            earlier = self.get(record.id)
-            if earlier is None:
-                raise
-            return earlier
+            return _stored(session, row)
 
+    @retried
     def near(
         self, box: tuple[float, float, float, float], since: datetime, until: datetime
     ) -> list[PhotoRecord]:
@@ -126,6 +113,7 @@ class PhotoStore:
         with self._database.read() as session:
             return [PhotoRecord.model_validate_json(r.document) for r in session.scalars(query)]
 
+    @retried
     def hashes(self, now: datetime, days: float) -> list[tuple[str, int]]:
         """Photo id and perceptual hash of the pictures received in the last days."""
         query = (
@@ -138,12 +126,28 @@ class PhotoStore:
         with self._database.read() as session:
             return [(photo_id, int(phash, 16)) for photo_id, phash in session.execute(query)]
 
+    @retried
     def open_cases(
         self, here: Sighting, matters: frozenset[str], within: PhotoSettings
     ) -> list[NearCase]:
         """Cases that are not cleared, of these matters, near in place and time."""
         with self._database.read() as session:
             return open_near(session, here, matters, within)
+
+
+def _row(record: PhotoRecord, content: str) -> PhotoRow:
+    location = record.location
+    return PhotoRow(
+        id=record.id,
+        content=content,
+        received_at=record.received_at,
+        taken_at=record.captured_at or record.received_at,
+        lon=location.lon if location else None,
+        lat=location.lat if location else None,
+        report=record.report,
+        document=record.model_dump_json(),
+        case_id=None,
+    )
 
 
 def _stored(session: Session, row: PhotoRow) -> StoredPhoto:

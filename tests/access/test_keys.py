@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,8 @@ from cv.access.keys import Keys
 from cv.access.roles import Role
 from cv.cases.store import CaseStore
 from cv.errors import UserError
+
+pytestmark = pytest.mark.both_databases
 
 NOW = datetime(2026, 3, 14, 15, tzinfo=UTC)
 
@@ -37,15 +39,27 @@ def test_a_key_is_shown_once_and_kept_as_a_hash(tmp_path: Path) -> None:
     assert secret.encode() not in stored
 
 
-def test_only_the_very_text_is_the_key(tmp_path: Path) -> None:
-    with CaseStore(tmp_path / "cases.sqlite") as store:
-        keys = Keys(store.database)
-        key, text = keys.create("desk", Role.OPERATE, NOW)
-        other, _ = keys.create("other", Role.ADMIN, NOW)
-        assert keys.verify(text) == key
-        wrong = text[:-1] + ("A" if text[-1] != "A" else "B")
-        for attempt in (wrong, text.replace(key.id, other.id), text + "x", "", "kw_", "钥匙"):
-            assert keys.verify(attempt) is None
+def test_only_the_very_text_is_the_key(store: CaseStore) -> None:
+    keys = Keys(store.database)
+    assert not keys.any()
+    key, text = keys.create("desk", Role.OPERATE, NOW)
+    other, _ = keys.create("other", Role.ADMIN, NOW)
+    assert keys.any()
+    assert keys.verify(text) == key
+    wrong = text[:-1] + ("A" if text[-1] != "A" else "B")
+    for attempt in (wrong, text.replace(key.id, other.id), text + "x", "", "kw_", "钥匙"):
+        assert keys.verify(attempt) is None
+
+
+def test_a_revoked_key_is_told_as_such(store: CaseStore) -> None:
+    keys = Keys(store.database)
+    key, text = keys.create("desk", Role.OPERATE, NOW)
+    for later in (NOW + timedelta(hours=1), NOW + timedelta(hours=2)):
+        assert keys.revoke(key.id, later).revoked_at == NOW + timedelta(hours=1)
+    found = keys.verify(text)
+    assert found is not None
+    assert found.revoked_at == NOW + timedelta(hours=1)
+    assert keys.all() == [keys.find(key.id)]
 
 
 def test_a_revoked_key_stays_in_the_list(tmp_path: Path) -> None:
@@ -57,13 +71,12 @@ def test_a_revoked_key_stays_in_the_list(tmp_path: Path) -> None:
     assert {"hash", "secret"}.isdisjoint(after)
 
 
-def test_mistakes_are_told(tmp_path: Path) -> None:
-    with CaseStore(tmp_path / "cases.sqlite") as store:
-        keys = Keys(store.database)
-        with pytest.raises(UserError, match="no key 'nobody'"):
-            keys.revoke("nobody", NOW)
-        with pytest.raises(UserError, match="--name"):
-            keys.create("  ", Role.REPORT, NOW)
+def test_mistakes_are_told(store: CaseStore) -> None:
+    keys = Keys(store.database)
+    with pytest.raises(UserError, match="no key 'nobody'"):
+        keys.revoke("nobody", NOW)
+    with pytest.raises(UserError, match="--name"):
+        keys.create("  ", Role.REPORT, NOW)
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,8 @@
-"""A store and a site for each test, and a clock that it moves."""
+"""A site for each test, and a clock that it moves."""
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -39,28 +38,6 @@ def clock() -> Clock:
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
     return site_in(tmp_path / "data")
-
-
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated database to copy: running the migrations takes half a second."""
-    path = tmp_path_factory.mktemp("store") / "cases.sqlite"
-    CaseStore(path).close()
-    return path
-
-
-@pytest.fixture
-def store_path(site: Site, empty_store: Path) -> Path:
-    path = site.reporting.data / "cases.sqlite"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(empty_store, path)
-    return path
-
-
-@pytest.fixture
-def store(store_path: Path) -> Iterator[CaseStore]:
-    with CaseStore(store_path) as opened:
-        yield opened
 
 
 @pytest.fixture

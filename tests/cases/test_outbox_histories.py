@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections import Counter
-from pathlib import Path
 from random import Random
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cv.cases.outbox import Outbox
 from cv.cases.review import RejectReason, review_of
 from cv.cases.store import CaseStore
+from cv.cases.tables import Tables
 from cv.cases.targets import Message, Receipt, UnreachableError
 from cv.errors import DeliveryError
+from cv.site import Site
 from tests.cases.conftest import Clock
-from tests.cases.filings import START, case_of, incident, site_in
+from tests.cases.filings import START, case_of, incident
+
+pytestmark = pytest.mark.both_databases
 
 ORDER = {"new": 0, "updated": 1, "cleared": 2}
 REVIEWS = {
@@ -67,51 +69,49 @@ class City:
 
 @given(steps)
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_each_change_arrives_once_and_in_order(
-    empty_store: Path, story: list[tuple[str, object]]
+    store: CaseStore, site: Site, story: list[tuple[str, object]]
 ) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        site = site_in(Path(folder))
-        database = Path(folder) / "cases.sqlite"
-        shutil.copyfile(empty_store, database)
-        clock, city = Clock(), City()
-        filed: Counter[int] = Counter()
-        with CaseStore(database) as store:
-            box = Outbox(store, [city], clock=clock, rng=Random(0))
-            for step, what in story:
-                if step in ("file", "hold"):
-                    number = int(what)  # type: ignore[call-overload]
-                    event = ("new", "updated", "cleared")[min(filed[number], 2)]
-                    store.commit_look(
-                        camera="gate", stream="live", state=None, targets=["webhook"],
-                        filings=[case_of(site, number, event, seen_s=300 + 60 * filed[number])],
-                        now=clock.now, hold=step == "hold",
-                    )  # fmt: skip
-                    filed[number] += 1
-                elif step in REVIEWS:
-                    if filed[int(what)]:  # type: ignore[call-overload]
-                        store.review(incident(int(what)).id, REVIEWS[step])  # type: ignore[call-overload]
-                elif step == "deliver":
-                    city.faults = list(what)  # type: ignore[call-overload]
-                    box.deliver_due()
-                elif step == "crash":
-                    # Leased and never heard of again; the next process starts afresh.
-                    store.outbox.claim("webhook", clock.now, 180)
-                    box = Outbox(store, [city], clock=clock, rng=Random(0))
-                else:
-                    clock.move(float(what))  # type: ignore[arg-type]
-            city.faults = []
-            for number in filed:
-                store.review(incident(number).id, REVIEWS["confirm"])
-            for _ in range(12):
-                clock.move(25 * 3600)
-                box.deliver_due()
-                store.retry(None, clock.now)
+    with store.database.write() as session:
+        for table in reversed(Tables.metadata.sorted_tables):
+            session.execute(table.delete())
+    clock, city = Clock(), City()
+    filed: Counter[int] = Counter()
+    box = Outbox(store, [city], clock=clock, rng=Random(0))
+    for step, what in story:
+        if step in ("file", "hold"):
+            number = int(what)  # type: ignore[call-overload]
+            event = ("new", "updated", "cleared")[min(filed[number], 2)]
+            store.commit_look(
+                camera="gate", stream="live", state=None, targets=["webhook"],
+                filings=[case_of(site, number, event, seen_s=300 + 60 * filed[number])],
+                now=clock.now, hold=step == "hold",
+            )  # fmt: skip
+            filed[number] += 1
+        elif step in REVIEWS:
+            if filed[int(what)]:  # type: ignore[call-overload]
+                store.review(incident(int(what)).id, REVIEWS[step])  # type: ignore[call-overload]
+        elif step == "deliver":
+            city.faults = list(what)  # type: ignore[call-overload]
             box.deliver_due()
-            left = {d.state for n in filed for d in store.deliveries(incident(n).id)}
-        assert left <= {"delivered", "superseded"}
+        elif step == "crash":
+            # Leased and never heard of again; the next process starts afresh.
+            store.outbox.claim("webhook", clock.now, 180)
+            box = Outbox(store, [city], clock=clock, rng=Random(0))
+        else:
+            clock.move(float(what))  # type: ignore[arg-type]
+    city.faults = []
+    for number in filed:
+        store.review(incident(number).id, REVIEWS["confirm"])
+    for _ in range(12):
+        clock.move(25 * 3600)
+        box.deliver_due()
+        store.retry(None, clock.now)
+    box.deliver_due()
+    left = {d.state for n in filed for d in store.deliveries(incident(n).id)}
+    assert left <= {"delivered", "superseded"}
     check(city.taken, filed)
 
 

@@ -25,6 +25,8 @@ from cv.site import Policy, Reporting, Site
 from tests.cases.conftest import Clock
 from tests.cases.filings import GATE, START, case_of, incident
 
+pytestmark = pytest.mark.both_databases
+
 LANE = (Matter.BLOCKED_LANE,)
 CONFIRMED = review_of(None, "li", START + timedelta(hours=2))
 REJECTED = review_of(RejectReason.PERMITTED, "li", START + timedelta(hours=2))

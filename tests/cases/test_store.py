@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from cv.cases.filter import CaseFilter
@@ -16,6 +18,21 @@ from cv.geometry import Box
 from cv.site import Site
 from tests.cases.conftest import Clock, File
 from tests.cases.filings import START, case_of, incident, picture
+
+pytestmark = pytest.mark.both_databases
+
+TRIGGER = {
+    "sqlite": [
+        "create trigger no_room before insert on watch_state "
+        "begin select raise(abort, 'disk is full, says the trigger'); end"
+    ],
+    "postgresql": [
+        "create function no_room() returns trigger language plpgsql as $$ begin "
+        "raise integrity_constraint_violation using message = 'disk is full, says the trigger'; "
+        "end $$",
+        "create trigger no_room before insert on watch_state execute function no_room()",
+    ],
+}
 
 
 def states(store: CaseStore, number: int = 0) -> list[tuple[str, str]]:
@@ -35,9 +52,9 @@ def test_a_case_comes_back_as_it_was_filed(store: CaseStore, site: Site, file: F
 def test_the_state_of_a_watch_is_kept_per_camera_and_line_of_time(
     store: CaseStore, clock: Clock
 ) -> None:
-    for text in ("{}", '{"look": 2}'):
+    for saved in ("{}", '{"look": 2}'):
         store.commit_look(
-            camera="gate", stream="live", filings=[], state=text, targets=[], now=clock.now
+            camera="gate", stream="live", filings=[], state=saved, targets=[], now=clock.now
         )
     assert store.load_state("gate", "live") == '{"look": 2}'
     assert store.load_state("gate", "recording") is None
@@ -45,14 +62,11 @@ def test_the_state_of_a_watch_is_kept_per_camera_and_line_of_time(
 
 
 def test_cases_messages_and_state_are_stored_together_or_not_at_all(
-    store: CaseStore, store_path: Path, site: Site, clock: Clock
+    store: CaseStore, site: Site, clock: Clock
 ) -> None:
-    with sqlite3.connect(store_path) as raw:
-        raw.execute(
-            "create trigger full before insert on watch_state "
-            "begin select raise(abort, 'disk is full, says the trigger'); end"
-        )
-    raw.close()
+    with store.database.write() as session:
+        for statement in TRIGGER[session.get_bind().dialect.name]:
+            session.execute(text(statement))
     with pytest.raises(IntegrityError, match="says the trigger"):
         store.commit_look(
             camera="gate",
@@ -64,6 +78,46 @@ def test_cases_messages_and_state_are_stored_together_or_not_at_all(
         )
     assert store.cases(limit=9) == []
     assert store.deliveries(incident().id) == ()
+
+
+def test_who_files_the_same_at_the_same_moment_files_it_once(
+    store_place: Path | str, site: Site, clock: Clock
+) -> None:
+    """Two watches of a camera, by mistake, or a run that was started a second time."""
+    stores = [CaseStore(store_place) for _ in range(4)]
+    together = threading.Barrier(len(stores))
+
+    def look(store: CaseStore) -> None:
+        for number in range(8):
+            together.wait(timeout=30)
+            store.commit_look(
+                camera="gate", stream="live", filings=[case_of(site, number)],
+                state=f"{number}", targets=["webhook", "spool"], now=clock.now,
+            )  # fmt: skip
+
+    with ThreadPoolExecutor(len(stores)) as pool:
+        list(pool.map(look, stores))
+    assert len(stores[0].cases(limit=99)) == 8
+    for number in range(8):
+        assert states(stores[0], number) == [("new", "pending")] * 2
+    assert stores[0].load_state("gate", "live") == "7"
+    for store in stores:
+        store.close()
+
+
+def test_what_a_receiver_says_is_kept_whatever_is_in_it(
+    store: CaseStore, site: Site, file: File, clock: Clock
+) -> None:
+    """PostgreSQL has no NUL, UTF-8 no half of a surrogate pair; JSON has both."""
+    file(case_of(site))
+    claim = store.outbox.claim("webhook", clock.now, 60)
+    assert claim is not None
+    assert store.outbox.failed(claim, clock.now, "bad\0 \ud800 案", clock.now)
+    assert store.deliveries(incident().id)[0].last_error == "bad\ufffd ? 案"
+    again = store.outbox.claim("webhook", clock.now, 60)
+    assert again is not None
+    assert store.outbox.delivered(again, clock.now, "JZ\0-1")
+    assert store.case(incident().id).number == "JZ\ufffd-1"
 
 
 def test_each_target_gets_its_own_message(store: CaseStore, site: Site, file: File) -> None:
@@ -152,7 +206,7 @@ def test_the_same_place_at_the_same_time_is_the_same_case(
 
 def test_an_unknown_or_ambiguous_id_is_one_line(store: CaseStore, site: Site, file: File) -> None:
     file(case_of(site, 1), case_of(site, 2))
-    for unknown in ("kw-none", "%", "_" * 20, ""):
+    for unknown in ("kw-none", incident(1).id.upper(), "%", "_" * 20, "", "\0", "\ud800"):
         with pytest.raises(UserError, match=r"no such case|several cases") as caught:
             store.case(unknown)
         assert "\n" not in str(caught.value)
