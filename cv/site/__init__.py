@@ -9,22 +9,17 @@ from __future__ import annotations
 from cv.site.load import SiteCheck, check_site, default_site, load_site
 from cv.site.model import (
     Camera,
-    Gat1400,
     GivenPoint,
-    Mqtt,
-    Open311,
     PhotoSettings,
     Policy,
     Privacy,
     Reporting,
-    Roundup,
     Site,
     SiteRule,
-    Spool,
-    Webhook,
     Zone,
 )
 from cv.site.places import Place, Places
+from cv.site.receivers import Gat1400, Mqtt, Open311, Roundup, Spool, Webhook
 from cv.site.routing import Routing
 from cv.site.rules import Rule
 from cv.site.schedule import Schedule

@@ -21,22 +21,17 @@ from cv.site.file import (
 )
 from cv.site.model import (
     Camera,
-    Gat1400,
     GivenPoint,
-    Mqtt,
-    Open311,
     PhotoSettings,
     Policy,
     Privacy,
     Reporting,
-    Roundup,
     Site,
     SiteRule,
-    Spool,
-    Webhook,
     Zone,
 )
 from cv.site.places import Place, Places
+from cv.site.receivers import Gat1400, Mqtt, Open311, Roundup, Spool, Webhook
 from cv.site.routing import Routing
 from cv.site.rules import RuleChange
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, StrictBool
 
 from cv.codes import EDITIONS
 from cv.labels import LABELS, Matter
-from cv.site.model import (
+from cv.site.receivers import (
     GAT1400_VARIABLE,
     MQTT_VARIABLE,
     OPEN311_VARIABLE,

@@ -13,8 +13,9 @@ from cv.codes import Code
 from cv.labels import ZONE_MATTERS, Matter, ZoneKind
 from cv.site.errors import Problem
 from cv.site.file import TARGETS_WITH_URL
-from cv.site.model import Camera, Gat1400, Mqtt, Open311, Reporting, Roundup, Site, Webhook
+from cv.site.model import Camera, Reporting, Site
 from cv.site.places import Place, Places
+from cv.site.receivers import Gat1400, Mqtt, Open311, Roundup, Webhook
 from cv.site.toml_lines import KeyPath
 from cv.site.units import areas_of
 

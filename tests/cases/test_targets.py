@@ -88,12 +88,12 @@ def put_target(
 ) -> targets.Target:
     """The document's code, as it stands there."""
     code, settings = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text("utf-8"), re.DOTALL)
-    model_module = vars(import_module("cv.site.model")).copy()
-    exec(settings, model_module)
-    monkeypatch.setattr(cv.site, "Put", model_module["Put"], raising=False)
+    receivers = vars(import_module("cv.site.receivers")).copy()
+    exec(settings, receivers)
+    monkeypatch.setattr(cv.site, "Put", receivers["Put"], raising=False)
     module: dict[str, Any] = {"__name__": "cv.cases.targets.put"}
     exec(code, module)
-    where = model_module["Put"](system[1].url + "cases")
+    where = receivers["Put"](system[1].url + "cases")
     outgoing = Outgoing(site.reporting.data, site.privacy, "https://box.example", "s" * 20)
     with pytest.raises(SiteError, match="KERBWATCH_PUT_TOKEN is not set"):
         module["PutTarget"].of(where, outgoing)

@@ -184,6 +184,7 @@ SQUARE = [[112.2, 30.3], [112.3, 30.3], [112.3, 30.4], [112.2, 30.4], [112.2, 30
 def mapped(tmp_path, run):
     """A site with one grid from 112.2, 30.3 to 112.3, 30.4."""
     names = {"grid": "421002001001007", "name": "七号网格", "street": "中山街道"}
+    names |= {"community_name": "西社区", "county": "沙市区", "city": "荆州市"}
     geometry = {"type": "Polygon", "coordinates": [SQUARE]}
     feature = {"type": "Feature", "properties": names, "geometry": geometry}
     text = json.dumps({"type": "FeatureCollection", "features": [feature]})
@@ -203,10 +204,12 @@ def routed(run, lon, lat, *more):
     return dict(line.split(maxsplit=1) for line in result.output.splitlines())
 
 
-def test_a_point_in_the_map_is_told_its_street_community_and_grid(mapped) -> None:
+def test_a_point_in_the_map_is_told_what_it_lies_in_level_by_level(mapped) -> None:
     assert routed(mapped, 112.25, 30.35) == {
+        "city": "荆州市",
+        "county": "421002 沙市区",
         "street": "421002001 中山街道",
-        "community": "421002001001",
+        "community": "421002001001 西社区",
         "grid": "421002001001007",
         "name": "七号网格",
         "method": "inside",
