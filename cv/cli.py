@@ -17,6 +17,7 @@ from cv.detect.commands import detect
 from cv.doctor import doctor
 from cv.errors import KerbwatchError
 from cv.evidence.commands import app as evidence_app
+from cv.evidence.commands import retention_app
 from cv.logs import set_up_logging
 from cv.sim.commands import app as sim_app
 from cv.site.commands import app as site_app
@@ -36,6 +37,7 @@ app.command()(doctor)
 app.add_typer(site_app, name="site", help="Write and check site files (站点文件).")
 app.add_typer(cases_app, name="cases", help="List, show and deliver cases (案件).")
 app.add_typer(evidence_app, name="evidence", help="Originals and who saw what (证据).")
+app.add_typer(retention_app, name="retention", help="Delete what is past its deadline (到期删除).")
 app.add_typer(keys_app, name="keys", help="Who may use the photo service (密钥).")
 app.add_typer(data_app, name="data", help="Import, check and build labelled photos (数据集).")
 app.add_typer(train_app, name="train", help="Train, evaluate and export the model (训练).")

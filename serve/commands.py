@@ -16,6 +16,7 @@ from cv.cases.store import CaseStore
 from cv.detect.detector import Detector
 from cv.errors import UserError
 from cv.evidence.originals import open_originals
+from cv.evidence.retention import deleting_hourly
 from cv.site.choice import open_site
 
 __all__ = ["serve"]
@@ -79,7 +80,8 @@ def serve(
     # Uvicorn shuts down in order and then raises the signal again; that is no failure.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
-    uvicorn.Server(config).run(sockets=[listener])
+    with deleting_hourly(place, store.database):
+        uvicorn.Server(config).run(sockets=[listener])
 
 
 def _listen(host: str, port: int) -> socket.socket:

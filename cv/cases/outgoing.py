@@ -69,7 +69,7 @@ class Outgoing:
             return item.model_copy(update={"withheld": "not masked"}), None
         source = self.data / item.file if item.file else None
         if source is None or not source.is_file():
-            return item.model_copy(update={"withheld": "missing"}), None
+            return item.model_copy(update={"withheld": item.withheld or "missing"}), None
         return item, source
 
     def _may_leave(self, item: EvidenceItem, case: Case) -> bool:

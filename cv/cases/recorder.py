@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
-from cv.cases.case import Case, EvidenceItem, MaskCounts, ModelInfo, case_from_incident
+from cv.cases.case import Case, EvidenceItem, MaskCounts, ModelInfo, case_from_incident, local
 from cv.cases.nearby import Sighting
 from cv.cases.review import judged
 from cv.cases.store import CaseStore
@@ -75,7 +76,7 @@ class CaseRecorder:
             site=self._site,
             camera=self._camera,
             zone=zone,
-            evidence=[_item(file) for file in evidence],
+            evidence=[_item(file, self._site.tz) for file in evidence],
             model=self._model,
             reported=now,
             event=change.event,
@@ -83,10 +84,11 @@ class CaseRecorder:
         return judged(case, self._site.reporting)
 
 
-def _item(file: EvidenceFile) -> EvidenceItem:
+def _item(file: EvidenceFile, tz: ZoneInfo) -> EvidenceItem:
     return EvidenceItem(
         id=file.id,
         role=file.role,
+        taken=local(file.taken, tz),
         file=file.file,
         sha256=file.sha256,
         mime=file.mime,

@@ -167,7 +167,7 @@ class EvidenceLogRow(Tables):
     entry: Mapped[str]
     hash: Mapped[str]
 
-    __table_args__ = (Index("ix_evidence_log_at", "at"),)
+    __table_args__ = (Index("ix_evidence_log_at", "at"), Index("ix_evidence_log_what", "what"))
 
 
 class PhotoRow(Tables):

@@ -32,6 +32,7 @@ from cv.detect.watch import CameraWatch
 from cv.durations import parse_duration
 from cv.errors import UserError
 from cv.evidence.originals import open_originals
+from cv.evidence.retention import deleting_hourly
 from cv.site import Camera, Site
 from cv.site.choice import open_site
 
@@ -153,6 +154,8 @@ def detect(
         store = stack.enter_context(CaseStore(place.reporting.data / "cases.sqlite"))
         if deliver and any(job.camera for job in plan.jobs):
             stack.enter_context(_delivering(store, place))
+        if any(job.camera for job in plan.jobs):
+            stack.enter_context(deleting_hourly(place, store.database))
 
         def watch_of(owner: Camera, stream: str) -> CameraWatch:
             recorder = CaseRecorder(store, place, owner, stream, detector.info)

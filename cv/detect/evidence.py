@@ -43,6 +43,7 @@ class EvidenceFile:
     """One picture.
 
     Attributes:
+        taken: when its frame was.
         file: relative to the data folder.
         sha256: of the picture's bytes, hexadecimal.
         masked: whether heads (and plates, if asked) were masked in it.
@@ -50,6 +51,7 @@ class EvidenceFile:
 
     id: str
     role: Role
+    taken: datetime
     file: str
     sha256: str
     mime: str
@@ -127,14 +129,6 @@ class EvidenceFolder:
         item = self._write(incident, shot, "after")
         return (item,) if item else ()
 
-    def purge(self, now: datetime) -> int:
-        """Delete unmasked frames past their deadline (`privacy.keep_originals`); gives how many.
-
-        Args:
-            now: wall time, not media time: the deadline runs from when the frame was stored.
-        """
-        return self._originals.purge(self._camera.id, self._site.privacy.keep_originals_s, now)
-
     def _keep(self, kind: Kind, image: Image, time: datetime) -> str:
         file = frame_file(kind, self._camera.id, time)
         return self._originals.find(file) or self._originals.keep(file, _jpeg(image))
@@ -184,6 +178,7 @@ class EvidenceFolder:
         return EvidenceFile(
             id=f"{incident.id}/{role}{suffix}",
             role=role,
+            taken=shot.time,
             file=file,
             sha256=hashlib.sha256(content).hexdigest(),
             mime="image/jpeg",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple, Protocol
 
 from shapely import Polygon
@@ -34,7 +34,6 @@ EASE = 0.6
 """Boxes down to this share of a label's threshold keep an object alive (hysteresis)."""
 _IGNORED_FROM = 0.5
 _SAVE_EVERY = timedelta(seconds=10)
-_PURGE_EVERY = timedelta(hours=1)
 _GAP_LOOKS = 3
 _GAP_S = 30.0
 _SELDOM_S = 60.0
@@ -161,7 +160,6 @@ class CameraWatch:
         self._last: tuple[datetime, tuple[int, int]] | None = None
         self._saved: datetime | None = None
         self._unrecorded: list[Filing] = []
-        self._purged: datetime | None = None
 
     def look(self, frame: Frame) -> Look:
         """Analyse one frame, later than the one before, and record what it changed."""
@@ -212,7 +210,6 @@ class CameraWatch:
         if filings or self._saved is None or frame.time - self._saved >= _SAVE_EVERY:
             self._record()
             self._saved = frame.time
-        self._purge(frame.time)
         return Look(
             frame,
             self._detections,
@@ -301,8 +298,3 @@ class CameraWatch:
             for d in detections
             if all(overlap(footprint(d.box), p) < _IGNORED_FROM for p in self._ignored[size])
         ]
-
-    def _purge(self, time: datetime) -> None:
-        if self._purged is None or time - self._purged >= _PURGE_EVERY:
-            self._firsts.evidence.purge(datetime.now(UTC))
-            self._purged = time

@@ -1,9 +1,10 @@
-"""`kerbwatch evidence`: key, log, verify, original."""
+"""`kerbwatch evidence`: key, log, verify, original; `kerbwatch retention`: run."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -17,14 +18,16 @@ from cv.evidence.chain import verify_chain
 from cv.evidence.log import Entry, EvidenceLog, original_read, os_user
 from cv.evidence.lookup import find_original
 from cv.evidence.originals import open_originals
+from cv.evidence.retention import Retention
 from cv.evidence.sealing import KEY_VARIABLE, new_key
 from cv.site import Site
 from cv.site.choice import open_site
 from cv.tables import plain_table
 
-__all__ = ["app"]
+__all__ = ["app", "retention_app"]
 
 app = typer.Typer(no_args_is_help=True)
+retention_app = typer.Typer(no_args_is_help=True)
 
 SiteOption = Annotated[
     Path | None, typer.Option(help="Site file.", show_default="./site.toml if there is one")
@@ -122,6 +125,40 @@ def original(
     except OSError as error:
         raise UserError(f"{out}: {error.strerror}") from error
     typer.echo(f"{out}: {file}; that you have it is in the log")
+
+
+@retention_app.callback()
+def _retention() -> None:
+    """Delete what is past its deadline, and leave proof in the log (到期删除)."""
+
+
+@retention_app.command()
+def run(
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be deleted; delete nothing.")
+    ] = False,
+    site: SiteOption = None,
+    data: DataOption = None,
+) -> None:
+    """Delete what is due by [privacy]. `detect` and `serve` do it every hour.
+
+    Exit status 1 if something could not be deleted.
+    """
+    place, now = open_site(site, data), datetime.now(UTC)
+    with _opened(place) as store:
+        retention = Retention(place, store.database)
+        if dry_run:
+            for lot in retention.due(now):
+                for what in (*lot.files, *([f"report {lot.photo}"] if lot.photo else [])):
+                    typer.echo(f"{what}: privacy.{lot.rule}")
+            return
+        sweep = retention.run(now)
+    for failure in sweep.failed:
+        typer.echo(f"not deleted: {failure}", err=True)
+    pruned = f"; {sweep.pruned} entries of the log were past theirs" if sweep.pruned else ""
+    typer.echo(f"{sweep.deleted} files and reports deleted{pruned}")
+    if sweep.failed:
+        raise typer.Exit(1)
 
 
 def _named(store: CaseStore, picture: str) -> tuple[str, str]:

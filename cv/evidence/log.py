@@ -26,6 +26,7 @@ from cv.cases.tables import EvidenceLogRow
 
 __all__ = [
     "LEAST_KEPT_S",
+    "RETENTION",
     "START",
     "Entry",
     "Event",
@@ -37,6 +38,8 @@ __all__ = [
 
 LEAST_KEPT_S = 180 * 86400.0
 """Six months, which the law on cybersecurity demands of such logs."""
+RETENTION = "run of retention"
+"""What entries about a run are about."""
 START = "0" * 64
 """Stands for the hash before the first entry."""
 _POSTGRESQL_LOCK = 0x6B656C67
@@ -109,6 +112,28 @@ class EvidenceLog:
             query = query.where(EvidenceLogRow.at >= since)
         with self._database.read() as session:
             yield from session.scalars(query.execution_options(yield_per=500))
+
+    def unfinished_run(self) -> Entry | None:
+        """The beginning of the last run of retention, if no entry tells of its end."""
+        query = (
+            select(EvidenceLogRow.entry)
+            .where(EvidenceLogRow.what == RETENTION)
+            .order_by(EvidenceLogRow.seq.desc())
+            .limit(1)
+        )
+        with self._database.read() as session:
+            line = session.scalar(query)
+        last = Entry.model_validate_json(line) if line else None
+        return last if last is not None and last.outcome == "begun" else None
+
+    def announced(self, begun: Entry) -> Iterator[Entry]:
+        """What a run of retention said that it deletes."""
+        query = select(EvidenceLogRow.entry).where(EvidenceLogRow.seq > begun.seq)
+        with self._database.read() as session:
+            for line in session.scalars(query.execution_options(yield_per=500)):
+                entry = Entry.model_validate_json(line)
+                if entry.action == "delete" and entry.run == begun.run:
+                    yield entry
 
     def rows(self) -> Iterator[EvidenceLogRow]:
         """Everything that is stored of each entry, the oldest first."""

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
-
 from cv.cases.case import Case
 from cv.cases.database import Database
 from cv.cases.tables import CaseRow, PhotoRow
@@ -13,14 +10,6 @@ from cv.evidence.originals import Originals, frame_file, photo_file, plain_name
 from cv.photos.record import PhotoRecord
 
 __all__ = ["find_original"]
-
-_TIMES: dict[str, Callable[[Case], datetime | None]] = {
-    "scene": lambda case: case.time.confirmed,
-    "crop": lambda case: case.time.confirmed,
-    "before": lambda case: case.time.first_seen,
-    "after": lambda case: case.time.cleared,
-}
-"""When the frame was taken that a picture of this role shows first."""
 
 
 def find_original(database: Database, originals: Originals, owner: str, picture: str) -> str | None:
@@ -52,12 +41,9 @@ def _of_case(case: Case, picture: str, originals: Originals) -> str | None:
         raise UserError(f"{case.id}: no picture {picture[:40]!r}; it has {known}")
     if not item.masked and item.file:  # then the item names its original
         return originals.find(plain_name(item.file))
-    role, _, second = picture.partition("-")
-    camera = case.source.channel_id
-    if second:
-        return originals.of_second(camera, second)
-    time = _TIMES[role](case)
-    return originals.find(frame_file("originals", camera, time)) if time else None
+    if item.taken is None:
+        raise UserError(f"{item.id}: filed before it was kept when its frame was taken")
+    return originals.find(frame_file("originals", case.source.channel_id, item.taken))
 
 
 def _of_photo(record: PhotoRecord, picture: str, originals: Originals) -> str | None:

@@ -21,7 +21,6 @@ from cv.evidence.sealing import KEY_VARIABLE, SealingKeys, sealing_keys
 
 __all__ = [
     "KINDS",
-    "PHOTOS",
     "Kind",
     "Originals",
     "frame_file",
@@ -35,7 +34,7 @@ __all__ = [
 
 Kind = Literal["originals", "candidates"]
 KINDS: tuple[Kind, ...] = ("originals", "candidates")
-PHOTOS = "_photos"
+_PHOTOS = "originals/_photos"
 """No camera's id begins with an underscore."""
 
 _SEALED = ".enc"
@@ -51,7 +50,7 @@ def frame_file(kind: Kind, camera: str, time: datetime) -> str:
 
 def photo_file(name: str, mime: str) -> str:
     """What the original of a citizen's photo is called, relative to the data folder."""
-    return f"originals/{PHOTOS}/{name}.{_SUFFIXES.get(mime, 'bin')}"
+    return f"{_PHOTOS}/{name}.{_SUFFIXES.get(mime, 'bin')}"
 
 
 def media_type(file: str) -> str:
@@ -117,12 +116,6 @@ class Originals:
         kept = (name for name in (file, file + _SEALED) if (self.data / name).is_file())
         return next(kept, None)
 
-    def of_second(self, camera: str, second: str) -> str | None:
-        """The file of a camera's frame of this second (`20260314T080000Z`), if there is one."""
-        folder = self.data / "originals" / camera
-        found = sorted(folder.glob(f"{second.removesuffix('Z')}.*Z.jpg*"))
-        return str(found[0].relative_to(self.data)) if found else None
-
     def read(self, file: str) -> bytes:
         """The picture as it was.
 
@@ -143,20 +136,6 @@ class Originals:
     def drop(self, file: str) -> None:
         """Delete one, if it is there."""
         (self.data / file).unlink(missing_ok=True)
-
-    def purge(self, owner: str, keep_s: float, now: datetime) -> int:
-        """Delete those past their deadline; gives how many.
-
-        Args:
-            owner: a camera's id, or `PHOTOS`.
-            now: wall time, not media time: the deadline runs from when a picture was stored.
-        """
-        deadline = now.timestamp() - keep_s
-        files = [file for kind in KINDS for file in (self.data / kind / owner).glob("*")]
-        old = [file for file in files if file.stat().st_mtime < deadline]
-        for file in old:
-            file.unlink(missing_ok=True)
-        return len(old)
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -55,6 +55,7 @@ def _pictures(record: PhotoRecord, first: int) -> Iterator[EvidenceItem]:
             yield EvidenceItem(
                 id=f"{record.id}/{i + 1}",
                 role="report",
+                taken=record.captured_at,
                 file=kept.file,
                 sha256=kept.sha256,
                 mime="image/jpeg",

@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from cv.cases.database import Database
 from cv.detect.detector import Detector
 from cv.errors import KerbwatchError
-from cv.evidence.originals import PHOTOS, open_originals
 from cv.photos.look import LookedAt
 from cv.photos.record import PhotoRecord
 from cv.photos.store import PhotoStore, StoredPhoto
@@ -19,7 +18,6 @@ from cv.site import Site
 
 __all__ = ["OtherContentError", "PhotoDesk"]
 
-_PURGE_EVERY = timedelta(hours=1)
 logger = logging.getLogger(__name__)
 
 
@@ -38,7 +36,6 @@ class PhotoDesk:
         self.site = site
         self._opening = threading.Lock()
         self._database: Database | None = None
-        self._purged = datetime.min.replace(tzinfo=UTC)
 
     def close(self) -> None:
         if self._database is not None:
@@ -98,7 +95,6 @@ class PhotoDesk:
         except KerbwatchError as error:
             logger.error("a photo is not kept: %s", error)
             return StoredPhoto(made(None), content), False
-        self._purge(now)
         if stored.content != content:
             raise OtherContentError("this Idempotency-Key was used for another report")
         return stored, True
@@ -117,9 +113,3 @@ class PhotoDesk:
                     logger.error("photos are not kept: %s", error)
                     return None
             return PhotoStore(self._database)
-
-    def _purge(self, now: datetime) -> None:
-        if now - self._purged >= _PURGE_EVERY:
-            self._purged = now
-            keep_s = self.site.privacy.keep_originals_s
-            open_originals(self.site.reporting.data).purge(PHOTOS, keep_s, now)

@@ -53,7 +53,15 @@ def build_site(file: SiteFile, folder: Path, places: Places | None, routing: Rou
         codes=edition(file.site.codes),
         cameras=tuple(_camera(camera, places) for camera in file.cameras),
         reporting=_reporting(file.reporting, folder, edition(file.site.codes)),
-        privacy=Privacy(privacy.heads, privacy.plates, privacy.keep_originals),
+        privacy=Privacy(
+            heads=privacy.heads,
+            plates=privacy.plates,
+            keep_originals_s=privacy.keep_originals,
+            keep_rejected_s=privacy.keep_rejected,
+            keep_evidence_s=privacy.keep_evidence,
+            keep_photos_s=privacy.keep_photos,
+            keep_access_log_s=privacy.keep_access_log,
+        ),
         rules=tuple(
             SiteRule(rule.zone, tuple(rule.labels), _change(rule, f"site:rules[{i}]"))
             for i, rule in enumerate(file.rules)

@@ -26,6 +26,7 @@ from cv.site.values import (
     Hours,
     Id,
     Kind,
+    LogDuration,
     Number,
     Services,
     Share,
@@ -175,6 +176,10 @@ class PrivacyTable(_Table):
     heads: StrictBool = True
     plates: StrictBool = False
     keep_originals: Duration = 30 * 86400.0
+    keep_rejected: Duration = 30 * 86400.0
+    keep_evidence: Duration = 365 * 86400.0
+    keep_photos: Duration = 90 * 86400.0
+    keep_access_log: LogDuration = 400 * 86400.0
 
 
 class RoutingTable(_Table):

@@ -139,11 +139,23 @@ class Reporting:
 
 @dataclass(frozen=True, slots=True)
 class Privacy:
-    """What is pixelated on evidence, and how long the originals stay."""
+    """What is pixelated on evidence, and how long what is kept stays.
+
+    Attributes:
+        keep_originals_s: unmasked pictures, from when they were stored.
+        keep_rejected_s: evidence of a rejected case, from its review.
+        keep_evidence_s: of any other, from its end.
+        keep_photos_s: a citizen's report without a case, from when it came.
+        keep_access_log_s: entries of the evidence log.
+    """
 
     heads: bool = True
     plates: bool = False
     keep_originals_s: float = 30 * 86400.0
+    keep_rejected_s: float = 30 * 86400.0
+    keep_evidence_s: float = 365 * 86400.0
+    keep_photos_s: float = 90 * 86400.0
+    keep_access_log_s: float = 400 * 86400.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from shapely import Polygon
 from shapely.validation import explain_validity
 
 from cv.detect.source_url import SCHEMES, SourceUrl
-from cv.durations import parse_duration
+from cv.durations import format_duration, parse_duration
 from cv.errors import SourceError, UserError
 from cv.labels import Matter, ZoneKind
 from cv.site.errors import not_allowed, shown
@@ -85,6 +85,15 @@ def _duration(value: object) -> float:
 def _positive(value: float) -> float:
     if value <= 0:
         raise ValueError("must be longer than 0s")
+    return value
+
+
+def _half_a_year(value: float) -> float:
+    if value < 180 * 86400:
+        raise ValueError(
+            f"{format_duration(value)} is too short; 180d or more: "
+            "such logs are kept for six months"
+        )
     return value
 
 
@@ -268,6 +277,7 @@ Id = Annotated[str, AfterValidator(_identifier)]
 Number = Annotated[float, Strict()]
 Share = Annotated[Number, AfterValidator(_share)]
 Duration = Annotated[float, BeforeValidator(_duration)]
+LogDuration = Annotated[Duration, AfterValidator(_half_a_year)]
 Time = Annotated[Duration, AfterValidator(_positive)]
 Hours = Annotated[InstanceOf[Schedule], BeforeValidator(_hours)]
 WorkHours = Annotated[InstanceOf[Schedule], BeforeValidator(_work_hours)]

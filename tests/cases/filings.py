@@ -110,6 +110,9 @@ def picture(
         {
             "id": f"{case_id}/{role}{suffix}",
             "role": role,
+            "taken": getattr(
+                incident(number), "first_seen" if role == "before" else "confirmed_at"
+            ),
             "file": file,
             "sha256": hashlib.sha256(content).hexdigest(),
             "mime": "image/jpeg",

@@ -375,16 +375,6 @@ def test_a_full_disk_costs_the_picture_not_the_case(
     assert "not written" in caplog.text
 
 
-def test_originals_are_deleted_after_their_deadline(tmp_path: Path) -> None:
-    site = site_in(tmp_path)
-    folder = EvidenceFolder(site, site.cameras[0], lambda _: MaskCounts())
-    folder.opened(INCIDENT, picture(), None)
-    now = datetime.now(UTC)
-    assert folder.purge(now + timedelta(days=29)) == 0
-    assert folder.purge(now + timedelta(days=31)) == 1
-    assert (tmp_path / f"evidence/{INCIDENT.id}/scene.jpg").exists()
-
-
 @pytest.mark.parametrize(
     ("seconds", "text"), [(0, "0s"), (59.9, "59s"), (312, "5m12s"), (7500, "2h05m")]
 )

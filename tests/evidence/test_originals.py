@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import os
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -123,17 +122,3 @@ def test_that_they_are_not_encrypted_is_said_before_the_first(
     assert originals(tmp_path, monkeypatch, new_key()).notice is None
     plain.keep(FRAME, PICTURE)
     assert plain.notice is None
-
-
-def test_they_are_deleted_after_their_deadline(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    kept = originals(tmp_path, monkeypatch, new_key())
-    now = datetime.now(UTC)
-    file = kept.keep(FRAME, PICTURE)
-    fresh = kept.keep(frame_file("candidates", "gate", now), PICTURE)
-    stored = (now - timedelta(days=31)).timestamp()
-    os.utime(tmp_path / file, (stored, stored))
-    assert kept.purge("gate", 30 * 86400, now) == 1
-    assert kept.find(FRAME) is None
-    assert (tmp_path / fresh).is_file()

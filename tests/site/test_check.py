@@ -35,11 +35,11 @@ ONE_MISTAKE = [
     # names of keys and tables
     ("[sites]\n", "1: sites: no such key; choose site, reporting, privacy, photos, routing, cameras, rules (did you mean 'site'?)"),
     ('[site]\nnmae = "x"\n', "2: site.nmae: no such key; choose name, division, timezone, codes, communities (did you mean 'name'?)"),
-    ("[privacy]\n\n# why\nfaces = true\n", "4: privacy.faces: no such key; choose heads, plates, keep_originals"),
+    ("[privacy]\n\n# why\nfaces = true\n", "4: privacy.faces: no such key; choose heads, plates, keep_originals, keep_rejected, keep_evidence, keep_photos, keep_access_log"),
     ("[photos]\nduplicate_metres = 0\n", "2: photos.duplicate_metres: 0 is out of range; allowed are 1 to 1000"),
     ('[photos]\nduplicate_time = "5s"\n', "2: photos.duplicate_time: 5 is out of range; allowed are 60 to 604800"),
     ('[reporting.webhok]\n', f"1: reporting.webhok: no such key; choose data, targets, update_every, public_url, {TABLES} (did you mean 'webhook'?)"),
-    ('[privacy]\n"odd\\nkey" = 1\n', '2: privacy."odd\\nkey": no such key; choose heads, plates, keep_originals'),
+    ('[privacy]\n"odd\\nkey" = 1\n', '2: privacy."odd\\nkey": no such key; choose heads, plates, keep_originals, keep_rejected, keep_evidence, keep_photos, keep_access_log'),
     # types
     ("site = 3\n", "1: site: must be a table, not a number"),
     ("[cameras]\n", "1: cameras: must be a list, not a table"),
@@ -64,6 +64,7 @@ ONE_MISTAKE = [
     ('[reporting]\nupdate_every = "soon"\n', "2: reporting.update_every: 'soon' is no duration; write 90s, 5m, 2h, 30d or seconds"),
     ("[reporting]\nupdate_every = -1\n", "2: reporting.update_every: '-1' is no duration; write 90s, 5m, 2h, 30d or seconds"),
     ("[reporting]\nupdate_every = true\n", "2: reporting.update_every: must be a duration; write 90s, 5m, 2h, 30d or seconds"),
+    ('[privacy]\nkeep_access_log = "90d"\n', "2: privacy.keep_access_log: 90d is too short; 180d or more: such logs are kept for six months"),
     ("[privacy]\nkeep_originals = inf\n", "2: privacy.keep_originals: 'inf' is no duration; write 90s, 5m, 2h, 30d or seconds"),
     ("[reporting.webhook]\n", "1: reporting.webhook.url: is missing"),
     ('[reporting]\ntargets = ["mqtt"]\n', "2: reporting.targets[0]: 'mqtt' needs a table [reporting.mqtt] with its url"),

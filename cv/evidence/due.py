@@ -1,0 +1,159 @@
+"""What is past its deadline, by the rules of `[privacy]`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import chain
+from math import inf
+from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy import select
+
+from cv.cases.case import Case
+from cv.cases.database import Database
+from cv.cases.tables import CaseRow, PhotoRow
+from cv.evidence.originals import KINDS
+from cv.site import Privacy, Site
+
+__all__ = ["Lot", "due"]
+
+_AT_ONCE = 200
+_WRITING_S = 3600.0
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Lot:
+    """What one rule deletes together.
+
+    Attributes:
+        rule: the key in `[privacy]`.
+        files: relative to the data folder.
+        folder: goes with its files, relative to the data folder; None if it stays.
+        case: whose document then says that its pictures in the folder are gone.
+        photo: the report whose record goes as well.
+    """
+
+    rule: str
+    files: tuple[str, ...]
+    folder: str | None = None
+    case: str | None = None
+    photo: str | None = None
+
+
+def due(site: Site, database: Database, now: datetime) -> Iterator[Lot]:
+    """Everything whose time is up, looked up as it is asked for.
+
+    Args:
+        now: wall time, aware.
+    """
+    data, privacy = site.reporting.data, site.privacy
+    yield from _originals(data, now - timedelta(seconds=privacy.keep_originals_s))
+    yield from _reports(data, privacy, database, now)
+    folders = data / "evidence"
+    names = sorted(path.name for path in folders.iterdir()) if folders.is_dir() else []
+    for some in _batches(names):
+        yield from _folders(data, privacy, database, some, now)
+
+
+def _originals(data: Path, before: datetime) -> Iterator[Lot]:
+    """Unmasked pictures, and what a killed process left half written beside them."""
+    folders = chain.from_iterable((data / kind).glob("*/*") for kind in KINDS)
+    old = (
+        path
+        for path in folders
+        # Half a file may become a whole one yet.
+        if _stored(path) < before.timestamp() - (_WRITING_S if path.suffix == ".tmp" else 0)
+    )
+    for some in _batches(sorted(old)):
+        yield Lot("keep_originals", _names(some, data))
+
+
+def _reports(data: Path, privacy: Privacy, database: Database, now: datetime) -> Iterator[Lot]:
+    """Citizens' reports with their masked pictures: by their case's rule, if they have one."""
+    shortest = min(privacy.keep_photos_s, privacy.keep_rejected_s, privacy.keep_evidence_s)
+    query = select(PhotoRow.id, PhotoRow.case_id, PhotoRow.received_at).where(
+        PhotoRow.received_at < now - timedelta(seconds=shortest)
+    )
+    with database.read() as session:
+        reports = session.execute(query.order_by(PhotoRow.received_at)).all()
+    for some in _batches(reports):
+        cases = _cases(database, (r.case_id for r in some if r.case_id))
+        for report in some:
+            case = cases.get(report.case_id or "")
+            if case is None:
+                rule, end = "keep_photos", report.received_at
+                until = end + timedelta(seconds=privacy.keep_photos_s)
+            else:
+                rule, until = _deadline(case, privacy)
+            if until is not None and until < now:
+                folder = f"evidence/{report.id}"
+                files = _names(sorted((data / folder).glob("*")), data)
+                yield Lot(rule, files, folder, report.case_id, report.id)
+
+
+def _folders(
+    data: Path, privacy: Privacy, database: Database, names: Sequence[str], now: datetime
+) -> Iterator[Lot]:
+    """Masked pictures of cases, and folders that belong to nothing."""
+    cases = _cases(database, names)
+    with database.read() as session:
+        reports = set(session.scalars(select(PhotoRow.id).where(PhotoRow.id.in_(names))))
+    for name in names:
+        if name in reports:
+            continue
+        folder = data / "evidence" / name
+        files = sorted(folder.glob("*")) if folder.is_dir() else []
+        case = cases.get(name)
+        if case is None:
+            # Its case was never recorded: a process was killed in between.
+            newest = max((_stored(path) for path in (folder, *files)), default=inf)
+            over = newest < now.timestamp() - privacy.keep_rejected_s
+            rule = "keep_rejected"
+        else:
+            rule, until = _deadline(case, privacy)
+            over = until is not None and until < now
+        if over:
+            yield Lot(rule, _names(files, data), f"evidence/{name}", case.id if case else None)
+
+
+def _deadline(case: Case, privacy: Privacy) -> tuple[str, datetime | None]:
+    """By which rule the evidence of a case goes, and when; None while it is open.
+
+    Wall time counts, not media time: a recording of last year is not old news.
+    """
+    review, closure = case.review, case.closure
+    if review.state == "rejected":
+        rejected = review.at or case.time.reported
+        return "keep_rejected", rejected + timedelta(seconds=privacy.keep_rejected_s)
+    # Nobody clears what no camera watches: it ends with the last that was heard of it.
+    if case.state != "cleared" and closure is None and case.is_watched:
+        return "keep_evidence", None
+    moments = (case.time.reported, review.at, closure.at if closure else None)
+    end = max(moment for moment in moments if moment)
+    return "keep_evidence", end + timedelta(seconds=privacy.keep_evidence_s)
+
+
+def _cases(database: Database, ids: Iterable[str]) -> Mapping[str, Case]:
+    query = select(CaseRow.id, CaseRow.document).where(CaseRow.id.in_(set(ids)))
+    with database.read() as session:
+        return {row.id: Case.model_validate_json(row.document) for row in session.execute(query)}
+
+
+def _stored(path: Path) -> float:
+    """When a file was written, in seconds of the epoch; endless if it has gone meanwhile."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return inf
+
+
+def _batches(items: Sequence[_T]) -> Iterator[Sequence[_T]]:
+    return (items[i : i + _AT_ONCE] for i in range(0, len(items), _AT_ONCE))
+
+
+def _names(paths: Iterable[Path], data: Path) -> tuple[str, ...]:
+    return tuple(path.relative_to(data).as_posix() for path in paths)

@@ -1,0 +1,249 @@
+"""Deletes what is past its deadline, and leaves proof in the evidence log.
+
+For each file an entry is written first: what it was, its SHA-256, when it was stored, by which
+rule it goes. Then it is deleted, and an entry at the run's end says that all of them are gone. A
+run that was killed in between is brought to its end by the next one: what it announced and did
+delete, it says; what is still there, it deletes itself.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import logging
+import secrets
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Literal
+
+from sqlalchemy import delete
+
+from cv.cases.case import Case
+from cv.cases.database import Database
+from cv.cases.tables import CaseRow, PhotoImageRow, PhotoRow
+from cv.errors import KerbwatchError
+from cv.evidence.due import Lot, due
+from cv.evidence.log import RETENTION, Event, EvidenceLog, os_user
+from cv.evidence.sealing import sealed_digest
+from cv.site import Site
+
+__all__ = ["BusyError", "Retention", "Sweep", "deleting_hourly"]
+
+_EVERY_S = 3600.0
+_RECORD = "report "
+"""What entries about a report's record begin with; no file does."""
+logger = logging.getLogger(__name__)
+
+
+class BusyError(KerbwatchError):
+    """Another process deletes just now."""
+
+
+@dataclass(slots=True)
+class Sweep:
+    """What a run did.
+
+    Attributes:
+        deleted: files and records.
+        failed: files that the disk would not delete, with its reason.
+        pruned: entries of the log past `privacy.keep_access_log`.
+    """
+
+    deleted: int = 0
+    failed: list[str] = field(default_factory=list)
+    pruned: int = 0
+
+
+class Retention:
+    """
+    Args:
+        who: is named in the proof.
+    """
+
+    def __init__(self, site: Site, database: Database, who: str | None = None) -> None:
+        self._site = site
+        self._data = site.reporting.data
+        self._database = database
+        self._log = EvidenceLog(database)
+        self._who = who or os_user()
+
+    def due(self, now: datetime) -> Iterator[Lot]:
+        """What a run would delete."""
+        return due(self._site, self._database, now)
+
+    def run(self, now: datetime, stop: threading.Event | None = None) -> Sweep:
+        """Delete what is due.
+
+        Args:
+            now: wall time, aware.
+            stop: ends the run after what it is at.
+
+        Raises:
+            BusyError: another process is at it.
+            KerbwatchError: the proof cannot be written; then what it is about stays.
+        """
+        with self._alone():
+            self._finish_killed()
+            sweep, run = Sweep(), ""
+            for lot in self.due(now):
+                if stop is not None and stop.is_set():
+                    break
+                if not run:
+                    run = secrets.token_hex(6)
+                    self._note("begun", run)
+                self._delete(lot, run, sweep)
+            if run:
+                self._note("failed" if sweep.failed else "done", run, count=sweep.deleted)
+            before = now - timedelta(seconds=self._site.privacy.keep_access_log_s)
+            sweep.pruned = self._log.prune(before, self._who, now=now)
+        return sweep
+
+    def _delete(self, lot: Lot, run: str, sweep: Sweep) -> None:
+        failed: list[str] = []
+        proof: list[Event] = []
+        for file in lot.files:
+            try:
+                proof.append(self._proof(file, lot.rule, run))
+            except FileNotFoundError:
+                continue  # somebody else has deleted it meanwhile
+            except OSError as error:
+                failed.append(f"{file}: {error.strerror}")
+        if lot.photo and not failed:
+            proof += self._record_proof(lot.photo, lot.rule, run)
+        if proof:
+            self._log.write(*proof)
+        for event in proof:
+            if not event.what.startswith(_RECORD):
+                try:
+                    (self._data / event.what).unlink(missing_ok=True)
+                except OSError as error:
+                    failed.append(f"{event.what}: {error.strerror}")
+        if not failed:  # else the next run tries again
+            self._forget(lot)
+        sweep.failed += failed
+        sweep.deleted += sum(not self._is_there(event) for event in proof)
+
+    def _forget(self, lot: Lot) -> None:
+        """Let the case say that its pictures are gone; take out the report and the folder."""
+        if lot.case or lot.photo:
+            self._forget_rows(lot)
+        if lot.folder:
+            # Not if somebody has put a picture there meanwhile: that is the next run's.
+            with suppress(OSError):
+                (self._data / lot.folder).rmdir()
+
+    def _forget_rows(self, lot: Lot) -> None:
+        with self._database.write() as session:
+            row = session.get(CaseRow, lot.case, with_for_update=True) if lot.case else None
+            if row is not None and lot.folder:
+                case = Case.model_validate_json(row.document)
+                row.document = _without(case, lot.folder, lot.photo).model_dump_json()
+            if lot.photo:
+                session.execute(delete(PhotoImageRow).where(PhotoImageRow.photo_id == lot.photo))
+                session.execute(delete(PhotoRow).where(PhotoRow.id == lot.photo))
+
+    def _proof(self, file: str, rule: str, run: str) -> Event:
+        """What is said of a file before it goes."""
+        path = self._data / file
+        content = path.read_bytes()
+        stored = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+        digest = sealed_digest(content) or hashlib.sha256(content).hexdigest()
+        return Event(
+            action="delete", outcome="begun", who=self._who, what=file,
+            sha256=digest, stored=stored, rule=f"privacy.{rule}", run=run,
+        )  # fmt: skip
+
+    def _record_proof(self, photo: str, rule: str, run: str) -> list[Event]:
+        with self._database.read() as session:
+            row = session.get(PhotoRow, photo)
+            if row is None:
+                return []
+            return [
+                Event(
+                    action="delete", outcome="begun", who=self._who, what=f"{_RECORD}{photo}",
+                    sha256=hashlib.sha256(row.document.encode()).hexdigest(),
+                    stored=row.received_at, rule=f"privacy.{rule}", run=run,
+                )
+            ]  # fmt: skip
+
+    def _finish_killed(self) -> None:
+        """Say of a run that was killed what it did delete of what it announced."""
+        begun = self._log.unfinished_run()
+        if begun is None:
+            return
+        gone = sum(not self._is_there(entry) for entry in self._log.announced(begun))
+        self._note("done", begun.run or "", count=gone)
+
+    def _is_there(self, announced: Event) -> bool:
+        if not announced.what.startswith(_RECORD):
+            return (self._data / announced.what).exists()
+        with self._database.read() as session:
+            return session.get(PhotoRow, announced.what.removeprefix(_RECORD)) is not None
+
+    def _note(
+        self, outcome: Literal["begun", "done", "failed"], run: str, count: int | None = None
+    ) -> None:
+        self._log.write(
+            Event(
+                action="retention", outcome=outcome, who=self._who, what=RETENTION,
+                run=run, count=count,
+            )
+        )  # fmt: skip
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One run at a time on this data folder, whichever process is at it."""
+        self._data.mkdir(parents=True, exist_ok=True)
+        with (self._data / "retention.lock").open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise BusyError("another process is deleting just now") from error
+            yield
+
+
+@contextmanager
+def deleting_hourly(site: Site, database: Database) -> Iterator[None]:
+    """Delete what is due now and every hour, beside what the process is there for."""
+    stop = threading.Event()
+    retention = Retention(site, database)
+
+    def work() -> None:
+        while not stop.is_set():
+            try:
+                sweep = retention.run(datetime.now(UTC), stop)
+            except BusyError:
+                pass  # then it is being done
+            except (KerbwatchError, OSError) as error:
+                logger.error("nothing is deleted that should be: %s", error)
+            else:
+                for failure in sweep.failed:
+                    logger.error("not deleted: %s", failure)
+            stop.wait(_EVERY_S)
+
+    worker = threading.Thread(target=work, name="retention")
+    worker.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        worker.join()
+
+
+def _without(case: Case, folder: str, photo: str | None) -> Case:
+    """The case as it is told once the pictures in a folder, and a report's words, are gone."""
+    items = [
+        item.model_copy(update={"withheld": "deleted"})
+        if item.masked and item.file and Path(item.file).parent == Path(folder)
+        else item
+        for item in case.evidence
+    ]
+    reports = [
+        report.model_copy(update={"description": None}) if report.id == photo else report
+        for report in case.reports
+    ]
+    return case.model_copy(update={"evidence": tuple(items), "reports": tuple(reports)})

@@ -1,0 +1,361 @@
+"""What is past its deadline is deleted, by the right rule, and proof of it stays."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+from typer.testing import CliRunner
+
+from cv.cases.case import Case
+from cv.cases.closing import close_case
+from cv.cases.outgoing import Outgoing
+from cv.cases.parts import ClosurePart, ReviewPart
+from cv.cases.review import RejectReason, review_of
+from cv.cases.store import CaseStore
+from cv.cases.tables import PhotoImageRow, PhotoRow
+from cv.cli import app
+from cv.errors import KerbwatchError
+from cv.evidence.chain import verify_chain
+from cv.evidence.log import EvidenceLog
+from cv.evidence.originals import frame_file, open_originals
+from cv.evidence.retention import BusyError, Retention, deleting_hourly
+from cv.evidence.sealing import KEY_VARIABLE, new_key
+from cv.site import Site
+from tests.cases.filings import START, case_of, incident, picture, site_in
+
+DAY = timedelta(days=1)
+REPORTED = START + timedelta(hours=1)
+PICTURE = b"a picture"
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return site_in(tmp_path / "data")
+
+
+@pytest.fixture
+def store(site: Site) -> Iterator[CaseStore]:
+    with CaseStore(site.reporting.data / "cases.sqlite") as opened:
+        yield opened
+        assert verify_chain(EvidenceLog(opened.database).rows()).broken is None
+
+
+def entries(store: CaseStore) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in EvidenceLog(store.database).lines()]
+
+
+def deletions(store: CaseStore) -> dict[str, dict[str, Any]]:
+    return {entry["what"]: entry for entry in entries(store) if entry["action"] == "delete"}
+
+
+def sweep(site: Site, store: CaseStore, now: datetime) -> set[str]:
+    """What a run deletes, by its proof and in truth."""
+    data = site.reporting.data
+    before = {p.relative_to(data).as_posix() for p in data.rglob("*") if p.is_file()}
+    known = set(deletions(store))
+    Retention(site, store.database).run(now)
+    after = {p.relative_to(data).as_posix() for p in data.rglob("*") if p.is_file()}
+    proved = set(deletions(store)) - known
+    assert before - after == {what for what in proved if not what.startswith("report ")}
+    return proved
+
+
+def file(site: Site, name: str, stored: datetime, content: bytes = PICTURE) -> str:
+    path = site.reporting.data / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    os.utime(path, (stored.timestamp(), stored.timestamp()))
+    return name
+
+
+def filed(store: CaseStore, site: Site, number: int, event: str = "new") -> Case:
+    """A case with its scene, as it stands after this event."""
+    for step in ("new", "cleared")[: 1 + (event == "cleared")]:
+        items = (picture(site, number),) if step == "new" else ()
+        case = case_of(site, number, step, evidence=items)  # type: ignore[arg-type]
+        store.commit_look(
+            camera="gate", stream="live", filings=[case], state=None, targets=(), now=REPORTED
+        )
+    return store.case(case.id).case
+
+
+def scene(number: int) -> str:
+    return f"evidence/{incident(number).id}/scene.jpg"
+
+
+def test_unmasked_pictures_go_after_their_deadline_with_proof(
+    store: CaseStore, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = datetime.now(UTC)
+    old, fresh = now - 31 * DAY, now - 29 * DAY
+    gone = {
+        file(site, "originals/gate/old.jpg", old),
+        file(site, "candidates/gate/old.jpg", old),
+        file(site, "originals/_photos/ph-1-1-abc.png", old),
+        file(site, "originals/gate/half.123.tmp", old),
+    }
+    file(site, "originals/gate/fresh.jpg", fresh)
+    monkeypatch.setenv(KEY_VARIABLE, new_key())
+    sealed = open_originals(site.reporting.data).keep(
+        frame_file("originals", "gate", START), PICTURE
+    )
+    os.utime(site.reporting.data / sealed, (old.timestamp(), old.timestamp()))
+    monkeypatch.delenv(KEY_VARIABLE)
+    assert sweep(site, store, now) == {*gone, sealed}, "no key is needed to delete"
+    proof = deletions(store)
+    for what in (*gone, sealed):
+        assert proof[what]["sha256"] == hashlib.sha256(PICTURE).hexdigest()
+        assert datetime.fromisoformat(proof[what]["stored"]) == pytest.approx(old, abs=DAY / 1e4)
+        assert proof[what]["rule"] == "privacy.keep_originals"
+    runs = [entry for entry in entries(store) if entry["action"] == "retention"]
+    assert [(run["outcome"], run.get("count")) for run in runs] == [("begun", None), ("done", 5)]
+    assert len({entry["run"] for entry in entries(store)}) == 1
+
+
+def test_with_nothing_to_delete_nothing_is_written(store: CaseStore, site: Site) -> None:
+    filed(store, site, 1)
+    assert sweep(site, store, REPORTED) == set()
+    assert entries(store) == []
+
+
+def test_a_rejected_case_loses_its_pictures_first_and_says_so(store: CaseStore, site: Site) -> None:
+    case = filed(store, site, 1)
+    rejected = REPORTED + 10 * DAY
+    store.review(case.id, review_of(RejectReason.MISTAKEN, "li", rejected))
+    assert sweep(site, store, rejected + 30 * DAY) == set()
+    assert sweep(site, store, rejected + 31 * DAY) == {scene(1)}
+    assert deletions(store)[scene(1)]["rule"] == "privacy.keep_rejected"
+    after = store.case(case.id).case
+    assert after.review.state == "rejected"
+    assert [(item.id, item.withheld) for item in after.evidence] == [
+        (f"{case.id}/scene", "deleted")
+    ]
+    outgoing = Outgoing(site.reporting.data, site.privacy, "https://box.example", "s" * 20)
+    (told,) = outgoing.with_links(after, REPORTED).evidence
+    assert (told.url, told.withheld) == (None, "deleted")
+    assert not (site.reporting.data / "evidence" / case.id).exists()
+
+
+def test_any_other_case_keeps_them_until_its_end_and_a_year(store: CaseStore, site: Site) -> None:
+    filed(store, site, 1)
+    filed(store, site, 2, "cleared")
+    closed = filed(store, site, 3)
+    confirmed = filed(store, site, 4, "cleared")
+    close_case(store.database, closed.id, ClosurePart(at=REPORTED + 100 * DAY))
+    store.review(confirmed.id, ReviewPart(state="confirmed", by="li", at=REPORTED + 50 * DAY))
+    assert sweep(site, store, REPORTED + 365 * DAY) == set()
+    assert sweep(site, store, REPORTED + 366 * DAY) == {scene(2)}
+    assert sweep(site, store, REPORTED + 416 * DAY) == {scene(4)}
+    assert sweep(site, store, REPORTED + 466 * DAY) == {scene(3)}
+    assert sweep(site, store, REPORTED + 600 * DAY) == set(), "an open case keeps its evidence"
+    assert {e["rule"] for e in deletions(store).values()} == {"privacy.keep_evidence"}
+
+
+def test_scenes_that_no_document_names_go_with_the_others(store: CaseStore, site: Site) -> None:
+    filed(store, site, 2, "cleared")
+    between = file(site, f"evidence/{incident(2).id}/scene-20260314T080000Z.jpg", REPORTED)
+    assert sweep(site, store, REPORTED + 366 * DAY) == {scene(2), between}
+
+
+def test_pictures_of_a_case_that_was_never_recorded_do_not_stay(
+    store: CaseStore, site: Site
+) -> None:
+    now = datetime.now(UTC)
+    stray = file(site, "evidence/kw-killed/scene.jpg", now - 40 * DAY)
+    folder = site.reporting.data / "evidence/kw-killed"
+    assert sweep(site, store, now) == set(), "its folder is new"
+    os.utime(folder, ((now - 40 * DAY).timestamp(),) * 2)
+    assert sweep(site, store, now) == {stray}
+
+
+def report(store: CaseStore, site: Site, photo: str, case_id: str | None = None) -> str:
+    """A citizen's report with its masked picture."""
+    with store.database.write() as session:
+        session.add(
+            PhotoRow(
+                id=photo, content="", received_at=REPORTED, taken_at=REPORTED, lon=None, lat=None,
+                report=case_id is not None, document='{"reporter": "wx-1"}', case_id=case_id,
+            )
+        )  # fmt: skip
+        session.flush()
+        session.add(PhotoImageRow(photo_id=photo, number=0, sha256="ab", phash="00"))
+    return file(site, f"evidence/{photo}/1-abc.jpg", REPORTED)
+
+
+def reports(store: CaseStore) -> list[str]:
+    with store.database.read() as session:
+        return list(session.scalars(select(PhotoRow.id)))
+
+
+def test_a_photo_without_a_case_goes_with_all_that_was_said(store: CaseStore, site: Site) -> None:
+    masked = report(store, site, "ph-1")
+    assert sweep(site, store, REPORTED + 90 * DAY) == set()
+    assert sweep(site, store, REPORTED + 91 * DAY) == {masked, "report ph-1"}
+    assert reports(store) == []
+    proof = deletions(store)["report ph-1"]
+    assert proof["sha256"] == hashlib.sha256(b'{"reporter": "wx-1"}').hexdigest()
+    assert proof["rule"] == "privacy.keep_photos"
+
+
+def test_a_photo_of_a_case_stays_as_long_as_its_case(store: CaseStore, site: Site) -> None:
+    case = filed(store, site, 2, "cleared")
+    masked = report(store, site, "ph-1", case.id)
+    assert sweep(site, store, REPORTED + 365 * DAY) == set()
+    assert sweep(site, store, REPORTED + 366 * DAY) == {scene(2), masked, "report ph-1"}
+    assert store.case(case.id).case.evidence[0].withheld == "deleted"
+
+
+def test_a_dry_run_says_what_goes_and_deletes_nothing(store: CaseStore, site: Site) -> None:
+    data = site.reporting.data
+    masked = report(store, site, "ph-1")
+    old = file(site, "originals/gate/old.jpg", datetime.now(UTC) - 31 * DAY)
+    shown = CliRunner().invoke(app, ["retention", "run", "--dry-run", "--data", str(data)])
+    assert shown.stdout.splitlines() == [
+        f"{old}: privacy.keep_originals",
+        f"{masked}: privacy.keep_photos",
+        "report ph-1: privacy.keep_photos",
+    ]
+    assert entries(store) == []
+    done = CliRunner().invoke(app, ["retention", "run", "--data", str(data)])
+    assert done.stdout == "3 files and reports deleted\n"
+    assert not (data / old).exists()
+
+
+KILL = """
+import os, signal, sys
+from datetime import datetime
+from pathlib import Path
+from cv.cases.store import CaseStore
+from cv.evidence import retention
+from cv.evidence.log import EvidenceLog
+from tests.cases.filings import site_in
+
+data, now, where, number = Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
+calls = 0
+
+def killing(original):
+    def step(*args, **options):
+        global calls
+        calls += 1
+        if calls > number:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return original(*args, **options)
+    return step
+
+owner, name = {
+    "unlink": (Path, "unlink"), "entry": (EvidenceLog, "write"), "rmdir": (Path, "rmdir"),
+    "rows": (retention.Retention, "_forget_rows"),
+}[where]
+setattr(owner, name, killing(getattr(owner, name)))
+with CaseStore(data / "cases.sqlite") as store:
+    retention.Retention(site_in(data), store.database).run(datetime.fromisoformat(now))
+"""
+
+
+@pytest.mark.parametrize(
+    ("where", "number"),
+    [
+        ("entry", 1), ("unlink", 0), ("unlink", 2), ("unlink", 5), ("rows", 0), ("rows", 1),
+        ("rmdir", 0), ("entry", 4),
+    ],
+)  # fmt: skip
+def test_a_run_that_is_killed_is_finished_by_the_next_and_no_proof_is_missing(
+    store: CaseStore, site: Site, where: str, number: int
+) -> None:
+    now = REPORTED + 400 * DAY
+    case = filed(store, site, 2, "cleared")
+    all_files = {
+        scene(2),
+        report(store, site, "ph-1"),
+        *(file(site, f"originals/gate/{n}.jpg", REPORTED, b"%d" % n) for n in range(4)),
+    }
+    data = site.reporting.data
+    killed = subprocess.run(
+        [sys.executable, "-c", KILL, str(data), now.isoformat(), where, str(number)],
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        check=False,
+    )
+    assert killed.returncode == -signal.SIGKILL
+    missing = {name for name in all_files if not (data / name).exists()}
+    assert missing <= set(deletions(store)), "nothing was deleted without its proof"
+
+    Retention(site, store.database).run(now)
+    assert not any((data / name).exists() for name in all_files)
+    assert {*all_files, "report ph-1"} == set(deletions(store))
+    assert reports(store) == []
+    assert [item.withheld for item in store.case(case.id).case.evidence] == ["deleted"]
+    assert list((data / "evidence").iterdir()) == []
+    runs = [entry for entry in entries(store) if entry["action"] == "retention"]
+    ends = {run["run"]: run["count"] for run in runs if run["outcome"] == "done"}
+    assert ends.keys() == {run["run"] for run in runs}, "each run has its end"
+    assert sum(ends.values()) == len(all_files) + 1, "each thing is counted once"
+
+
+def test_what_cannot_be_deleted_is_told_and_tried_again(store: CaseStore, site: Site) -> None:
+    case = filed(store, site, 2, "cleared")
+    now = datetime.now(UTC)
+    site = replace(site, privacy=replace(site.privacy, keep_evidence_s=0.0))
+    odd = site.reporting.data / "evidence" / case.id / "folder"
+    odd.mkdir()
+    found = Retention(site, store.database).run(now)
+    assert found.failed
+    assert "folder" in found.failed[0]
+    assert entries(store)[-1]["outcome"] == "failed"
+    assert store.case(case.id).case.evidence[0].withheld is None
+    odd.rmdir()
+    assert Retention(site, store.database).run(now).failed == []
+    assert store.case(case.id).case.evidence[0].withheld == "deleted"
+
+
+def test_without_its_proof_nothing_is_deleted(store: CaseStore, site: Site) -> None:
+    old = file(site, "originals/gate/old.jpg", REPORTED)
+    place = site.reporting.data / "cases.sqlite"
+    with (
+        CaseStore(f"sqlite:///file:{place}?mode=ro&uri=true") as full,
+        pytest.raises(KerbwatchError, match="readonly"),
+    ):
+        Retention(site, full.database).run(REPORTED + 99 * DAY)
+    assert (site.reporting.data / old).exists()
+
+
+def test_one_process_deletes_at_a_time(store: CaseStore, site: Site) -> None:
+    file(site, "originals/gate/old.jpg", REPORTED)
+    with (site.reporting.data / "retention.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(BusyError):
+            Retention(site, store.database).run(REPORTED + 99 * DAY)
+    assert sweep(site, store, REPORTED + 99 * DAY) == {"originals/gate/old.jpg"}
+
+
+def test_old_entries_of_the_log_go_with_the_rest(store: CaseStore, site: Site) -> None:
+    file(site, "originals/gate/old.jpg", REPORTED)
+    Retention(site, store.database).run(REPORTED + 99 * DAY)
+    now = datetime.now(UTC)
+    assert Retention(site, store.database).run(now + 399 * DAY).pruned == 0
+    assert Retention(site, store.database).run(now + 401 * DAY).pruned == 3
+    assert [entry["action"] for entry in entries(store)] == ["prune"]
+
+
+def test_a_watch_and_a_service_delete_beside_their_work(store: CaseStore, site: Site) -> None:
+    old = site.reporting.data / file(site, "originals/gate/old.jpg", REPORTED)
+    with deleting_hourly(site, store.database):
+        for _ in range(200):
+            if not old.exists():
+                break
+            time.sleep(0.05)
+    assert not old.exists()
