@@ -24,6 +24,8 @@ from serve.detect import BATCH, DETECT, REFUSED, detect_router, documented, labe
 from serve.evidence import evidence_router
 from serve.limits import BodyLimit, Limits, Rate
 from serve.metrics import Metrics, Observed
+from serve.open311.access import NeedsApiKey
+from serve.open311.routes import public_router, requests_router
 from serve.originals import originals_router
 from serve.photos import PHOTOS, photos_router
 from serve.problems import add_problem_handlers
@@ -97,6 +99,9 @@ def create_app(
             dependencies=[may_operate],
             responses=REFUSED,
         )
+        app.include_router(public_router(site))
+        may_post = NeedsApiKey(guard, Role.REPORT)
+        app.include_router(requests_router(store, site, secret, may_post, rate))
     if store and secret:
         log = EvidenceLog(store.database)
         app.include_router(evidence_router(site.reporting.data, secret, log, rate))

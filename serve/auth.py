@@ -23,7 +23,7 @@ from cv.access.roles import Role
 from cv.errors import KerbwatchError
 from serve.limits import BusyError
 
-__all__ = ["AccessError", "Guard", "Needs"]
+__all__ = ["BEARER", "HEADER", "AccessError", "Guard", "Needs"]
 
 _T = TypeVar("_T")
 _FRESH_S = 2.0
@@ -31,8 +31,8 @@ _FRESH_S = 2.0
 _REMEMBERED = 1024
 _WAITING = 32
 
-_BEARER = HTTPBearer(auto_error=False, description="`Authorization: Bearer kw_...`")
-_HEADER = APIKeyHeader(name="X-API-Key", auto_error=False, description="The same key.")
+BEARER = HTTPBearer(auto_error=False, description="`Authorization: Bearer kw_...`")
+HEADER = APIKeyHeader(name="X-API-Key", auto_error=False, description="The same key.")
 
 
 class AccessError(KerbwatchError):
@@ -119,26 +119,34 @@ class Needs:
 
     def __init__(self, guard: Guard, role: Role) -> None:
         self.role = role
-        self._guard = guard
+        self.guard = guard
 
     async def __call__(
         self,
         request: Request,
-        bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)] = None,
-        header: Annotated[str | None, Security(_HEADER)] = None,
+        bearer: Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)] = None,
+        header: Annotated[str | None, Security(HEADER)] = None,
     ) -> None:
-        if not await self._guard.demands():
+        if not await self.guard.demands():
             return
         text = bearer.credentials if bearer else header
         if bearer is None and "authorization" in request.headers:
             raise AccessError(401, "Authorization: send Bearer kw_...", "Authorization 格式有误")
+        await self.admit(request, text)
+
+    async def admit(self, request: Request, text: str | None) -> None:
+        """Let in whoever has a key with this text.
+
+        Raises:
+            AccessError: there is none, or its role does not suffice.
+        """
         if not text:
             raise AccessError(
                 401,
                 "a key is needed: Authorization: Bearer kw_...",
                 "需要密钥：Authorization: Bearer kw_...",
             )
-        key = await self._guard.key(text)
+        key = await self.guard.key(text)
         if key is None:
             raise AccessError(401, "the key is unknown or revoked", "密钥无效或已吊销")
         if not key.role.includes(self.role):

@@ -27,13 +27,18 @@ def _of_our_time(moment: datetime) -> datetime:
 Moment = Annotated[AwareDatetime, AfterValidator(_of_our_time)]
 
 
+_LON = r"-?(180(\.0{1,9})?|(1[0-7][0-9]|[0-9]{1,2})(\.[0-9]{1,9})?)"
+_LAT = r"-?(90(\.0{1,9})?|[0-8]?[0-9](\.[0-9]{1,9})?)"
+_METRES = "[1-9][0-9]{0,4}"
+
+
 class CaseQuery(BaseModel):
     """Which cases, how many, and from where on."""
 
     model_config = ConfigDict(extra="forbid")
 
-    state: Literal["open", "new", "updated", "cleared"] | None = Field(
-        None, description="open is new or updated."
+    state: Literal["open", "new", "updated", "cleared", "closed"] | None = Field(
+        None, description="open is neither cleared nor closed."
     )
     matter: Matter | None = Field(None, examples=["blocked_lane"])
     camera: str | None = Field(None, pattern=r"^[A-Za-z0-9_.-]{1,100}$", examples=["gate"])
@@ -42,6 +47,12 @@ class CaseQuery(BaseModel):
     )
     until: Moment | None = Field(
         None, description="Seen at or before.", examples=["2026-03-15T15:30:00Z"]
+    )
+    near: str | None = Field(
+        None,
+        pattern=f"^{_LON},{_LAT},{_METRES}$",
+        description="lon,lat,metres in degrees of CGCS2000 or WGS-84; 100 km at most.",
+        examples=["112.2551,30.3126,200"],
     )
     held: bool = Field(False, description="Something of it waits for a review.")
     dead: bool = Field(False, description="A receiver refused something of it for days.")
@@ -60,9 +71,16 @@ class CaseQuery(BaseModel):
             matter=self.matter,
             since=self.since,
             until=self.until,
+            near=self._near(),
             held=self.held,
             dead=self.dead,
         )
+
+    def _near(self) -> tuple[float, float, float] | None:
+        if self.near is None:
+            return None
+        lon, lat, metres = map(float, self.near.split(","))
+        return lon, lat, metres
 
     @property
     def after(self) -> Position | None:
@@ -91,6 +109,15 @@ class DeliveryAnswer(BaseModel):
     number: str | None = Field(description="What the receiver calls the case.")
 
 
+class PostedAnswer(BaseModel):
+    """A citizen's request that came by Open311; not for others than the desk."""
+
+    id: str
+    received_at: AwareDatetime
+    media_url: str | None = Field(description="As it came: nobody has looked at what is there.")
+    contact: dict[str, str] = Field(description="What the citizen said of themselves.")
+
+
 _CASE = json.loads(files("serve").joinpath("case_example.json").read_text(encoding="utf-8"))
 
 
@@ -105,6 +132,7 @@ class CaseAnswer(Case):
     number: str | None
     filed_at: AwareDatetime
     deliveries: tuple[DeliveryAnswer, ...]
+    requests: tuple[PostedAnswer, ...]
 
 
 class CasesAnswer(BaseModel):

@@ -13,6 +13,7 @@ from fastapi import APIRouter, Body, Depends, Header, HTTPException, Path, Query
 
 from cv.cases.display import case_document
 from cv.cases.outgoing import Outgoing
+from cv.cases.requests import Posted, Requests
 from cv.cases.review import review_digest, review_of
 from cv.cases.store import CaseStore, ReviewedError, StoredCase
 from cv.site import Site
@@ -58,7 +59,7 @@ _OVERTAKEN: dict[int | str, dict[str, Any]] = {
 
 
 class _Desk:
-    """Reads cases as the desk may see them.
+    """Reads cases as the desk may see them: who reported one, only somebody with a key.
 
     Args:
         secret: signs evidence links; without one there are none.
@@ -66,36 +67,52 @@ class _Desk:
 
     def __init__(self, store: CaseStore, site: Site, secret: str | None) -> None:
         self.store = store
+        self._requests = Requests(store.database)
         self._site = site
         reporting = site.reporting
         self._outgoing = Outgoing(reporting.data, site.privacy, reporting.public_url or "", secret)
 
-    def page(self, query: CaseQuery, if_none_match: str | None) -> Response:
+    def page(self, query: CaseQuery, if_none_match: str | None, *, named: bool) -> Response:
         found = self.store.cases(query.wanted, limit=query.limit + 1, after=query.after)
         shown = found[: query.limit]
         following = _following(query, shown) if len(found) > len(shown) else None
-        documents = self._documents(shown)
+        documents = self._documents(shown, named=named)
         body = {"cases": documents, "next": following}
         etag = etag_of(_lasting(documents) + (following or "").encode())
         links = {"link": f'<{following}>; rel="next"'} if following else {}
         return answered(_json(body), etag, if_none_match, links)
 
-    def one(self, case_id: str, if_none_match: str | None) -> Response:
+    def one(self, case_id: str, if_none_match: str | None, *, named: bool) -> Response:
         stored = self.store.find(case_id)
         if stored is None:
             raise HTTPException(404, "no such case")
-        documents = self._documents([stored])
+        documents = self._documents([stored], named=named)
         etag = etag_of(_lasting(documents), review_digest(stored.case.review))
         return answered(_json(documents[0]), etag, if_none_match)
 
-    def _documents(self, found: Sequence[StoredCase]) -> list[dict[str, Any]]:
+    def _documents(self, found: Sequence[StoredCase], *, named: bool) -> list[dict[str, Any]]:
         now = datetime.now(UTC)
+        posted = self._requests.of_cases([stored.case.id for stored in found])
         return [
-            case_document(
-                replace(stored, case=self._outgoing.with_links(stored.case, now)), self._site
-            )
+            {
+                **case_document(
+                    replace(stored, case=self._outgoing.with_links(stored.case, now)), self._site
+                ),
+                "requests": [
+                    self._posted(one, named=named) for one in posted.get(stored.case.id, ())
+                ],
+            }
             for stored in found
         ]
+
+    def _posted(self, posted: Posted, *, named: bool) -> dict[str, Any]:
+        received = posted.received.astimezone(self._site.tz).isoformat(timespec="milliseconds")
+        return {
+            "id": posted.id,
+            "received_at": received,
+            "media_url": posted.media_url,
+            "contact": dict(posted.contact) if named else {},
+        }
 
 
 def cases_router(store: CaseStore, site: Site, secret: str | None, rate: Rate) -> APIRouter:
@@ -112,9 +129,11 @@ def cases_router(store: CaseStore, site: Site, secret: str | None, rate: Rate) -
         response_model=CasesAnswer,
         responses=NOT_MODIFIED,
     )
-    def cases(query: Annotated[CaseQuery, Query()], if_none_match: IfNoneMatch = None) -> Response:
+    def cases(
+        query: Annotated[CaseQuery, Query()], request: Request, if_none_match: IfNoneMatch = None
+    ) -> Response:
         """Page by page: `next`, and the header `Link`, lead on and never show a case twice."""
-        return desk.page(query, if_none_match)
+        return desk.page(query, if_none_match, named=_author(request) is not None)
 
     @router.get(
         f"{CASES}/{{case_id}}",
@@ -122,8 +141,8 @@ def cases_router(store: CaseStore, site: Site, secret: str | None, rate: Rate) -
         response_model=CaseAnswer,
         responses=NOT_MODIFIED | _UNKNOWN,
     )
-    def case(case_id: CaseId, if_none_match: IfNoneMatch = None) -> Response:
-        return desk.one(case_id, if_none_match)
+    def case(case_id: CaseId, request: Request, if_none_match: IfNoneMatch = None) -> Response:
+        return desk.one(case_id, if_none_match, named=_author(request) is not None)
 
     @router.post(
         f"{CASES}/{{case_id}}/review",
@@ -146,15 +165,21 @@ def cases_router(store: CaseStore, site: Site, secret: str | None, rate: Rate) -
         """
         if desk.store.find(case_id) is None:
             raise HTTPException(404, "no such case")
-        author: str | None = getattr(request.state, "holder", None)
+        author = _author(request)
         said = review_of(word.reason, author, datetime.now(site.tz))
         try:
             desk.store.review(case_id, said, instead_of=_seen(if_match))
         except ReviewedError as error:
             raise HTTPException(412, "the case was reviewed meanwhile; read it again") from error
-        return desk.one(case_id, None)
+        return desk.one(case_id, None, named=author is not None)
 
     return router
+
+
+def _author(request: Request) -> str | None:
+    """The name of the key; None as long as there are no keys."""
+    name: str | None = getattr(request.state, "holder", None)
+    return name
 
 
 def _seen(if_match: str | None) -> set[str] | None:

@@ -104,3 +104,30 @@ def test_the_full_code_has_eleven_digits_and_exists_since_2026() -> None:
 def test_an_unknown_edition_names_those_that_there_are() -> None:
     with pytest.raises(SiteError, match=r"choose GB/T 47678\.5-2026, .*did you mean 'GB/T 30428"):
         edition("GB/T 30428.2-2031")
+
+
+@pytest.mark.parametrize("ref", EDITIONS)
+def test_every_code_belongs_to_a_main_class(ref) -> None:
+    table = edition(ref)
+    assert {code5[:2] for code5 in table.codes} == set(table.classes)
+    assert table.main_class(table.code(Matter.BLOCKED_LANE, "car", None)).name_zh == "街面秩序"
+
+
+@pytest.mark.parametrize("ref", EDITIONS)
+def test_whatever_can_be_filed_can_be_reported_under_its_code(ref) -> None:
+    table = edition(ref)
+    filed = table.filed()
+    for matter, label, zone in FILINGS:
+        code = table.code(matter, label, zone)
+        assert {code.code5, *(other.code5 for other in code.alternatives)} <= set(filed)
+    assert {matter for matter, _ in filed.values()} == set(Matter)
+    assert all(code.code5 == code5 for code5, (_, code) in filed.items())
+
+
+def test_a_code_is_of_the_matter_that_it_is_typical_of() -> None:
+    filed = NOW.filed()
+    assert filed["06011"][0] == Matter.CONSTRUCTION_WASTE
+    assert filed["09006"][0] == Matter.ROADSIDE_VENDING
+    assert filed["09001"][0] == Matter.ROADSIDE_VENDING
+    assert filed["06036"][0] == Matter.CONSTRUCTION_WASTE
+    assert "07001" not in filed

@@ -112,6 +112,8 @@ def _case_row(case: Case, document: str) -> CaseRow:
         document=document,
         lon=case.place.lon,
         lat=case.place.lat,
+        code5=case.matter.code5,
+        review=case.review.state,
     )
 
 

@@ -11,7 +11,7 @@ from cv.errors import UserError
 
 __all__ = ["HEAD", "is_current", "migrate", "migrations_folder"]
 
-HEAD = "0008"
+HEAD = "0009"
 """The newest revision in migrations/versions."""
 
 _POSTGRESQL_LOCK = 0x6B657262

@@ -220,6 +220,7 @@ class CaseStore:
             if instead_of is not None and review_digest(case.review) not in instead_of:
                 raise ReviewedError(f"{case_id}: {case.review.state} meanwhile")
             row.document = case.model_copy(update={"review": review}).model_dump_json()
+            row.review = review.state
             return apply_review(session, case_id, review, review.at or datetime.now(UTC))
 
     def deliveries(self, case_id: str) -> tuple[DeliveryRecord, ...]:

@@ -16,6 +16,7 @@ __all__ = [
     "KeyRow",
     "PhotoImageRow",
     "PhotoRow",
+    "RequestRow",
     "StateRow",
     "Tables",
     "TargetRow",
@@ -57,8 +58,8 @@ class Tables(DeclarativeBase):
 class CaseRow(Tables):
     """A case as last filed; `number` is the receiver's, `document` the whole case as JSON.
 
-    `closed_at`: when the city, or a person, was done with it.
-    `camera` is the document's `channel_id`. `zone` is empty, and the box 0, where no camera saw it.
+    `closed_at`: when the city, or a person, was done with it. `review` is the state of its review,
+    `camera` the document's `channel_id`. `zone` is empty, and the box 0, where no camera saw it.
     """
 
     __tablename__ = "cases"
@@ -80,8 +81,13 @@ class CaseRow(Tables):
     lon: Mapped[float | None]
     lat: Mapped[float | None]
     closed_at: Mapped[datetime | None]
+    code5: Mapped[str | None]
+    review: Mapped[str | None]
 
     __table_args__ = (
+        Index("ix_cases_first_seen", "first_seen", "id"),
+        Index("ix_cases_filed_at", "filed_at"),
+        Index("ix_cases_point", "lat", "lon"),
         Index("ix_cases_place", "camera", "zone", "matter", "last_seen"),
         Index("ix_cases_near", "matter", "state", "last_seen"),
     )
@@ -205,3 +211,31 @@ class PhotoImageRow(Tables):
     number: Mapped[int] = mapped_column(primary_key=True)
     sha256: Mapped[str]
     phash: Mapped[str]
+
+
+class RequestRow(Tables):
+    """What an Open311 client posted: `content` is a digest of it, `case_id` what became of it.
+
+    `contact` is what the citizen said of themselves, as JSON; it is nobody's but the desk's, and
+    goes when the originals of pictures go.
+    """
+
+    __tablename__ = "service_requests"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    case_id: Mapped[str] = mapped_column(ForeignKey("cases.id"))
+    client: Mapped[str]
+    content: Mapped[str]
+    code5: Mapped[str]
+    received_at: Mapped[datetime]
+    lon: Mapped[float | None]
+    lat: Mapped[float | None]
+    address: Mapped[str | None]
+    description: Mapped[str | None]
+    media_url: Mapped[str | None]
+    contact: Mapped[str | None]
+
+    __table_args__ = (
+        Index("ix_service_requests_received_at", "received_at"),
+        Index("ix_service_requests_case_id", "case_id"),
+    )

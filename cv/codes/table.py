@@ -14,7 +14,7 @@ from typing import Any
 from cv.errors import SiteError
 from cv.labels import Matter, ZoneKind
 
-__all__ = ["EDITIONS", "Code", "CodeTable", "edition"]
+__all__ = ["EDITIONS", "Code", "CodeTable", "MainClass", "edition"]
 
 _FILES = MappingProxyType(
     {
@@ -61,6 +61,14 @@ class Code:
 
 
 @dataclass(frozen=True, slots=True)
+class MainClass:
+    """大类: what begins the codes of a group."""
+
+    name_zh: str
+    name_en: str
+
+
+@dataclass(frozen=True, slots=True)
 class _Choice:
     """A row of the table of choices; an empty column fits everything."""
 
@@ -82,12 +90,14 @@ class CodeTable:
     """One edition.
 
     Attributes:
+        classes: main classes by their two digits.
         codes: by code5.
     """
 
     standard_ref: str
     title_zh: str
     title_en: str
+    classes: Mapping[str, MainClass]
     codes: Mapping[str, Code]
     choices: tuple[_Choice, ...]
 
@@ -117,6 +127,22 @@ class CodeTable:
             return self.codes.get(of_2013 or "")
         found = (code for code in self.codes.values() if code.legacy_2013 == of_2013 is not None)
         return next(found, None)
+
+    def main_class(self, code: Code) -> MainClass:
+        return self.classes[code.code5[:2]]
+
+    def filed(self) -> dict[str, tuple[Matter, Code]]:
+        """Every code that a person may file under, by code5, with the matter that it is of.
+
+        A code that a matter's first row chooses is of that matter, any other of the first row that
+        names it. Codes that no matter leads to are left out.
+        """
+        firsts = {row.matter: row.code for row in reversed(self.choices)}
+        found = {code.code5: (matter, code) for matter, code in firsts.items()}
+        for row in self.choices:
+            for code in (row.code, *row.code.alternatives):
+                found.setdefault(code.code5, (row.matter, code))
+        return dict(sorted(found.items()))
 
 
 @cache
@@ -151,6 +177,7 @@ def _table(data: dict[str, Any]) -> CodeTable:
         ref,
         data["title_zh"],
         data["title_en"],
+        MappingProxyType({digits: MainClass(**row) for digits, row in data["classes"].items()}),
         MappingProxyType(codes),
         tuple(
             _Choice(

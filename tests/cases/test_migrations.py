@@ -49,6 +49,7 @@ MEANT: dict[str, Any] = {
     "outbox.body": json.dumps(CASE),
     "outbox.state": "pending",
     "outbox.event": "new",
+    "service_requests.case_id": CASE["id"],
     "photos.id": PHOTO["id"],
     "photos.document": json.dumps(PHOTO),
     "photo_images.photo_id": PHOTO["id"],

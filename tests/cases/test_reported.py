@@ -16,6 +16,7 @@ from cv.cases.recorder import CaseRecorder
 from cv.cases.reported import MOST_REPORTS, GivenPoint, case_from_report, code_for
 from cv.cases.review import RejectReason, review_of
 from cv.cases.store import CaseFilter, CaseStore
+from cv.cases.tables import CaseRow
 from cv.cases.wording import description
 from cv.detect.detector import ModelInfo
 from cv.detect.incident import Change
@@ -277,6 +278,9 @@ def test_old_cases_get_their_place(tmp_path: Path, site: Site) -> None:
         )
     with sqlite3.connect(path) as raw:
         raw.executescript(
+            "DROP TABLE service_requests; DROP INDEX ix_cases_first_seen;"
+            "DROP INDEX ix_cases_filed_at; DROP INDEX ix_cases_point;"
+            "ALTER TABLE cases DROP COLUMN code5; ALTER TABLE cases DROP COLUMN review;"
             "ALTER TABLE cases DROP COLUMN closed_at; DROP TABLE evidence_log;"
             "DROP INDEX ix_cases_near; DROP INDEX ix_photos_case_id;"
             "ALTER TABLE cases DROP COLUMN lon; ALTER TABLE cases DROP COLUMN lat;"
@@ -285,3 +289,6 @@ def test_old_cases_get_their_place(tmp_path: Path, site: Site) -> None:
         )
     with CaseStore(path) as store:
         assert store.take_report(reported(site), site, START) == case_of(site).id
+        with store.database.read() as session:
+            row = session.get_one(CaseRow, case_of(site).id)
+            assert (row.code5, row.review) == ("09009", "proposed")

@@ -26,8 +26,15 @@ from serve.auth import Needs
 from tests.serve.conftest import LIMITS, jpeg
 
 NOW = datetime(2026, 3, 14, 15, tzinfo=UTC)
-OPEN = {"/healthz", "/readyz", "/metrics", "/v1/evidence/{token}"}
-"""Routes without a key: probes, and evidence, whose link is the right to see it."""
+GEOREPORT = "/open311/v2"
+OPEN = {
+    *("/healthz", "/readyz", "/metrics", "/v1/evidence/{token}"),
+    *(f"{GEOREPORT}/{name}.{{form}}" for name in ("discovery", "services")),
+    f"{GEOREPORT}/services/{{service_code}}.{{form}}",
+}
+"""Routes without a key: probes, evidence, whose link is the right to see it, and what a citizen
+can report.
+"""
 
 
 @pytest.fixture(scope="module")
@@ -94,13 +101,18 @@ def test_a_route_answers_who_has_its_role(
     for route in routes(guarded):
         role = needed(route)
         for method in route.methods:
-            path = re.sub(r"{\w+}", "x", route.path)
-            answer = guarded.request(method, path, headers=headers)
+            path = re.sub(r"{\w+}", "x", route.path.replace("{form}", "json"))
+            form = {"service_code": "?"} if path.startswith(GEOREPORT) else None
+            answer = guarded.request(method, path, headers=headers, data=form)
             if role is None or (holder in list(Role) and Role(holder).includes(role)):
                 assert answer.status_code not in (401,), (method, path)
                 if path != "/v1/evidence/x":
                     assert answer.status_code != 403, (method, path)
             else:
+                if path.startswith(GEOREPORT):
+                    assert answer.status_code == 403, (method, path, answer.text)
+                    assert answer.json()[0]["code"] == 403
+                    continue
                 expected = 403 if holder in list(Role) else 401
                 assert answer.status_code == expected, (method, path, answer.text)
                 assert answer.headers["content-type"] == "application/problem+json"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from importlib.resources import files
 from pathlib import Path
@@ -12,39 +11,22 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
-from sqlalchemy import delete
 
-from cv.access.keys import Keys
 from cv.access.roles import Role
-from cv.cases.case import Case
 from cv.cases.store import CaseStore
-from cv.cases.tables import CaseRow, DeliveryRow
 from cv.detect.detector import Detector
-from cv.site import Site
 from serve.app import create_app
 from serve.case_answers import CaseAnswer, CasesAnswer
-from tests.cases.filings import START, case_of, incident, picture, site_in
+from tests.cases.filings import GATE, START, case_of, incident, picture, site_in
 from tests.serve.conftest import LIMITS
+from tests.serve.desks import NOW, Service, service
 
-NOW = START + timedelta(hours=2)
 CONFIRMED = {"state": "confirmed"}
 MISTAKEN = {"state": "rejected", "reason": "mistaken"}
 
 
-@dataclass
-class Desk:
-    """The service over a store of its own, with the keys of two colleagues."""
-
-    client: TestClient
-    store: CaseStore
-    site: Site
-    keys: dict[str, str]
-
-    def file(self, *cases: Case, targets: tuple[str, ...] = ("webhook",), hold: bool = True):
-        self.store.commit_look(
-            camera="gate", stream="live", filings=cases, state=None, targets=targets, now=NOW,
-            hold=hold,
-        )  # fmt: skip
+class Desk(Service):
+    """Used by two colleagues, 王 and 李."""
 
     def get(self, path: str, who: str = "王", **headers: str) -> Any:
         return self.client.get(path, headers={"X-API-Key": self.keys[who], **headers})
@@ -62,21 +44,15 @@ class Desk:
 
 @pytest.fixture(scope="module")
 def opened(detector: Detector, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
-    site = site_in(tmp_path_factory.mktemp("desk") / "data")
-    with CaseStore(site.reporting.data / "cases.sqlite") as store:
-        keys = Keys(store.database)
-        made = {name: keys.create(name, Role.OPERATE, NOW)[1] for name in ("王", "李")}
-        app = create_app(detector, site, limits=LIMITS, secret="s" * 20, keys=keys, store=store)
-        # Not as a context manager: cases need no warm model.
-        yield Desk(TestClient(app), store, site, made)
+    data = tmp_path_factory.mktemp("desk") / "data"
+    holders = dict.fromkeys(("王", "李"), Role.OPERATE)
+    with service(detector, data, holders) as running:
+        yield Desk(running.client, running.store, running.site, running.keys)
 
 
 @pytest.fixture
 def desk(opened: Desk) -> Desk:
-    """Without cases. The keys stay: each costs an argon2 hash."""
-    with opened.store.database.write() as session:
-        session.execute(delete(DeliveryRow))
-        session.execute(delete(CaseRow))
+    opened.empty()
     return opened
 
 
@@ -122,6 +98,9 @@ def test_filters(desk: Desk) -> None:
     assert desk.listed("matter=exposed_garbage") == []
     assert desk.listed("camera=gate&limit=1") == ids(120)
     assert desk.listed("camera=elsewhere") == []
+    assert GATE.lon is not None
+    assert desk.listed(f"near={GATE.lon + 0.001},{GATE.lat},97&state=cleared") == ids(0)
+    assert desk.listed(f"near={GATE.lon + 0.001},{GATE.lat},95") == []
     assert desk.listed("held=true") == ids(60, 0)
     assert desk.listed("dead=true") == []
     since = f"{START + timedelta(minutes=30):%Y-%m-%dT%H:%M:%SZ}"
@@ -136,6 +115,7 @@ def test_filters(desk: Desk) -> None:
     [
         "limit=0", "limit=201", "state=shut", "matter=potholes", "since=yesterday",
         "since=2026-03-14T15:30:00", "cursor=guess", "held=perhaps", "offset=3", "camera=a%00b",
+        "near=112.2,30.3", "near=181,30,10", "near=112.2,30.3,0",
     ],
 )  # fmt: skip
 def test_what_cannot_be_asked_is_a_problem_that_names_the_field(desk: Desk, query: str) -> None:

@@ -1,0 +1,315 @@
+"""Service requests: what Open311 clients post, and what may be told of cases to them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, and_, or_, select, text, update
+from sqlalchemy.orm import Session
+
+from cv.cases.case import Case
+from cv.cases.database import Database
+from cv.cases.filing import file_report
+from cv.cases.parts import ReportPart
+from cv.cases.reported import GivenPoint, case_from_report
+from cv.cases.tables import CaseRow, RequestRow
+from cv.codes import Code
+from cv.errors import KerbwatchError
+from cv.labels import Matter
+from cv.site import Site
+
+__all__ = [
+    "MOST_REQUESTS",
+    "NewRequest",
+    "OtherRequestError",
+    "Posted",
+    "Requested",
+    "Requests",
+    "Wanted",
+]
+
+MOST_REQUESTS = 1000
+SAME_WITHIN = timedelta(minutes=10)
+"""Who posts the same again this soon has not heard the answer."""
+
+_POSTGRESQL_LOCK = 0x6B657271
+
+
+class OtherRequestError(KerbwatchError):
+    """The idempotency key was used before, for something else or somewhere else."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewRequest:
+    """What a client posts.
+
+    Attributes:
+        client: whose key it is; empty where nobody needs one.
+        key: the client's idempotency key.
+        point: None: `address` says where.
+        contact: what the citizen says of themselves.
+    """
+
+    client: str
+    matter: Matter
+    code: Code
+    point: GivenPoint | None = None
+    address: str | None = None
+    description: str | None = None
+    media_url: str | None = None
+    contact: Mapping[str, str] = field(default_factory=dict)
+    key: str | None = None
+
+    @property
+    def content(self) -> str:
+        """A digest of what makes it the same request.
+
+        With a key that is its matter and place: descriptions hold links that are new each time.
+        """
+        where = (self.point.lon, self.point.lat) if self.point else None
+        parts: list[object] = [self.client, self.code.code5, where, self.address]
+        if self.key is None:
+            parts += [self.description, self.media_url, sorted(self.contact.items())]
+        return _digest(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Requested:
+    """A service request and the case that answers it.
+
+    Attributes:
+        id: the request's, or the case's where no client posted it.
+        requested: when it came, aware.
+        description, address: the client's words, if one posted it.
+        number: what the receiver calls the case.
+    """
+
+    id: str
+    requested: datetime
+    case: Case
+    number: str | None
+    code5: str
+    lon: float | None
+    lat: float | None
+    address: str | None
+    description: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Requests of a stretch of time, aware; None is any."""
+
+    begin: datetime
+    end: datetime
+    codes: Collection[str] | None = None
+    statuses: Collection[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """What of a request is for the desk only.
+
+    Attributes:
+        received: aware.
+        media_url: as the client gave it; nobody has looked at what is there.
+        contact: what the citizen said of themselves.
+    """
+
+    id: str
+    received: datetime
+    media_url: str | None
+    contact: Mapping[str, str]
+
+
+class Requests:
+    """The requests in a case store's database; usable from several threads.
+
+    Told are what clients posted, and cases that were confirmed: what a camera or a photo proposes
+    is nobody's request before a person has said so.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def post(self, new: NewRequest, site: Site, now: datetime) -> str:
+        """File a request's case, or join it to the open one about the same thing.
+
+        Returns:
+            The request's id: that of an earlier one, if it is the same.
+
+        Raises:
+            OtherRequestError: its key stands for another request.
+            KerbwatchError: the database refused it; then nothing of it is stored.
+        """
+        with self._database.write() as session:
+            if session.connection().dialect.name == "postgresql":
+                lock = text("SELECT pg_advisory_xact_lock(:lock)")
+                session.execute(lock, {"lock": _POSTGRESQL_LOCK})
+            _forget_contacts(session, site, now)
+            known = _known(session, new, now)
+            if known is not None:
+                return known
+            request_id = _id(new, now)
+            case = case_from_report(
+                ReportPart(
+                    id=request_id,
+                    captured=now,
+                    address=new.address,
+                    description=new.description,
+                ),
+                site=site,
+                matter=new.matter,
+                code=new.code,
+                channel="_open311",
+                point=new.point,
+                reported=now,
+            )
+            case_id = file_report(session, case, site, now)
+            session.add(_row(new, request_id, case_id, now))
+            return request_id
+
+    def of_cases(self, case_ids: Collection[str]) -> dict[str, list[Posted]]:
+        """What clients posted about cases, by case, the earliest first."""
+        query = (
+            select(RequestRow)
+            .where(RequestRow.case_id.in_(case_ids))
+            .order_by(RequestRow.received_at, RequestRow.id)
+        )
+        found: dict[str, list[Posted]] = {}
+        with self._database.read() as session:
+            for row in session.scalars(query):
+                contact = json.loads(row.contact) if row.contact else {}
+                posted = Posted(row.id, row.received_at, row.media_url, contact)
+                found.setdefault(row.case_id, []).append(posted)
+        return found
+
+    def find(self, ids: Collection[str]) -> list[Requested]:
+        """Those of these ids that there are, the latest first."""
+        with self._database.read() as session:
+            return _found(session, RequestRow.id.in_(ids), CaseRow.id.in_(ids))
+
+    def wanted(self, wanted: Wanted) -> list[Requested]:
+        """The latest first, at most `MOST_REQUESTS`."""
+        posted: list[ColumnElement[bool]] = [
+            RequestRow.received_at.between(wanted.begin, wanted.end)
+        ]
+        cases: list[ColumnElement[bool]] = [CaseRow.filed_at.between(wanted.begin, wanted.end)]
+        if wanted.codes is not None:
+            posted.append(RequestRow.code5.in_(wanted.codes))
+            cases.append(CaseRow.code5.in_(wanted.codes))
+        if wanted.statuses is not None:
+            standing = or_(*(_STANDING[status] for status in wanted.statuses))
+            posted.append(standing)
+            cases.append(standing)
+        with self._database.read() as session:
+            return _found(session, and_(*posted), and_(*cases))
+
+
+_CLOSED = or_(
+    CaseRow.state == "cleared", CaseRow.review == "rejected", CaseRow.closed_at.is_not(None)
+)
+_STANDING: Mapping[str, ColumnElement[bool]] = {"open": ~_CLOSED, "closed": _CLOSED}
+
+
+def _found(
+    session: Session, posted: ColumnElement[bool], cases: ColumnElement[bool]
+) -> list[Requested]:
+    of_clients = (
+        select(RequestRow, CaseRow)
+        .join(CaseRow, CaseRow.id == RequestRow.case_id)
+        .where(posted)
+        .order_by(RequestRow.received_at.desc(), RequestRow.id)
+        .limit(MOST_REQUESTS)
+    )
+    confirmed = (
+        select(CaseRow)
+        .where(cases, CaseRow.review == "confirmed", CaseRow.camera != "_open311")
+        .order_by(CaseRow.filed_at.desc(), CaseRow.id)
+        .limit(MOST_REQUESTS)
+    )
+    found = [_of_client(request, row) for request, row in session.execute(of_clients)]
+    found += [_of_case(row) for row in session.scalars(confirmed)]
+    found.sort(key=lambda r: r.requested, reverse=True)
+    return found[:MOST_REQUESTS]
+
+
+def _of_client(request: RequestRow, row: CaseRow) -> Requested:
+    return Requested(
+        id=request.id,
+        requested=request.received_at,
+        case=Case.model_validate_json(row.document),
+        number=row.number,
+        code5=request.code5,
+        lon=request.lon,
+        lat=request.lat,
+        address=request.address,
+        description=request.description,
+    )
+
+
+def _of_case(row: CaseRow) -> Requested:
+    case = Case.model_validate_json(row.document)
+    return Requested(
+        id=row.id,
+        requested=row.filed_at,
+        case=case,
+        number=row.number,
+        code5=case.matter.code5,
+        lon=case.place.lon,
+        lat=case.place.lat,
+        address=case.place.address,
+        description=None,
+    )
+
+
+def _known(session: Session, new: NewRequest, now: datetime) -> str | None:
+    """The id of the same request, if it came before."""
+    if new.key is not None:
+        row = session.get(RequestRow, _id(new, now))
+        if row is not None and row.content != new.content:
+            raise OtherRequestError("this Idempotency-Key was used for another request")
+        return row.id if row else None
+    query = select(RequestRow.id).where(
+        RequestRow.content == new.content, RequestRow.received_at >= now - SAME_WITHIN
+    )
+    known: str | None = session.scalar(query.limit(1))
+    return known
+
+
+def _id(new: NewRequest, now: datetime) -> str:
+    """`sr-` and 20 hexadecimal digits; of a key, always the same."""
+    told = now.isoformat() if new.key is None else f"key {new.key}"
+    return "sr-" + _digest([new.client, told, *([] if new.key else [new.content])])[:20]
+
+
+def _row(new: NewRequest, request_id: str, case_id: str, now: datetime) -> RequestRow:
+    contact = dict(new.contact)
+    return RequestRow(
+        id=request_id,
+        case_id=case_id,
+        client=new.client,
+        content=new.content,
+        code5=new.code.code5,
+        received_at=now,
+        lon=new.point.lon if new.point else None,
+        lat=new.point.lat if new.point else None,
+        address=new.address,
+        description=new.description,
+        media_url=new.media_url,
+        contact=json.dumps(contact, ensure_ascii=False) if contact else None,
+    )
+
+
+def _forget_contacts(session: Session, site: Site, now: datetime) -> None:
+    """Who reported it is not kept longer than the originals of pictures."""
+    until = now - timedelta(seconds=site.privacy.keep_originals_s)
+    old = RequestRow.contact.is_not(None) & (RequestRow.received_at < until)
+    session.execute(update(RequestRow).where(old).values(contact=None))
+
+
+def _digest(parts: list[object]) -> str:
+    return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()
