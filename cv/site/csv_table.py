@@ -7,6 +7,7 @@ Headings are Chinese or English, in any order; other columns than those asked fo
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,12 +64,8 @@ class CsvTable:
         except OSError as error:
             raise SiteError(f"{path}: {error.strerror or 'cannot be read'}") from None
         text = self._decoded(raw)
-        if text is None:
-            return
-        try:
-            self._read(_numbered(text), columns)
-        except csv.Error as error:
-            self._found.append((1, f"is no table of commas and quotes: {error}"))
+        if text is not None:
+            self._read(self._numbered(text), columns)
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -133,11 +130,13 @@ class CsvTable:
                 found = {key: cells[i] for key, i in at.items() if i < len(cells)}
                 self.rows.append(Row(line, {column.key: "" for column in columns} | found))
 
-
-def _numbered(text: str) -> Iterator[tuple[int, list[str]]]:
-    """Each row's cells, trimmed, with the line that the row begins on."""
-    reader = csv.reader(text.splitlines(keepends=True), strict=True)
-    line = 1
-    for cells in reader:
-        yield line, [cell.strip() for cell in cells]
-        line = reader.line_num + 1
+    def _numbered(self, text: str) -> Iterator[tuple[int, list[str]]]:
+        """Each row's cells, trimmed, with the line that the row begins on."""
+        reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+        line = 1
+        try:
+            for cells in reader:
+                yield line, [cell.strip() for cell in cells]
+                line = reader.line_num + 1
+        except csv.Error as error:
+            self._found.append((line, f"is no row of commas and quotes: {error}"))

@@ -41,7 +41,7 @@ ONE_MISTAKE = [
     ("units", "area,dept_code,dept_name\n", "1: code: no column has the heading code or 事项代码 or 代码"),
     ("units", "code,代码,dept_code,dept_name\n", "1: code: two columns have this heading"),
     ("units", f"{UNITS}09005,,{CITY},城管局,南\n", "2: has 5 cells under 4 headings; quote commas in text"),
-    ("units", f'{UNITS}\n"09005"x,,{CITY},城管局\n', "1: is no table of commas and quotes: ',' expected after '\"'"),
+    ("units", f'{UNITS}\n"09005"x,,{CITY},城管局\n', "3: is no row of commas and quotes: ',' expected after '\"'"),
     # units
     ("units", f"{UNITS}9005,,{CITY},城管局\n", f"2: code: '9005' is no code; its leading zero is gone {EXCEL}"),
     ("units", f"{UNITS}\n\n4月5日,,{CITY},城管局\n", f"4: code: '4月5日' is no code; write 09005 or, as in 2013, 04-05, or * {EXCEL}"),
@@ -121,7 +121,7 @@ def test_a_table_that_is_not_there_is_a_mistake_of_the_site_file(tmp_path, monke
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
-@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_a_spreadsheets_encodings_and_line_ends_are_read(tmp_path, encoding, end) -> None:
     path = tmp_path / "units.csv"
     text = (
@@ -149,6 +149,20 @@ def test_a_quoted_cell_may_have_lines_and_later_rows_keep_their_numbers(tmp_path
     assert [problem.rpartition("/")[2].split(": ")[0] for problem in table.problems] == [
         "limits.csv:4"
     ]
+
+
+@given(st.binary(max_size=200) | st.text(max_size=200).map(lambda text: f"{UNITS}{text}".encode()))
+def test_whatever_a_file_holds_is_a_table_or_a_list_of_mistakes(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.csv"
+    path.write_bytes(content)
+    for read in (read_units, read_limits):
+        _, table, _ = read(path, CODES)
+        assert table.rows or table.problems or content.startswith(UNITS.encode())
+        for problem in table.problems:
+            assert re.match(rf"{re.escape(str(path))}:\d+: ", problem)
+            assert problem.isprintable()
 
 
 def units(tmp_path: Path, *rows: str):
