@@ -15,12 +15,13 @@ import os
 import pwd
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
-from sqlalchemy import delete, func, select, text
+from sqlalchemy import Select, delete, func, select, text
 from sqlalchemy.orm import Session
 
+from cv.cases.again import retried, retried_if_undone
 from cv.cases.database import Database
 from cv.cases.tables import EvidenceLogRow
 
@@ -43,6 +44,7 @@ RETENTION = "run of retention"
 START = "0" * 64
 """Stands for the hash before the first entry."""
 _POSTGRESQL_LOCK = 0x6B656C67
+_T = TypeVar("_T")
 
 
 class Event(BaseModel):
@@ -93,6 +95,7 @@ class EvidenceLog:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    @retried_if_undone
     def write(self, *events: Event, now: datetime | None = None) -> None:
         """Append entries, in one transaction; on the disk when this returns.
 
@@ -110,8 +113,8 @@ class EvidenceLog:
         query = select(EvidenceLogRow.entry).order_by(EvidenceLogRow.seq)
         if since is not None:
             query = query.where(EvidenceLogRow.at >= since)
-        with self._database.read() as session:
-            yield from session.scalars(query.execution_options(yield_per=500))
+        with self._database.read() as session, session.scalars(_streamed(query)) as found:
+            yield from found
 
     def unfinished_run(self) -> Entry | None:
         """The beginning of the last run of retention, if no entry tells of its end."""
@@ -129,8 +132,8 @@ class EvidenceLog:
     def announced(self, begun: Entry) -> Iterator[Entry]:
         """What a run of retention said that it deletes."""
         query = select(EvidenceLogRow.entry).where(EvidenceLogRow.seq > begun.seq)
-        with self._database.read() as session:
-            for line in session.scalars(query.execution_options(yield_per=500)):
+        with self._database.read() as session, session.scalars(_streamed(query)) as found:
+            for line in found:
                 entry = Entry.model_validate_json(line)
                 if entry.action == "delete" and entry.run == begun.run:
                     yield entry
@@ -138,9 +141,10 @@ class EvidenceLog:
     def rows(self) -> Iterator[EvidenceLogRow]:
         """Everything that is stored of each entry, the oldest first."""
         query = select(EvidenceLogRow).order_by(EvidenceLogRow.seq)
-        with self._database.read() as session:
-            yield from session.scalars(query.execution_options(yield_per=500))
+        with self._database.read() as session, session.scalars(_streamed(query)) as found:
+            yield from found
 
+    @retried
     def prune(self, before: datetime, who: str, *, now: datetime) -> int:
         """Take out the entries from before a moment; gives how many.
 
@@ -206,6 +210,10 @@ def _append(session: Session, events: Sequence[Event], now: datetime) -> None:
         line = entry.model_dump_json(exclude_none=True)
         previous = line_hash(line)
         session.add(EvidenceLogRow(seq=seq, at=now, what=event.what, entry=line, hash=previous))
+
+
+def _streamed(query: Select[_T]) -> Select[_T]:
+    return query.execution_options(yield_per=500)
 
 
 def _take_turns(session: Session) -> None:

@@ -47,11 +47,11 @@ def site(tmp_path: Path) -> Site:
     return site_in(tmp_path / "data")
 
 
-@pytest.fixture
-def store(site: Site) -> Iterator[CaseStore]:
-    with CaseStore(site.reporting.data / "cases.sqlite") as opened:
-        yield opened
-        assert verify_chain(EvidenceLog(opened.database).rows()).broken is None
+@pytest.fixture(autouse=True)
+def whole(store: CaseStore) -> Iterator[None]:
+    """Whatever happens in a test, the chain holds."""
+    yield
+    assert verify_chain(EvidenceLog(store.database).rows()).broken is None
 
 
 def entries(store: CaseStore) -> list[dict[str, Any]]:
@@ -97,6 +97,7 @@ def scene(number: int) -> str:
     return f"evidence/{incident(number).id}/scene.jpg"
 
 
+@pytest.mark.both_databases
 def test_unmasked_pictures_go_after_their_deadline_with_proof(
     store: CaseStore, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -126,12 +127,14 @@ def test_unmasked_pictures_go_after_their_deadline_with_proof(
     assert len({entry["run"] for entry in entries(store)}) == 1
 
 
+@pytest.mark.both_databases
 def test_with_nothing_to_delete_nothing_is_written(store: CaseStore, site: Site) -> None:
     filed(store, site, 1)
     assert sweep(site, store, REPORTED) == set()
     assert entries(store) == []
 
 
+@pytest.mark.both_databases
 def test_a_rejected_case_loses_its_pictures_first_and_says_so(store: CaseStore, site: Site) -> None:
     case = filed(store, site, 1)
     rejected = REPORTED + 10 * DAY
@@ -150,6 +153,7 @@ def test_a_rejected_case_loses_its_pictures_first_and_says_so(store: CaseStore, 
     assert not (site.reporting.data / "evidence" / case.id).exists()
 
 
+@pytest.mark.both_databases
 def test_any_other_case_keeps_them_until_its_end_and_a_year(store: CaseStore, site: Site) -> None:
     filed(store, site, 1)
     filed(store, site, 2, "cleared")
@@ -165,12 +169,14 @@ def test_any_other_case_keeps_them_until_its_end_and_a_year(store: CaseStore, si
     assert {e["rule"] for e in deletions(store).values()} == {"privacy.keep_evidence"}
 
 
+@pytest.mark.both_databases
 def test_scenes_that_no_document_names_go_with_the_others(store: CaseStore, site: Site) -> None:
     filed(store, site, 2, "cleared")
     between = file(site, f"evidence/{incident(2).id}/scene-20260314T080000Z.jpg", REPORTED)
     assert sweep(site, store, REPORTED + 366 * DAY) == {scene(2), between}
 
 
+@pytest.mark.both_databases
 def test_pictures_of_a_case_that_was_never_recorded_do_not_stay(
     store: CaseStore, site: Site
 ) -> None:
@@ -201,6 +207,7 @@ def reports(store: CaseStore) -> list[str]:
         return list(session.scalars(select(PhotoRow.id)))
 
 
+@pytest.mark.both_databases
 def test_a_photo_without_a_case_goes_with_all_that_was_said(store: CaseStore, site: Site) -> None:
     masked = report(store, site, "ph-1")
     assert sweep(site, store, REPORTED + 90 * DAY) == set()
@@ -211,6 +218,7 @@ def test_a_photo_without_a_case_goes_with_all_that_was_said(store: CaseStore, si
     assert proof["rule"] == "privacy.keep_photos"
 
 
+@pytest.mark.both_databases
 def test_a_photo_of_a_case_stays_as_long_as_its_case(store: CaseStore, site: Site) -> None:
     case = filed(store, site, 2, "cleared")
     masked = report(store, site, "ph-1", case.id)
@@ -244,7 +252,8 @@ from cv.evidence import retention
 from cv.evidence.log import EvidenceLog
 from tests.cases.filings import site_in
 
-data, now, where, number = Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])
+data, place, now, where = Path(sys.argv[1]), *sys.argv[2:5]
+number = int(sys.argv[5])
 calls = 0
 
 def killing(original):
@@ -261,7 +270,7 @@ owner, name = {
     "rows": (retention.Retention, "_forget_rows"),
 }[where]
 setattr(owner, name, killing(getattr(owner, name)))
-with CaseStore(data / "cases.sqlite") as store:
+with CaseStore(place) as store:
     retention.Retention(site_in(data), store.database).run(datetime.fromisoformat(now))
 """
 
@@ -269,12 +278,11 @@ with CaseStore(data / "cases.sqlite") as store:
 @pytest.mark.parametrize(
     ("where", "number"),
     [
-        ("entry", 1), ("unlink", 0), ("unlink", 2), ("unlink", 5), ("rows", 0), ("rows", 1),
-        ("rmdir", 0), ("entry", 4),
+        ("unlink", 0), ("unlink", 2), ("rows", 0), ("rmdir", 0), ("entry", 4),
     ],
 )  # fmt: skip
 def test_a_run_that_is_killed_is_finished_by_the_next_and_no_proof_is_missing(
-    store: CaseStore, site: Site, where: str, number: int
+    store: CaseStore, store_place: Path | str, site: Site, where: str, number: int
 ) -> None:
     now = REPORTED + 400 * DAY
     case = filed(store, site, 2, "cleared")
@@ -285,7 +293,16 @@ def test_a_run_that_is_killed_is_finished_by_the_next_and_no_proof_is_missing(
     }
     data = site.reporting.data
     killed = subprocess.run(
-        [sys.executable, "-c", KILL, str(data), now.isoformat(), where, str(number)],
+        [
+            sys.executable,
+            "-c",
+            KILL,
+            str(data),
+            str(store_place),
+            now.isoformat(),
+            where,
+            str(number),
+        ],
         cwd=Path(__file__).parents[2],
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
         check=False,
@@ -306,6 +323,7 @@ def test_a_run_that_is_killed_is_finished_by_the_next_and_no_proof_is_missing(
     assert sum(ends.values()) == len(all_files) + 1, "each thing is counted once"
 
 
+@pytest.mark.both_databases
 def test_what_cannot_be_deleted_is_told_and_tried_again(store: CaseStore, site: Site) -> None:
     case = filed(store, site, 2, "cleared")
     now = datetime.now(UTC)
@@ -333,6 +351,7 @@ def test_without_its_proof_nothing_is_deleted(store: CaseStore, site: Site) -> N
     assert (site.reporting.data / old).exists()
 
 
+@pytest.mark.both_databases
 def test_one_process_deletes_at_a_time(store: CaseStore, site: Site) -> None:
     file(site, "originals/gate/old.jpg", REPORTED)
     with (site.reporting.data / "retention.lock").open("w") as held:
@@ -342,6 +361,7 @@ def test_one_process_deletes_at_a_time(store: CaseStore, site: Site) -> None:
     assert sweep(site, store, REPORTED + 99 * DAY) == {"originals/gate/old.jpg"}
 
 
+@pytest.mark.both_databases
 def test_old_entries_of_the_log_go_with_the_rest(store: CaseStore, site: Site) -> None:
     file(site, "originals/gate/old.jpg", REPORTED)
     Retention(site, store.database).run(REPORTED + 99 * DAY)
@@ -351,6 +371,7 @@ def test_old_entries_of_the_log_go_with_the_rest(store: CaseStore, site: Site) -
     assert [entry["action"] for entry in entries(store)] == ["prune"]
 
 
+@pytest.mark.both_databases
 def test_a_watch_and_a_service_delete_beside_their_work(store: CaseStore, site: Site) -> None:
     old = site.reporting.data / file(site, "originals/gate/old.jpg", REPORTED)
     with deleting_hourly(site, store.database):
