@@ -194,8 +194,8 @@ def _routing(site: Site) -> str:
     units, limits = len(routing.units.table), sum(map(len, routing.limits.table.values()))
     until, own = arranged_until(datetime.now(site.tz).year + 1), len(routing.clock.days.own)
     return escape(
-        f"Routing: {units} rows of units, {limits} of limits. Working time: {routing.clock.hours} "
-        f"on China's working days, known until {until}; {own} days of your own."
+        f"Rows of your tables: units {units}, limits {limits}, holidays {own}. "
+        f"Working time: {routing.clock.hours} on China's working days, known until {until}."
     )
 
 
