@@ -20,6 +20,7 @@ from cv.errors import ImageError
 from cv.site import Site
 from serve.limits import BusyError, Limits, body_too_large
 from serve.metrics import Metrics
+from serve.pace import Pace
 
 __all__ = ["Analysed", "Analyser"]
 
@@ -45,6 +46,7 @@ class Analyser:
         self._metrics = metrics
         self._in_work = 0
         self._decoding = threading.Lock()
+        self._pace = Pace()
         self._open()
 
     def _open(self) -> None:
@@ -67,10 +69,10 @@ class Analyser:
 
         Raises:
             ImageError: 413, 415 or 422.
-            BusyError: too many are waiting already, or it waited too long.
+            BusyError: too many are waiting already for an answer in time.
         """
-        async with self._place():
-            return await self._take_turn(lambda: self._work(data, min_score), self._limits.wait_s)
+        async with self._place() as patience_s:
+            return await self._take_turn(lambda: self._work(data, min_score), patience_s)
 
     async def analyse_each(
         self,
@@ -90,23 +92,23 @@ class Analyser:
             BusyError: as `analyse`.
         """
         answers: list[_Result | ImageError] = []
-        wait_s: float | None = self._limits.wait_s
-        async with self._place():
+        async with self._place() as first_s:
+            patience_s: float | None = first_s
             for data in pictures:
 
                 def work(data: bytes = data) -> _Result:
                     return answer(self._work(data, min_score))
 
                 try:
-                    answers.append(await self._take_turn(work, wait_s))
+                    answers.append(await self._take_turn(work, patience_s))
                 except ImageError as error:
                     answers.append(error)
-                wait_s = None
+                patience_s = None
         return answers
 
     async def finish(self, work: Callable[[], _Result]) -> _Result:
         """The rest of a request that was accepted: waits for a worker, however long."""
-        return await self._take_turn(work, None)
+        return await self._take_turn(work, None, is_short=True)
 
     async def draw(self, data: bytes, min_score: float | None, site: Site) -> bytes:
         """The picture as JPEG with its detections drawn, masked as the site wants evidence.
@@ -114,35 +116,46 @@ class Analyser:
         Raises:
             ImageError, BusyError: as `analyse`.
         """
-        async with self._place():
-            return await self._take_turn(
-                lambda: self._drawn(data, min_score, site), self._limits.wait_s
-            )
+        async with self._place() as patience_s:
+            return await self._take_turn(lambda: self._drawn(data, min_score, site), patience_s)
 
     @asynccontextmanager
-    async def _place(self) -> AsyncIterator[None]:
-        """A place in the queue."""
-        if self._in_work >= self._limits.workers + self._limits.queue:
+    async def _place(self) -> AsyncIterator[float]:
+        """A place in the queue; gives the seconds that it is worth waiting for a worker.
+
+        Who would be answered too late is told so at once, instead of waiting for nothing.
+        """
+        limits, ahead = self._limits, self._in_work
+        late = self._pace.answer_s(ahead, limits.workers) > limits.within_s
+        if ahead >= limits.workers + limits.queue or (late and ahead >= limits.workers):
             self._metrics.rejected.inc()
             raise BusyError("too many pictures are waiting; try again later")
         self._in_work += 1
         self._metrics.waiting.set(self._in_work)
         try:
-            yield
+            yield max(0.0, limits.within_s - self._pace.turn_s)
         finally:
             self._in_work -= 1
             self._metrics.waiting.set(self._in_work)
 
-    async def _take_turn(self, work: Callable[[], _Result], wait_s: float | None) -> _Result:
-        try:
-            async with asyncio.timeout(wait_s):
-                await self._turns.acquire()
-        except TimeoutError as error:
-            self._metrics.rejected.inc()
-            raise BusyError("no worker came free in time; try again later") from error
+    async def _take_turn(
+        self, work: Callable[[], _Result], patience_s: float | None, *, is_short: bool = False
+    ) -> _Result:
+        if self._turns.locked():
+            try:
+                async with asyncio.timeout(patience_s):
+                    await self._turns.acquire()
+            except TimeoutError as error:
+                self._metrics.rejected.inc()
+                raise BusyError("no worker came free in time; try again later") from error
+        else:
+            await self._turns.acquire()
+        began = time.perf_counter()
         try:
             return await asyncio.get_running_loop().run_in_executor(self._pool, work)
         finally:
+            if not is_short:
+                self._pace.add(time.perf_counter() - began)
             self._turns.release()
 
     def _work(self, data: bytes, min_score: float | None) -> Analysed:

@@ -38,7 +38,9 @@ def serve(
     max_bytes: Annotated[int, typer.Option(min=1, help="Bytes of one picture.")] = 10 * 1024 * 1024,
     max_pixels: Annotated[int, typer.Option(min=1, help="Pixels of one picture.")] = 50_000_000,
     max_images: Annotated[int, typer.Option(min=1, help="Pictures in one batch.")] = 10,
-    wait: Annotated[float, typer.Option(min=0, help="Seconds a picture may wait.")] = 1.5,
+    within: Annotated[
+        float, typer.Option(min=0, help="Seconds to an answer; who would wait longer is sent away.")
+    ] = 1.8,
     rate: Annotated[
         int, typer.Option(min=0, help="Requests of one client a minute; 0: no limit.")
     ] = 600,
@@ -53,7 +55,7 @@ def serve(
     notice = open_originals(place.reporting.data).notice
     detector = Detector(model, backend=backend, threads=threads)
     limits = Limits(
-        max_bytes, max_pixels, workers, queue, images=max_images, rate=rate, wait_s=wait
+        max_bytes, max_pixels, workers, queue, images=max_images, rate=rate, within_s=within
     )
     store = CaseStore(place.reporting.data / "cases.sqlite")
     keys = Keys(store.database)

@@ -34,7 +34,8 @@ class Limits:
         held_bytes: of all bodies that the process holds at a time.
         rate: requests of one client a minute; 0 is no limit.
         body_s: seconds in which a body has to arrive.
-        wait_s: seconds that a request may wait for a worker.
+        within_s: seconds in which a picture is answered once it has arrived; who would have to wait
+            longer is told to come back.
         decoding_bytes: of a picture that has to be in memory whole before it can be made smaller:
             18 million pixels of PNG, WebP and progressive JPEG, 24 million of HEIC.
     """
@@ -49,7 +50,7 @@ class Limits:
     held_bytes: int = 96 * 1024 * 1024
     rate: int = 600
     body_s: float = 60.0
-    wait_s: float = 1.5
+    within_s: float = 1.8
     decoding_bytes: int = 112_000_000
 
 

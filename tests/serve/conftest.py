@@ -17,7 +17,7 @@ from serve.app import create_app
 from serve.limits import Limits
 
 LIMITS = Limits(
-    image_bytes=2_000_000, image_pixels=8_000_000, workers=2, queue=16, rate=0, wait_s=60
+    image_bytes=2_000_000, image_pixels=8_000_000, workers=2, queue=16, rate=0, within_s=60
 )
 
 

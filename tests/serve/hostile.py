@@ -206,7 +206,7 @@ def main() -> None:
     from serve.limits import Limits
 
     detector = Detector(backend="onnxruntime", threads=1)
-    app = create_app(detector, default_site(), limits=Limits(rate=0, wait_s=100))
+    app = create_app(detector, default_site(), limits=Limits(rate=0, within_s=100))
     with TestClient(app, raise_server_exceptions=False) as client, ThreadPoolExecutor(4) as pool:
 
         def post(file: Path) -> tuple[str, int]:

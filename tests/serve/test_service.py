@@ -71,7 +71,7 @@ class Slow(Detector):
 
 def test_overload_is_told_to_come_back_and_health_still_answers(site: Site) -> None:
     slow = Slow()
-    app = create_app(slow, site, limits=Limits(workers=1, queue=1, wait_s=20))
+    app = create_app(slow, site, limits=Limits(workers=1, queue=1, within_s=20))
     with TestClient(app) as client:
         slow.go.clear()
         statuses: list[int] = []

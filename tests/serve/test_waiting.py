@@ -65,7 +65,7 @@ def test_a_body_that_does_not_arrive_in_time_is_told_so(detector: Detector, site
 
 def test_who_waits_too_long_for_a_worker_is_told_to_come_back(site: Site) -> None:
     slow = Slow()
-    limits = Limits(workers=1, wait_s=0.2)
+    limits = Limits(workers=1, within_s=0.2)
     with TestClient(create_app(slow, site, limits=limits)) as client, ThreadPoolExecutor(1) as pool:
         slow.go.clear()
         begun = pool.submit(client.post, "/v1/detect", content=jpeg())
@@ -99,7 +99,18 @@ def test_bodies_that_fill_the_memory_are_refused_until_others_are_done(site: Sit
 def test_told_to_stop_the_server_answers_what_it_accepted(tmp_path: Path) -> None:
     port = free_port()
     process = subprocess.Popen(
-        [COMMAND, "serve", "--port", str(port), "--workers", "1", "--threads", "1", "--wait", "60"],
+        [
+            COMMAND,
+            "serve",
+            "--port",
+            str(port),
+            "--workers",
+            "1",
+            "--threads",
+            "1",
+            "--within",
+            "60",
+        ],
         cwd=tmp_path,
         stderr=subprocess.PIPE,
         text=True,

@@ -1,0 +1,77 @@
+"""Who would be answered too late is told at once; who need not wait is never sent away."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from cv.detect.detector import Detector
+from serve.analysis import Analyser
+from serve.limits import BusyError, Limits
+from serve.metrics import Metrics
+from serve.pace import Pace
+from tests.serve.conftest import jpeg
+
+
+def test_the_pace_follows_what_turns_take_and_leaves_room_for_slow_ones() -> None:
+    pace = Pace()
+    assert pace.answer_s(50, 2) == 0, "nothing is known yet"
+    for _ in range(60):
+        pace.add(0.4)
+    assert pace.turn_s == pytest.approx(0.4, abs=0.01)
+    steady = pace.turn_s
+    for seconds in (0.2, 0.6) * 20:
+        pace.add(seconds)
+    assert pace.turn_s > steady + 0.1, "the same mean, and half of them take longer"
+    for _ in range(60):
+        pace.add(1.0)
+    assert pace.turn_s == pytest.approx(1.0, abs=0.05)
+
+
+def test_an_answer_takes_the_turns_of_those_ahead_shared_by_the_workers() -> None:
+    pace = Pace()
+    for _ in range(60):
+        pace.add(0.4)
+    assert pace.answer_s(0, 2) == pace.answer_s(1, 2) == pytest.approx(0.4, abs=0.01)
+    assert pace.answer_s(5, 2) == pytest.approx(0.4 + 1.5 * 0.4, abs=0.02)
+    assert pace.answer_s(5, 4) < pace.answer_s(5, 2) < pace.answer_s(5, 1)
+
+
+class Sleepy(Detector):
+    """The real one, slowed down."""
+
+    def detect(self, *arguments: object, **options: object) -> list[object]:  # type: ignore[override]
+        time.sleep(0.3)
+        return super().detect(*arguments, **options)  # type: ignore[arg-type, return-value]
+
+
+def test_with_slow_pictures_ahead_the_last_are_refused_before_they_wait() -> None:
+    detector = Sleepy(backend="onnxruntime", threads=1)
+    limits = Limits(workers=1, queue=50, within_s=1.5)
+    analyser = Analyser(detector, limits, Metrics())
+    picture = jpeg()
+
+    async def ask(delay_s: float) -> float | None:
+        """The seconds to a refusal, None if it was answered."""
+        await asyncio.sleep(delay_s)
+        began = time.monotonic()
+        try:
+            await analyser.analyse(picture)
+        except BusyError:
+            return time.monotonic() - began
+        return None
+
+    async def crowd() -> list[float | None]:
+        await analyser.start()
+        alone = [await ask(0) for _ in range(3)]
+        assert alone == [None] * 3
+        return await asyncio.gather(*(ask(0.001 * i) for i in range(12)))
+
+    outcomes = asyncio.run(crowd())
+    analyser.close()
+    refused = [seconds for seconds in outcomes if seconds is not None]
+    assert outcomes[0] is None, "the first need not wait"
+    assert len(refused) >= 6
+    assert sum(seconds < 0.1 for seconds in refused) >= 5, "most are told at once"
