@@ -71,14 +71,15 @@ def test_a_run_killed_twenty_times_posts_each_case_exactly_once(
 def deliver_all(kerbwatch: Run, site: Path, folder: Path, environment: dict[str, str]) -> None:
     """Messages that a killed process had leased or that failed are due again at once."""
     data = folder / "data"
-    for row in json_lines(
-        kerbwatch("cases", "list", "--site", site, "--data", data, "--json", **environment).stdout
-    ):
-        kerbwatch("cases", "retry", row["id"], "--site", site, "--data", data, **environment)
+    common = ("--site", site, "--data", data)
+
+    def listed() -> str:
+        return kerbwatch("cases", "list", "--limit", "500", "--json", *common, **environment).stdout
+
+    ids = [row["id"] for row in json_lines(listed())]
+    kerbwatch("cases", "retry", *ids, *common, **environment)
     for _ in range(40):
-        shown = kerbwatch(
-            "cases", "list", "--site", site, "--data", data, "--json", **environment
-        ).stdout
+        shown = listed()
         states = {d["state"] for row in json_lines(shown) for d in row["deliveries"]}
         if states <= {"delivered", "superseded"}:
             return
