@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, and_, or_, select, text, update
 from sqlalchemy.orm import Session
 
+from cv.cases.again import retried
 from cv.cases.case import Case
 from cv.cases.database import Database
 from cv.cases.filing import file_report
@@ -135,6 +136,7 @@ class Requests:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    @retried
     def post(self, new: NewRequest, site: Site, now: datetime) -> str:
         """File a request's case, or join it to the open one about the same thing.
 
@@ -143,7 +145,7 @@ class Requests:
 
         Raises:
             OtherRequestError: its key stands for another request.
-            KerbwatchError: the database refused it; then nothing of it is stored.
+            StoreError: the database refused it, or is away.
         """
         with self._database.write() as session:
             if session.connection().dialect.name == "postgresql":
@@ -172,6 +174,7 @@ class Requests:
             session.add(_row(new, request_id, case_id, now))
             return request_id
 
+    @retried
     def of_cases(self, case_ids: Collection[str]) -> dict[str, list[Posted]]:
         """What clients posted about cases, by case, the earliest first."""
         query = (
@@ -187,11 +190,13 @@ class Requests:
                 found.setdefault(row.case_id, []).append(posted)
         return found
 
+    @retried
     def find(self, ids: Collection[str]) -> list[Requested]:
         """Those of these ids that there are, the latest first."""
         with self._database.read() as session:
             return _found(session, RequestRow.id.in_(ids), CaseRow.id.in_(ids))
 
+    @retried
     def wanted(self, wanted: Wanted) -> list[Requested]:
         """The latest first, at most `MOST_REQUESTS`."""
         posted: list[ColumnElement[bool]] = [

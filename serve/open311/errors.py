@@ -10,7 +10,7 @@ from fastapi import HTTPException, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 
-from cv.errors import ImageError, KerbwatchError
+from cv.errors import ImageError, KerbwatchError, StoreError
 from serve.auth import AccessError
 from serve.limits import BusyError
 from serve.open311.formats import Format, rendered
@@ -43,6 +43,9 @@ class GeoReportRoute(APIRoute):
             except BusyError as error:
                 wait = {"retry-after": str(error.retry_after_s)}
                 return _refusal(request, error.status, f"{error} {error.message_zh}", wait)
+            except StoreError:
+                wait = {"retry-after": str(BusyError("").retry_after_s)}
+                return _refusal(request, 503, "the database is away 数据库暂不可用", wait)
             except (RefusedError, AccessError, ImageError) as error:
                 return _refusal(request, _status(error.status), f"{error} {error.message_zh}")
             except RequestValidationError as error:

@@ -9,6 +9,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from sqlalchemy import text
 
 from cv.access.roles import Role
 from cv.cases.closing import close_case
@@ -394,6 +395,23 @@ def test_a_key_of_the_client_makes_it_the_same_for_ever(city: City) -> None:
     elsewhere = city.post(key="k-1", **NEAR)
     assert elsewhere.status_code == 400
     assert "Idempotency-Key" in elsewhere.json()[0]["description"]
+
+
+@pytest.mark.parametrize("form", ["json", "xml"])
+def test_a_database_that_is_away_is_asked_again_later(city: City, form: str) -> None:
+    database = city.store.database
+    with database.write() as session:
+        session.execute(text("ALTER TABLE service_requests RENAME TO away"))
+    try:
+        answers = [city.post(form=form, **FAR), city.get(f"requests.{form}")]
+    finally:
+        with database.write() as session:
+            session.execute(text("ALTER TABLE away RENAME TO service_requests"))
+    for answer in answers:
+        assert answer.status_code == 503
+        assert int(answer.headers["retry-after"]) > 0
+        assert form in answer.headers["content-type"]
+        assert "503" in answer.text
 
 
 def test_an_unknown_request_is_404(city: City) -> None:
