@@ -119,7 +119,7 @@ def case_facts(stored: StoredCase, site: Site) -> Table:
             ("seen", f"{d.label} {d.conf:.2f}, in {d.hits} of {d.looks} looks")
             for d in case.detections
         ),
-        *(("report", _report(report, site)) for report in case.reports),
+        *(("said", _report(report, site)) for report in case.reports),
         ("rule", _rule(case.rule) if case.rule else "none: a person decides"),
         ("model", f"{case.model.name} {case.model.version}" if case.model else "-"),
         *((item.role, _evidence(item, site)) for item in case.evidence),
