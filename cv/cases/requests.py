@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, or_, select, text, update
+from sqlalchemy import ColumnElement, and_, or_, select, text
 from sqlalchemy.orm import Session
 
 from cv.cases.again import retried
@@ -151,7 +151,6 @@ class Requests:
             if session.connection().dialect.name == "postgresql":
                 lock = text("SELECT pg_advisory_xact_lock(:lock)")
                 session.execute(lock, {"lock": _POSTGRESQL_LOCK})
-            _forget_contacts(session, site, now)
             known = _known(session, new, now)
             if known is not None:
                 return known
@@ -307,13 +306,6 @@ def _row(new: NewRequest, request_id: str, case_id: str, now: datetime) -> Reque
         media_url=new.media_url,
         contact=json.dumps(contact, ensure_ascii=False) if contact else None,
     )
-
-
-def _forget_contacts(session: Session, site: Site, now: datetime) -> None:
-    """Who reported it is not kept longer than the originals of pictures."""
-    until = now - timedelta(seconds=site.privacy.keep_originals_s)
-    old = RequestRow.contact.is_not(None) & (RequestRow.received_at < until)
-    session.execute(update(RequestRow).where(old).values(contact=None))
 
 
 def _digest(parts: list[object]) -> str:

@@ -149,7 +149,7 @@ def run(
         retention = Retention(place, store.database)
         if dry_run:
             for lot in retention.due(now):
-                for what in (*lot.files, *([f"report {lot.photo}"] if lot.photo else [])):
+                for what in (*lot.files, *lot.records):
                     typer.echo(f"{what}: privacy.{lot.rule}")
             return
         sweep = retention.run(now)

@@ -14,11 +14,14 @@ from sqlalchemy import select
 
 from cv.cases.case import Case
 from cv.cases.database import Database
-from cv.cases.tables import CaseRow, PhotoRow
+from cv.cases.tables import CaseRow, PhotoRow, RequestRow
 from cv.evidence.originals import KINDS
 from cv.site import Privacy, Site
 
-__all__ = ["Lot", "due"]
+__all__ = ["RECORDS", "Lot", "due"]
+
+RECORDS = ("report", "contact", "request")
+"""What goes from the database: a photo's record, who posted a request, a request's words."""
 
 _AT_ONCE = 200
 _WRITING_S = 3600.0
@@ -35,6 +38,8 @@ class Lot:
         folder: goes with its files, relative to the data folder; None if it stays.
         case: whose document then says that its pictures in the folder are gone.
         photo: the report whose record goes as well.
+        contact: the Open311 request that is no longer told who posted it.
+        request: the Open311 request whose words go, here and in the case.
     """
 
     rule: str
@@ -42,6 +47,14 @@ class Lot:
     folder: str | None = None
     case: str | None = None
     photo: str | None = None
+    contact: str | None = None
+    request: str | None = None
+
+    @property
+    def records(self) -> tuple[str, ...]:
+        """What goes from the database, by its name in the log."""
+        named = zip(RECORDS, (self.photo, self.contact, self.request), strict=True)
+        return tuple(f"{kind} {record_id}" for kind, record_id in named if record_id)
 
 
 def due(site: Site, database: Database, now: datetime) -> Iterator[Lot]:
@@ -53,6 +66,7 @@ def due(site: Site, database: Database, now: datetime) -> Iterator[Lot]:
     data, privacy = site.reporting.data, site.privacy
     yield from _originals(data, now - timedelta(seconds=privacy.keep_originals_s))
     yield from _reports(data, privacy, database, now)
+    yield from _requests(privacy, database, now)
     folders = data / "evidence"
     names = sorted(path.name for path in folders.iterdir()) if folders.is_dir() else []
     for some in _batches(names):
@@ -93,6 +107,28 @@ def _reports(data: Path, privacy: Privacy, database: Database, now: datetime) ->
                 folder = f"evidence/{report.id}"
                 files = _names(sorted((data / folder).glob("*")), data)
                 yield Lot(rule, files, folder, report.case_id, report.id)
+
+
+def _requests(privacy: Privacy, database: Database, now: datetime) -> Iterator[Lot]:
+    """Who posted by Open311 goes when a picture's original would; the words, with their case."""
+    named = RequestRow.contact.is_not(None)
+    before = now - timedelta(seconds=privacy.keep_originals_s)
+    query = select(RequestRow.id).where(named, RequestRow.received_at < before)
+    with database.read() as session:
+        contacts = session.scalars(query.order_by(RequestRow.received_at)).all()
+    yield from (Lot("keep_originals", (), contact=request_id) for request_id in contacts)
+    shortest = min(privacy.keep_rejected_s, privacy.keep_evidence_s)
+    spoken = RequestRow.description.is_not(None) | RequestRow.media_url.is_not(None)
+    spoken &= RequestRow.received_at < now - timedelta(seconds=shortest)
+    words = select(RequestRow.id, RequestRow.case_id).where(spoken)
+    with database.read() as session:
+        requests = session.execute(words.order_by(RequestRow.received_at)).all()
+    for some in _batches(requests):
+        cases = _cases(database, (row.case_id for row in some))
+        for row in some:
+            rule, until = _deadline(cases[row.case_id], privacy)
+            if until is not None and until < now:
+                yield Lot(rule, (), case=row.case_id, request=row.id)
 
 
 def _folders(

@@ -20,13 +20,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
-from sqlalchemy import delete
+from sqlalchemy import delete, update
 
 from cv.cases.case import Case
 from cv.cases.database import Database
-from cv.cases.tables import CaseRow, PhotoImageRow, PhotoRow
+from cv.cases.tables import CaseRow, PhotoImageRow, PhotoRow, RequestRow
 from cv.errors import KerbwatchError
-from cv.evidence.due import Lot, due
+from cv.evidence.due import RECORDS, Lot, due
 from cv.evidence.log import RETENTION, Event, EvidenceLog, os_user
 from cv.evidence.sealing import sealed_digest
 from cv.site import Site
@@ -34,8 +34,6 @@ from cv.site import Site
 __all__ = ["BusyError", "Retention", "Sweep", "deleting_hourly"]
 
 _EVERY_S = 3600.0
-_RECORD = "report "
-"""What entries about a report's record begin with; no file does."""
 logger = logging.getLogger(__name__)
 
 
@@ -112,12 +110,12 @@ class Retention:
                 continue  # somebody else has deleted it meanwhile
             except OSError as error:
                 failed.append(f"{file}: {error.strerror}")
-        if lot.photo and not failed:
-            proof += self._record_proof(lot.photo, lot.rule, run)
+        if not failed:
+            proof += self._record_proofs(lot, run)
         if proof:
             self._log.write(*proof)
         for event in proof:
-            if not event.what.startswith(_RECORD):
+            if event.what not in lot.records:
                 try:
                     (self._data / event.what).unlink(missing_ok=True)
                 except OSError as error:
@@ -129,7 +127,7 @@ class Retention:
 
     def _forget(self, lot: Lot) -> None:
         """Let the case say that its pictures are gone; take out the report and the folder."""
-        if lot.case or lot.photo:
+        if lot.case or lot.records:
             self._forget_rows(lot)
         if lot.folder:
             # Not if somebody has put a picture there meanwhile: that is the next run's.
@@ -139,9 +137,16 @@ class Retention:
     def _forget_rows(self, lot: Lot) -> None:
         with self._database.write() as session:
             row = session.get(CaseRow, lot.case, with_for_update=True) if lot.case else None
-            if row is not None and lot.folder:
+            if row is not None and (lot.folder or lot.request):
                 case = Case.model_validate_json(row.document)
-                row.document = _without(case, lot.folder, lot.photo).model_dump_json()
+                report = lot.photo or lot.request
+                row.document = _without(case, lot.folder, report).model_dump_json()
+            requests = update(RequestRow)
+            if lot.contact:
+                session.execute(requests.where(RequestRow.id == lot.contact).values(contact=None))
+            if lot.request:
+                mine = requests.where(RequestRow.id == lot.request)
+                session.execute(mine.values(description=None, media_url=None))
             if lot.photo:
                 session.execute(delete(PhotoImageRow).where(PhotoImageRow.photo_id == lot.photo))
                 session.execute(delete(PhotoRow).where(PhotoRow.id == lot.photo))
@@ -157,18 +162,31 @@ class Retention:
             sha256=digest, stored=stored, rule=f"privacy.{rule}", run=run,
         )  # fmt: skip
 
-    def _record_proof(self, photo: str, rule: str, run: str) -> list[Event]:
+    def _record_proofs(self, lot: Lot, run: str) -> list[Event]:
+        found = ((record, self._content(record)) for record in lot.records)
+        return [
+            Event(
+                action="delete", outcome="begun", who=self._who, what=record,
+                sha256=hashlib.sha256(content[0].encode()).hexdigest(),
+                stored=content[1], rule=f"privacy.{lot.rule}", run=run,
+            )
+            for record, content in found
+            if content
+        ]  # fmt: skip
+
+    def _content(self, record: str) -> tuple[str, datetime] | None:
+        """What a record of the database says, and since when; None if it has gone."""
+        kind, _, record_id = record.partition(" ")
         with self._database.read() as session:
-            row = session.get(PhotoRow, photo)
+            if kind == "report":
+                photo = session.get(PhotoRow, record_id)
+                return (photo.document, photo.received_at) if photo else None
+            row = session.get(RequestRow, record_id)
             if row is None:
-                return []
-            return [
-                Event(
-                    action="delete", outcome="begun", who=self._who, what=f"{_RECORD}{photo}",
-                    sha256=hashlib.sha256(row.document.encode()).hexdigest(),
-                    stored=row.received_at, rule=f"privacy.{rule}", run=run,
-                )
-            ]  # fmt: skip
+                return None
+            said = [row.contact] if kind == "contact" else [row.description, row.media_url]
+            text = "\n".join(part for part in said if part)
+            return (text, row.received_at) if text else None
 
     def _finish_killed(self) -> None:
         """Say of a run that was killed what it did delete of what it announced."""
@@ -179,10 +197,9 @@ class Retention:
         self._note("done", begun.run or "", count=gone)
 
     def _is_there(self, announced: Event) -> bool:
-        if not announced.what.startswith(_RECORD):
-            return (self._data / announced.what).exists()
-        with self._database.read() as session:
-            return session.get(PhotoRow, announced.what.removeprefix(_RECORD)) is not None
+        if announced.what.partition(" ")[0] in RECORDS:
+            return self._content(announced.what) is not None
+        return (self._data / announced.what).exists()
 
     def _note(
         self, outcome: Literal["begun", "done", "failed"], run: str, count: int | None = None
@@ -234,16 +251,16 @@ def deleting_hourly(site: Site, database: Database) -> Iterator[None]:
         worker.join()
 
 
-def _without(case: Case, folder: str, photo: str | None) -> Case:
+def _without(case: Case, folder: str | None, report_id: str | None) -> Case:
     """The case as it is told once the pictures in a folder, and a report's words, are gone."""
     items = [
         item.model_copy(update={"withheld": "deleted"})
-        if item.masked and item.file and Path(item.file).parent == Path(folder)
+        if folder and item.masked and item.file and Path(item.file).parent == Path(folder)
         else item
         for item in case.evidence
     ]
     reports = [
-        report.model_copy(update={"description": None}) if report.id == photo else report
+        report.model_copy(update={"description": None}) if report.id == report_id else report
         for report in case.reports
     ]
     return case.model_copy(update={"evidence": tuple(items), "reports": tuple(reports)})

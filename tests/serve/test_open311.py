@@ -17,6 +17,7 @@ from cv.cases.parts import ClosurePart
 from cv.cases.review import RejectReason, review_of
 from cv.cases.tables import RequestRow
 from cv.detect.detector import Detector
+from cv.evidence.retention import Retention
 from cv.site import Site
 from tests.cases.filings import GATE, START, case_of, incident, picture
 from tests.serve.desks import NOW, Service, service
@@ -197,10 +198,7 @@ def test_the_desk_can_call_back_for_as_long_as_originals_are_kept(city: City) ->
         return row
 
     assert (seen()["id"], seen()["contact"], seen()["media_url"]) == (number, CONTACT, link)
-    with city.store.database.write() as session:
-        row = session.get_one(RequestRow, number)
-        row.received_at -= timedelta(days=31)
-    city.posted(service_code="06011", **NEAR)
+    Retention(city.site, city.store.database).run(datetime.now(UTC) + timedelta(days=31))
     assert seen()["contact"] == {}
 
 
