@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from cv.cases.opening import store_standing
 from cv.cpus import cpu_features, cpu_name, usable_cpus
 from cv.detect.detector import Detector, model_path
 from cv.errors import KerbwatchError
@@ -68,7 +69,7 @@ def examine() -> Iterator[Finding]:
     if importlib.util.find_spec("torch"):
         yield _torchvision()
     if Path("site.toml").exists():
-        yield _site()
+        yield from _site()
 
 
 def _package(name: str) -> Finding:
@@ -114,9 +115,14 @@ def _torchvision() -> Finding:
     return Finding("torchvision", found)
 
 
-def _site() -> Finding:
+def _site() -> Iterator[Finding]:
     try:
         site = load_site(Path("site.toml"))
     except KerbwatchError as error:
-        return Finding("site.toml", "not valid", str(error))
-    return Finding("site.toml", f"{len(site.cameras)} cameras")
+        yield Finding("site.toml", "not valid", str(error))
+        return
+    yield Finding("site.toml", f"{len(site.cameras)} cameras")
+    try:
+        yield Finding("case store", store_standing(site))
+    except KerbwatchError as error:
+        yield Finding("case store", "cannot be used", str(error))

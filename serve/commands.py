@@ -12,7 +12,7 @@ import typer
 
 from cv.access.keys import Keys
 from cv.cases.links import link_secret
-from cv.cases.store import CaseStore
+from cv.cases.opening import open_store
 from cv.detect.detector import Detector
 from cv.errors import UserError
 from cv.evidence.originals import open_originals
@@ -57,7 +57,7 @@ def serve(
     limits = Limits(
         max_bytes, max_pixels, workers, queue, images=max_images, rate=rate, within_s=within
     )
-    store = CaseStore(place.reporting.data / "cases.sqlite")
+    store = open_store(place)
     keys = Keys(store.database)
     guarded = keys.any()
     app = create_app(detector, place, limits=limits, secret=link_secret(), keys=keys, store=store)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from http import HTTPStatus
 
 from fastapi import FastAPI, Request
@@ -10,7 +11,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from cv.errors import ImageError, KerbwatchError
+from cv.errors import ImageError, KerbwatchError, StoreError
 from serve.auth import AccessError
 from serve.limits import BusyError
 
@@ -31,6 +32,10 @@ _ZH = {
     500: "服务内部错误",
     503: "服务尚未就绪",
 }
+
+_ZH_STORE = "案件库暂时无法访问，请稍后再试"
+_STORE_S = 5
+logger = logging.getLogger(__name__)
 
 
 class Problem(BaseModel):
@@ -83,6 +88,11 @@ def add_problem_handlers(app: FastAPI) -> None:
 
 
 def _known(error: KerbwatchError) -> JSONResponse:
+    if isinstance(error, StoreError):
+        logger.error("%s", error)
+        answer = _answer(_problem(503, "the case store does not answer; try again", _ZH_STORE))
+        answer.headers["retry-after"] = str(_STORE_S)
+        return answer
     if not isinstance(error, ImageError | FormError | BusyError | AccessError):
         return _answer(_problem(500, "internal error", _ZH[500]))
     answer = _answer(problem_of(error))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import pwd
@@ -26,12 +27,10 @@ _USER, _PASSWORD = "kerbwatch", "pass-word-of-postgresql"
 class PostgreSQL:
     """The server; `stop`, `kill` and `start` may be called again, its port and databases stay.
 
-    Args:
-        durable: wait for the disk at each commit, as a real one does. What is only created and
-            dropped again has no use for that.
+    It does not wait for the disk: its processes are killed here, the machine is not.
     """
 
-    def __init__(self, *, durable: bool = False) -> None:
+    def __init__(self) -> None:
         self._programs = _programs()
         self._folder = Path(tempfile.mkdtemp(prefix="kw-pg-"))
         self.port = free_port()
@@ -53,7 +52,7 @@ class PostgreSQL:
             "listen_addresses": "'127.0.0.1'",
             "unix_socket_directories": "''",
             "shared_buffers": "'16MB'",
-            "fsync": "on" if durable else "off",
+            "fsync": "off",
             "log_min_messages": "fatal",
         }
         with (self._folder / "data/postgresql.conf").open("a") as file:
@@ -78,6 +77,10 @@ class PostgreSQL:
                 time.sleep(0.05)
         raise RuntimeError("PostgreSQL did not start")
 
+    @property
+    def running(self) -> bool:
+        return self._process is not None
+
     def stop(self) -> None:
         """In order, but not waiting for who is connected."""
         self._end(signal.SIGINT)
@@ -85,9 +88,13 @@ class PostgreSQL:
     def kill(self) -> None:
         """As a power cut would: the server's processes have no time for a word."""
         assert self._process is not None
-        for child in _children(self._process.pid):
-            os.kill(child, signal.SIGKILL)
+        children = _children(self._process.pid)
         self._end(signal.SIGKILL)
+        for child in children:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+        while any(Path(f"/proc/{child}").exists() for child in children):
+            time.sleep(0.01)
 
     def url(self, database: str = "postgres", password: str = _PASSWORD) -> str:
         return f"postgresql+psycopg://{_USER}:{password}@127.0.0.1:{self.port}/{database}"
@@ -133,7 +140,7 @@ class PostgreSQL:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.stop()
+        self._end(signal.SIGQUIT)
         shutil.rmtree(self._folder)
 
 

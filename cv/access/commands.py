@@ -15,7 +15,7 @@ from rich.console import Console
 
 from cv.access.keys import Key, Keys
 from cv.access.roles import Role
-from cv.cases.store import CaseStore
+from cv.cases.opening import open_store
 from cv.site.choice import open_site
 from cv.tables import plain_table
 
@@ -77,7 +77,7 @@ def revoke(
 
 @contextmanager
 def _keys(site: Path | None, data: Path | None) -> Iterator[Keys]:
-    with CaseStore(open_site(site, data).reporting.data / "cases.sqlite") as store:
+    with open_store(open_site(site, data)) as store:
         yield Keys(store.database)
 
 

@@ -50,7 +50,7 @@ def _retried(work: Callable[_P, _T], *, even_if_stored: bool) -> Callable[_P, _T
                 if getattr(error.orig, "sqlstate", None) != _UNIQUE:
                     raise
                 # Another process stored it between our looking and our storing: look again.
-            sleep(wait_s * (1 + _rng.random()))
+            sleep(wait_s * (0.5 + _rng.random()))
         return work(*args, **kwargs)
 
     return run

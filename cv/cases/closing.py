@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import select
 
+from cv.cases.again import retried
 from cv.cases.case import Case
 from cv.cases.database import Database
 from cv.cases.parts import ClosurePart
@@ -79,6 +80,7 @@ class Closings:
             yield dict(pairs[start : start + _AT_ONCE])
 
 
+@retried
 def close_case(database: Database, case_id: str, closure: ClosurePart) -> bool:
     """Keep that somebody is done with a case; False if somebody was before."""
     with database.write() as session:

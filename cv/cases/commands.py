@@ -26,11 +26,11 @@ from cv.cases.display import (
     report_sentence,
 )
 from cv.cases.filter import CaseFilter
+from cv.cases.opening import existing_store, open_store, store_file
 from cv.cases.outbox import Outbox
 from cv.cases.parts import ClosurePart
 from cv.cases.review import REASONS_ZH, RejectReason, review_of
 from cv.cases.since import moment
-from cv.cases.store import CaseStore
 from cv.cases.targets import build_targets
 from cv.errors import UserError
 from cv.labels import Matter
@@ -91,7 +91,7 @@ def list_cases(
         held=held,
         dead=dead,
     )
-    with _stored(place) as store:
+    with existing_store(place) as store:
         if store is None:
             if not as_json:
                 typer.echo(_nothing_yet(place))
@@ -115,9 +115,9 @@ def show(
 ) -> None:
     """Show one case and its deliveries."""
     place = open_site(site, data)
-    with _stored(place) as store:
+    with existing_store(place) as store:
         if store is None:
-            raise UserError(f"{case[:40]!r}: no such case; {_file(place)} does not exist yet")
+            raise _no_such(case, place)
         stored = store.case(case)
     if as_json:
         typer.echo(json.dumps(case_document(stored, place), ensure_ascii=False, indent=2))
@@ -152,9 +152,9 @@ def review(
     if confirm == (reject is not None):
         raise UserError("give --confirm, or --reject with a reason")
     place = open_site(site, data)
-    with _stored(place) as store:
+    with existing_store(place) as store:
         if store is None:
-            raise UserError(f"{cases[0][:40]!r}: no such case; {_file(place)} does not exist")
+            raise _no_such(cases[0], place)
         ids = [store.case(prefix).case.id for prefix in cases]
         word = review_of(reject, by, datetime.now(place.tz))
         moved = sum(store.review(case_id, word) for case_id in ids)
@@ -175,9 +175,9 @@ def close(
 ) -> None:
     """Say that cases are done with (结案), where no target's desk can be asked."""
     place = open_site(site, data)
-    with _stored(place) as store:
+    with existing_store(place) as store:
         if store is None:
-            raise UserError(f"{cases[0][:40]!r}: no such case; {_file(place)} does not exist")
+            raise _no_such(cases[0], place)
         ids = [store.case(prefix).case.id for prefix in cases]
         closure = ClosurePart(at=datetime.now(UTC), by=by, note=note and note[:1000])
         closed = sum(close_case(store.database, case_id, closure) for case_id in ids)
@@ -196,7 +196,7 @@ def deliver(
     if watch:
         _deliver_until_stopped(place)
         return
-    with _stored(place) as store:
+    with existing_store(place) as store:
         if store is None:
             typer.echo(_nothing_yet(place))
             return
@@ -223,10 +223,10 @@ def retry(
     if bool(cases) == dead:
         raise UserError("give ids of cases, or --dead for all dead letters")
     place = open_site(site, data)
-    with _stored(place) as store:
+    with existing_store(place) as store:
         if store is None:
             if cases:
-                raise UserError(f"{cases[0][:40]!r}: no such case; {_file(place)} does not exist")
+                raise _no_such(cases[0], place)
             typer.echo(_nothing_yet(place))
             return
         ids = [store.case(prefix).case.id for prefix in cases] if cases else None
@@ -242,33 +242,19 @@ def schema() -> None:
 
 def _deliver_until_stopped(site: Site) -> None:
     with (
-        _opened(site) as store,
+        open_store(site) as store,
         Outbox(store, build_targets(site)) as outbox,
         _until_signal() as stop,
     ):
         outbox.run(stop)
 
 
-def _file(site: Site) -> Path:
-    return site.reporting.data / "cases.sqlite"
-
-
-def _opened(site: Site) -> CaseStore:
-    return CaseStore(_file(site))
-
-
-@contextmanager
-def _stored(site: Site) -> Iterator[CaseStore | None]:
-    """The store if there is one: looking for cases makes none."""
-    if not _file(site).exists():
-        yield None
-        return
-    with _opened(site) as store:
-        yield store
+def _no_such(case: str, site: Site) -> UserError:
+    return UserError(f"{case[:40]!r}: no such case; {store_file(site)} does not exist yet")
 
 
 def _nothing_yet(site: Site) -> str:
-    return f"No cases yet ({_file(site)} does not exist); `kerbwatch detect` files them."
+    return f"No cases yet ({store_file(site)} does not exist); `kerbwatch detect` files them."
 
 
 @contextmanager

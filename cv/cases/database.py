@@ -18,7 +18,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
 from cv.cases.again import retried
-from cv.cases.engine import database_name, database_url, make_engine
+from cv.cases.engine import database_name, database_url, driver_missing, make_engine, reason
 from cv.cases.migrate import is_current, migrate
 from cv.errors import StoreError, UserError
 
@@ -32,6 +32,8 @@ _PASSING = {
     "55P03",  # lock not available
 }
 _FORBIDDEN = "42501"
+_MISTAKES = ("password", "does not exist")
+"""In what a server says to who asks wrongly: it has no code, and waiting does not mend it."""
 
 
 class Database:
@@ -51,7 +53,7 @@ class Database:
         try:
             self._engine = make_engine(url)
         except (ArgumentError, ImportError) as error:
-            raise UserError(f"{self.name}: no driver for this database: {error}") from error
+            raise UserError(f"{self.name}: {driver_missing(error)}") from error
         self._writing = self._engine.execution_options(kerbwatch_writes=True)
         try:
             self._prepare()
@@ -112,9 +114,12 @@ class Database:
             if isinstance(error, ProgrammingError) and state != _FORBIDDEN:
                 raise
             lost = self._is_lost(error)
-            passing = state in _PASSING or (lost and self._is_waited_for())
+            said = reason(error)
+            mistaken = state is None and any(words in said for words in _MISTAKES)
+            passing = state in _PASSING or (lost and not mistaken and self._is_waited_for())
             undone = not (committing and lost)
-            raise StoreError(self._line(error), passing=passing, undone=undone) from error
+            line = f"{self.name}: {said}"
+            raise StoreError(line, passing=passing, undone=undone) from error
 
     def _is_lost(self, error: DatabaseError | PoolTimeoutError) -> bool:
         """Whether the connection is gone, or there was none to be had."""
@@ -130,8 +135,3 @@ class Database:
         if self._away_since is None:
             self._away_since = now
         return now - self._away_since < _PATIENCE_S
-
-    def _line(self, error: DatabaseError | PoolTimeoutError) -> str:
-        cause = getattr(error, "orig", None) or error
-        reason = (str(cause).strip() or "database error").splitlines()[0]
-        return f"{self.name}: {reason}"

@@ -12,7 +12,7 @@ from sqlalchemy.exc import ArgumentError
 
 from cv.errors import UserError
 
-__all__ = ["database_name", "database_url", "make_engine"]
+__all__ = ["database_name", "database_url", "driver_missing", "make_engine", "reason"]
 
 _BUSY_S = 30.0
 # Without them, a server whose machine is off is waited for as long as TCP does: a quarter of an
@@ -70,6 +70,19 @@ def make_engine(url: URL) -> Engine:
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def driver_missing(error: ArgumentError | ImportError) -> str:
+    """What a person is told of what `make_engine` raises."""
+    if isinstance(error, ImportError) and error.name in ("psycopg", "psycopg_binary"):
+        return 'PostgreSQL needs its driver: pip install "kerbwatch[postgres]"'
+    return f"no driver for this database: {error}"
+
+
+def reason(error: Exception) -> str:
+    """The first line of what a database says is wrong."""
+    cause = getattr(error, "orig", None) or error
+    return (str(cause).strip() or "database error").splitlines()[0]
 
 
 def _is_sqlite(url: URL) -> bool:

@@ -144,8 +144,10 @@ class _Lane:
         self._lease_s = lease_s
         self._paused_until: datetime | None = None
         self._unanswered = 0
+        self._unwritten: Callable[[], bool] | None = None
 
     def run(self, stop: threading.Event) -> None:
+        said = ""
         while not stop.is_set():
             wait_s = _POLL_S
             try:
@@ -154,13 +156,20 @@ class _Lane:
                 due = self.next_at()
                 if due is not None:
                     wait_s = min(_POLL_S, max(0.0, (due - self._clock()).total_seconds()))
+                if said:
+                    logger.warning("%s: delivery goes on", self.target.name)
+                    said = ""
             except KerbwatchError as error:
-                logger.error("%s: delivery pauses: %s", self.target.name, error)
+                if str(error) != said:
+                    said = str(error)
+                    logger.error("%s: delivery pauses: %s", self.target.name, error)
             stop.wait(max(wait_s, 0.01))
 
     def deliver_due(self, stop: threading.Event | None) -> tuple[int, int, int]:
         """Give the number of messages delivered, failed and given up."""
         outcomes: list[str] = []
+        if self._unwritten:
+            self._write(self._unwritten)
         while not (stop and stop.is_set()) and self._has_work():
             claim = self._rows.claim(self.target.name, self._clock(), self._lease_s)
             if claim is None:
@@ -195,18 +204,29 @@ class _Lane:
         except Exception as error:  # noqa: BLE001 - a target's bug must not end delivery elsewhere
             return self._failed(claim, DeliveryError(f"internal error: {type(error).__name__}"))
         self._paused_until, self._unanswered = None, 0
-        if not self._rows.delivered(claim, self._clock(), receipt.number):
+        now = self._clock()
+        if not self._write(lambda: self._rows.delivered(claim, now, receipt.number)):
             logger.warning("%s: took longer than its lease", claim.key)
         return "delivered"
+
+    def _write(self, outcome: Callable[[], bool]) -> bool:
+        """Write what became of a message.
+
+        Until the database has it, it is kept and nothing more is delivered: forgotten, a message
+        that was taken would leave a second time when its lease ends.
+        """
+        self._unwritten = outcome
+        ours = outcome()
+        self._unwritten = None
+        return ours
 
     def _failed(self, claim: Claim, error: DeliveryError) -> str:
         now = self._clock()
         name, key = self.target.name, claim.key
         self._pause(error, now)
         if error.gone or error.permanent or claim.attempt >= len(RETRY_DELAYS_S):
-            self._rows.failed(claim, now, str(error), None)
+            self._write(lambda: self._given_up(claim, error, now))
             if error.gone:
-                self._rows.turn_off(name, now, str(error))
                 logger.error(
                     "ALARM: %s is off until `kerbwatch cases retry --dead`: %s", name, error
                 )
@@ -215,9 +235,15 @@ class _Lane:
             return "dead"
         wait_s = RETRY_DELAYS_S[claim.attempt] * (1 + _JITTER * self._rng.random())
         wait_s = max(wait_s, error.retry_after_s or 0.0)
-        self._rows.failed(claim, now, str(error), now + timedelta(seconds=wait_s))
+        next_at = now + timedelta(seconds=wait_s)
+        self._write(lambda: self._rows.failed(claim, now, str(error), next_at))
         logger.warning("%s to %s: %s; next try in %.0f s", key, name, error, wait_s)
         return "failed"
+
+    def _given_up(self, claim: Claim, error: DeliveryError, now: datetime) -> bool:
+        if error.gone:
+            self._rows.turn_off(self.target.name, now, str(error))
+        return self._rows.failed(claim, now, str(error), None)
 
     def _pause(self, error: DeliveryError, now: datetime) -> None:
         pause_s = error.retry_after_s or 0.0

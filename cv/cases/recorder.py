@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -14,9 +15,12 @@ from cv.detect.detector import ModelInfo as LoadedModel
 from cv.detect.evidence import EvidenceFile
 from cv.detect.incident import Incident
 from cv.detect.watch import Filing
+from cv.errors import StoreError
 from cv.site import Camera, Site
 
 __all__ = ["CaseRecorder"]
+
+logger = logging.getLogger(__name__)
 
 
 class CaseRecorder:
@@ -39,7 +43,20 @@ class CaseRecorder:
         return self._store.load_state(self._camera.id, self._stream)
 
     def known(self, incident: Incident) -> str | None:
-        """The id of the case that this is: filed for it before, or reported by citizens."""
+        """The id of the case that this is: filed for it before, or reported by citizens.
+
+        While the database is away nobody knows, and it becomes a case of its own: what stands
+        there only as long as the outage lasts must not be missed.
+        """
+        try:
+            return self._known(incident)
+        except StoreError as error:
+            logger.warning(
+                "%s: opened without asking for earlier cases: %s", incident.camera, error
+            )
+            return None
+
+    def _known(self, incident: Incident) -> str | None:
         same = self._store.same_case(
             camera=incident.camera,
             zone=incident.zone,

@@ -125,17 +125,16 @@ def feedback(
 
     Confirmed cases become examples, mistaken ones hard negatives; see kerbwatch cases review.
     """
-    from cv.cases.store import CaseStore
+    from cv.cases.opening import existing_store, store_file
     from cv.data.feedback import write_feedback
     from cv.evidence.log import EvidenceLog, original_read, os_user
     from cv.evidence.originals import open_originals
     from cv.site.choice import open_site
 
     place = open_site(site, data)
-    cases = place.reporting.data / "cases.sqlite"
-    if not cases.exists():
-        raise UserError(f"no cases yet: {cases} does not exist")
-    with CaseStore(cases) as store:
+    with existing_store(place) as store:
+        if store is None:
+            raise UserError(f"no cases yet: {store_file(place)} does not exist")
         log = EvidenceLog(store.database)
 
         def seen(files: Collection[str]) -> None:

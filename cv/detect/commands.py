@@ -14,6 +14,7 @@ from typing import Annotated
 
 import typer
 
+from cv.cases.opening import open_store
 from cv.cases.outbox import Outbox
 from cv.cases.recorder import CaseRecorder
 from cv.cases.store import CaseStore
@@ -151,7 +152,7 @@ def detect(
         listener: Listener = report
         if save_video:
             listener = stack.enter_context(AnnotatedCopies(save_video, place, plan, report))
-        store = stack.enter_context(CaseStore(place.reporting.data / "cases.sqlite"))
+        store = stack.enter_context(open_store(place))
         if deliver and any(job.camera for job in plan.jobs):
             stack.enter_context(_delivering(store, place))
         if any(job.camera for job in plan.jobs):

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from cv.cases.opening import existing_store, store_file
 from cv.cases.since import moment
 from cv.cases.store import CaseStore
 from cv.errors import KerbwatchError, UserError
@@ -180,8 +181,7 @@ def _cells(entry: Entry, site: Site) -> tuple[str, ...]:
 @contextmanager
 def _opened(site: Site) -> Iterator[CaseStore]:
     """The store, which must be there: looking makes none."""
-    file = site.reporting.data / "cases.sqlite"
-    if not file.exists():
-        raise UserError(f"{file} does not exist: nothing is kept there")
-    with CaseStore(file) as store:
+    with existing_store(site) as store:
+        if store is None:
+            raise UserError(f"{store_file(site)} does not exist: nothing is kept there")
         yield store

@@ -103,7 +103,7 @@ class EvidenceLog:
             now: aware; by default the present.
 
         Raises:
-            KerbwatchError: the database refused it; then none of them is there.
+            StoreError: the database refused it, or is away.
         """
         with self._database.write() as session:
             _append(session, events, now or datetime.now(UTC))

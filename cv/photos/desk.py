@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from cv.cases.database import Database
+from cv.cases.opening import open_store
 from cv.detect.detector import Detector
-from cv.errors import KerbwatchError
+from cv.errors import KerbwatchError, StoreError
 from cv.photos.look import LookedAt
 from cv.photos.record import PhotoRecord
 from cv.photos.store import PhotoStore, StoredPhoto
@@ -100,15 +101,21 @@ class PhotoDesk:
         return stored, True
 
     def get(self, record_id: str) -> StoredPhoto | None:
-        """A report that was kept; None if there is none of this id."""
+        """A report that was kept; None if there is none of this id.
+
+        Raises:
+            StoreError: the store cannot be read, so that nobody knows.
+        """
         store = self._store()
-        return store.get(record_id) if store else None
+        if store is None:
+            raise StoreError("the case store cannot be opened")
+        return store.get(record_id)
 
     def _store(self) -> PhotoStore | None:
         with self._opening:
             if self._database is None:
                 try:
-                    self._database = Database(self.site.reporting.data / "cases.sqlite")
+                    self._database = open_store(self.site).database
                 except KerbwatchError as error:
                     logger.error("photos are not kept: %s", error)
                     return None

@@ -77,6 +77,7 @@ def build_site(file: SiteFile, folder: Path, places: Places | None, routing: Rou
 def _reporting(table: ReportingTable, folder: Path, codes: CodeTable) -> Reporting:
     return Reporting(
         data=(folder / table.data).resolve(),
+        database=table.database,
         targets=tuple(table.targets),
         spool=Spool(Path(table.spool.folder)),
         webhook=_webhook(table.webhook) if table.webhook else None,

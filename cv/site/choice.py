@@ -16,11 +16,13 @@ def open_site(path: Path | None, data: Path | None) -> Site:
     """The site file given, else ./site.toml, else a site without cameras.
 
     Args:
-        data: another folder for cases and evidence than the site's.
+        data: another folder for cases and evidence than the site's; then the cases are in it,
+            whatever database the site names: a trial must not file in that.
     """
     if path is None and DEFAULT_SITE.exists():
         path = DEFAULT_SITE
     site = load_site(path) if path else default_site()
     if data is None:
         return site
-    return replace(site, reporting=replace(site.reporting, data=data.absolute()))
+    elsewhere = replace(site.reporting, data=data.absolute(), database=None)
+    return replace(site, reporting=elsewhere)

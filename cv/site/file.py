@@ -21,6 +21,7 @@ from cv.site.receivers import (
 )
 from cv.site.values import (
     BrokerUrl,
+    DatabaseUrl,
     Duration,
     Events,
     Hours,
@@ -157,6 +158,7 @@ class ReportingTable(_Table):
     """[reporting]"""
 
     data: Text = "kerbwatch-data"
+    database: DatabaseUrl | None = None
     targets: list[Annotated[str, one_of(*TARGETS)]] = ["spool"]
     update_every: Duration = 1800.0
     public_url: WebUrl | None = None

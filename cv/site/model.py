@@ -105,6 +105,8 @@ class Reporting:
     """
     Attributes:
         data: folder of cases and evidence, absolute.
+        database: where the cases are instead of in that folder, an SQLAlchemy URL; may hold a
+            password: never print it.
         targets: who is told, each by the name of its settings below.
         update_every_s: an open incident is reported again this often; 0 never.
         public_url: where receivers fetch evidence, without a slash at its end.
@@ -114,6 +116,7 @@ class Reporting:
     """
 
     data: Path
+    database: str | None = field(default=None, repr=False)
     targets: tuple[str, ...] = ("spool",)
     spool: Spool = field(default_factory=Spool)
     webhook: Webhook | None = None

@@ -240,6 +240,14 @@ def _broker_url(value: object, info: ValidationInfo) -> str:
     return text
 
 
+def _database_url(value: object) -> str:
+    text = value if isinstance(value, str) else ""
+    parts = urlsplit(text)
+    if parts.scheme not in ("postgresql", "postgresql+psycopg") or not parts.path.strip("/"):
+        raise ValueError("must be postgresql://user@host/database, or left out for a file")
+    return text
+
+
 def _services(value: object) -> dict[Matter, str]:
     if not isinstance(value, dict) or not value:
         raise ValueError('must be a table of service codes, as { blocked_lane = "007" }')
@@ -287,6 +295,7 @@ ZonePolygon = Annotated[list[ZonePoint], AfterValidator(_polygon)]
 Kind = Annotated[ZoneKind, BeforeValidator(_zone_kind)]
 TimeZone = Annotated[InstanceOf[ZoneInfo], BeforeValidator(_timezone)]
 StreamUrl = Annotated[InstanceOf[SourceUrl], BeforeValidator(_stream_url)]
+DatabaseUrl = Annotated[str, BeforeValidator(_database_url)]
 BrokerUrl = Annotated[str, BeforeValidator(_broker_url)]
 Services = Annotated[dict[Matter, str], BeforeValidator(_services)]
 Events = Annotated[dict[str, int], BeforeValidator(_events)]

@@ -19,6 +19,7 @@ SQUARE = "[[0.1, 0.1], [0.9, 0.1], [0.9, 0.9], [0.1, 0.9]]"
 URL = "rtsp://, rtsps://, http://, https://"
 NO_URL = "is no URL that can be opened; it begins with {} and a host, and a password has %40 for @ and %2F for /"
 TARGETS = "spool, webhook, roundup, open311, gat1400, mqtt"
+NO_DATABASE = "must be postgresql://user@host/database, or left out for a file"
 TABLES = f"review_first, {TARGETS}, policies"
 POLICY = '[[reporting.policies]]\nmatters = ["blocked_lane"]\n'
 MATTERS = (
@@ -38,7 +39,7 @@ ONE_MISTAKE = [
     ("[privacy]\n\n# why\nfaces = true\n", "4: privacy.faces: no such key; choose heads, plates, keep_originals, keep_rejected, keep_evidence, keep_photos, keep_access_log"),
     ("[photos]\nduplicate_metres = 0\n", "2: photos.duplicate_metres: 0 is out of range; allowed are 1 to 1000"),
     ('[photos]\nduplicate_time = "5s"\n', "2: photos.duplicate_time: 5 is out of range; allowed are 60 to 604800"),
-    ('[reporting.webhok]\n', f"1: reporting.webhok: no such key; choose data, targets, update_every, public_url, {TABLES} (did you mean 'webhook'?)"),
+    ('[reporting.webhok]\n', f"1: reporting.webhok: no such key; choose data, database, targets, update_every, public_url, {TABLES} (did you mean 'webhook'?)"),
     ('[privacy]\n"odd\\nkey" = 1\n', '2: privacy."odd\\nkey": no such key; choose heads, plates, keep_originals, keep_rejected, keep_evidence, keep_photos, keep_access_log'),
     # types
     ("site = 3\n", "1: site: must be a table, not a number"),
@@ -58,6 +59,9 @@ ONE_MISTAKE = [
     ("[site]\ntimezone = 8\n", "2: site.timezone: 8 is not allowed; choose Asia/Shanghai, Asia/Urumqi, Europe/Berlin, UTC or another"),
     ('[site]\ncodes = "GB/T 47678.5"\n', "2: site.codes: 'GB/T 47678.5' is not allowed; choose GB/T 47678.5-2026, GB/T 30428.2-2013, CJ/T 214-2007 (did you mean 'GB/T 47678.5-2026'?)"),
     # [reporting] and [privacy]
+    ('[reporting]\ndatabase = "cases.sqlite"\n', f"2: reporting.database: {NO_DATABASE}"),
+    ('[reporting]\ndatabase = "mysql://me:secret@host/cases"\n', f"2: reporting.database: {NO_DATABASE}"),
+    ('[reporting]\ndatabase = "postgresql://host"\n', f"2: reporting.database: {NO_DATABASE}"),
     ('[reporting]\ntargets = ["spool", "webhok"]\n', f"2: reporting.targets[1]: 'webhok' is not allowed; choose {TARGETS} (did you mean 'webhook'?)"),
     ('[reporting]\ntargets = ["webhook"]\n', "2: reporting.targets[0]: 'webhook' needs a table [reporting.webhook] with its url"),
     ('[reporting]\ntargets = ["spool",\n  "spool"]\n', "3: reporting.targets[1]: 'spool' is there twice"),
