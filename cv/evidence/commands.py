@@ -69,7 +69,7 @@ def log(
             for line in lines:
                 typer.echo(line)
             return
-        table = plain_table("entry", "when", "who", "from", "action", "what", "outcome", "why")
+        table = plain_table("entry", "when", "who", "did", "what", "why")
         for line in lines:
             table.add_row(*_cells(Entry.model_validate_json(line), place))
     Console().print(table if table.row_count else "Nobody saw anything, nothing was deleted.")
@@ -141,7 +141,7 @@ def run(
     site: SiteOption = None,
     data: DataOption = None,
 ) -> None:
-    """Delete what is due by [privacy]. `detect` and `serve` do it every hour.
+    """Delete what is past its deadline; `detect` and `serve` do it every hour.
 
     Exit status 1 if something could not be deleted.
     """
@@ -170,12 +170,14 @@ def _named(store: CaseStore, picture: str) -> tuple[str, str]:
 
 
 def _cells(entry: Entry, site: Site) -> tuple[str, ...]:
-    at = entry.at.astimezone(site.tz).isoformat(sep=" ", timespec="seconds")
-    why = entry.reason or entry.rule or ""
     return (
-        str(entry.seq), at, entry.who, entry.address or "", entry.action, entry.what,
-        entry.outcome, why,
-    )  # fmt: skip
+        str(entry.seq),
+        f"{entry.at.astimezone(site.tz):%Y-%m-%d %H:%M:%S}",
+        f"{entry.who} {entry.address or ''}",
+        f"{entry.action} {entry.outcome}",
+        entry.what,
+        entry.reason or entry.rule or "",
+    )
 
 
 @contextmanager

@@ -10,10 +10,11 @@ from math import inf
 from pathlib import Path
 from typing import TypeVar
 
+from pydantic import AwareDatetime, BaseModel
 from sqlalchemy import select
 
-from cv.cases.case import Case
 from cv.cases.database import Database
+from cv.cases.parts import ClosurePart, ReviewPart
 from cv.cases.tables import CaseRow, PhotoRow, RequestRow
 from cv.evidence.originals import KINDS
 from cv.site import Privacy, Site
@@ -55,6 +56,24 @@ class Lot:
         """What goes from the database, by its name in the log."""
         named = zip(RECORDS, (self.photo, self.contact, self.request), strict=True)
         return tuple(f"{kind} {record_id}" for kind, record_id in named if record_id)
+
+
+class _Times(BaseModel):
+    reported: AwareDatetime
+
+
+class _Ending(BaseModel):
+    """What of a case document says when it ended; the rest is not worth reading each hour."""
+
+    state: str
+    time: _Times
+    review: ReviewPart
+    closure: ClosurePart | None = None
+    rule: dict[str, object] | None
+
+    @property
+    def is_watched(self) -> bool:
+        return self.rule is not None
 
 
 def due(site: Site, database: Database, now: datetime) -> Iterator[Lot]:
@@ -153,10 +172,10 @@ def _folders(
             rule, until = _deadline(case, privacy)
             over = until is not None and until < now
         if over:
-            yield Lot(rule, _names(files, data), f"evidence/{name}", case.id if case else None)
+            yield Lot(rule, _names(files, data), f"evidence/{name}", name if case else None)
 
 
-def _deadline(case: Case, privacy: Privacy) -> tuple[str, datetime | None]:
+def _deadline(case: _Ending, privacy: Privacy) -> tuple[str, datetime | None]:
     """By which rule the evidence of a case goes, and when; None while it is open.
 
     Wall time counts, not media time: a recording of last year is not old news.
@@ -173,10 +192,10 @@ def _deadline(case: Case, privacy: Privacy) -> tuple[str, datetime | None]:
     return "keep_evidence", end + timedelta(seconds=privacy.keep_evidence_s)
 
 
-def _cases(database: Database, ids: Iterable[str]) -> Mapping[str, Case]:
+def _cases(database: Database, ids: Iterable[str]) -> Mapping[str, _Ending]:
     query = select(CaseRow.id, CaseRow.document).where(CaseRow.id.in_(set(ids)))
     with database.read() as session:
-        return {row.id: Case.model_validate_json(row.document) for row in session.execute(query)}
+        return {row.id: _Ending.model_validate_json(row.document) for row in session.execute(query)}
 
 
 def _stored(path: Path) -> float:
