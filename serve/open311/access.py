@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import Request, Security
 from fastapi.security import APIKeyQuery, HTTPAuthorizationCredentials
 
-from serve.auth import BEARER, HEADER, Needs
+from serve.auth import BEARER, HEADER, AccessError, Needs
 from serve.open311.forms import read_form
 
 __all__ = ["NeedsApiKey"]
@@ -33,5 +33,7 @@ class NeedsApiKey(Needs):
             query = (await read_form(request)).get("api_key")
         if query:
             await self.admit(request, query)
-        else:
+        elif header or "authorization" in request.headers:
             await super().__call__(request, bearer, header)
+        else:
+            raise AccessError(403, "api_key was not provided", "缺少 api_key")

@@ -37,9 +37,15 @@ class RequestQuery(BaseModel):
         None, description="Ids with commas between; then nothing else counts."
     )
     service_code: str | None = Field(None, description="Codes with commas between.")
-    start_date: str | None = Field(None, examples=["2026-03-14T00:00:00Z"])
-    end_date: str | None = Field(None, examples=["2026-03-15T00:00:00Z"])
-    status: str | None = Field(None, description="open, closed", examples=["open"])
+    start_date: str | None = Field(
+        None, examples=["2026-03-14T00:00:00Z"], json_schema_extra={"format": "date-time"}
+    )
+    end_date: str | None = Field(
+        None, examples=["2026-03-15T00:00:00Z"], json_schema_extra={"format": "date-time"}
+    )
+    status: str | None = Field(
+        None, description="open, closed, or both with a comma.", examples=["open"]
+    )
 
 
 def wanted(query: RequestQuery, now: datetime) -> Wanted:

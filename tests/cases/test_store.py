@@ -17,7 +17,7 @@ from cv.errors import UserError
 from cv.geometry import Box
 from cv.site import Site
 from tests.cases.conftest import Clock, File
-from tests.cases.filings import START, case_of, incident, picture
+from tests.cases.filings import GATE, START, case_of, incident, picture
 
 pytestmark = pytest.mark.both_databases
 
@@ -234,6 +234,10 @@ def test_cases_are_filtered_and_the_latest_come_first(
     assert found(camera="square") == []
     assert found(matter="roadside_vending") == []
     assert found(since=START + timedelta(minutes=7)) == [three, two]
+    assert GATE.lon is not None
+    assert GATE.lat is not None
+    assert found(near=(GATE.lon + 0.001, GATE.lat, 97)) == [three, two, one]
+    assert found(near=(GATE.lon + 0.001, GATE.lat, 95)) == []
     assert found(until=START + timedelta(minutes=2)) == [two, one]
     assert found(dead=True) == []
     claim = store.outbox.claim("webhook", clock.now, 60)

@@ -364,6 +364,8 @@ def test_without_a_key_nothing_is_posted_or_listed(city: City, key: str) -> None
     listed = city.client.get(f"{BASE}/requests.json", params={"api_key": key})
     assert (posted.status_code, listed.status_code) == (403, 403)
     assert posted.json()[0]["code"] == 403
+    said = posted.json()[0]["description"]
+    assert said.startswith("the key is unknown" if key else "api_key was not provided")
 
 
 def test_the_usual_headers_are_a_key_too(city: City) -> None:
