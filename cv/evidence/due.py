@@ -164,10 +164,12 @@ def _folders(
         files = sorted(folder.glob("*")) if folder.is_dir() else []
         case = cases.get(name)
         if case is None:
-            # Its case was never recorded: a process was killed in between.
+            # Its case was never recorded: a process was killed in between. Or the site names
+            # another database than before, so this is no time for haste.
             newest = max((_stored(path) for path in (folder, *files)), default=inf)
-            over = newest < now.timestamp() - privacy.keep_rejected_s
-            rule = "keep_rejected"
+            keep_s = privacy.keep_evidence_s if files else _WRITING_S
+            over = newest < now.timestamp() - keep_s
+            rule = "keep_evidence"
         else:
             rule, until = _deadline(case, privacy)
             over = until is not None and until < now

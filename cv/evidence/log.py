@@ -27,7 +27,6 @@ from cv.cases.tables import EvidenceLogRow
 
 __all__ = [
     "LEAST_KEPT_S",
-    "RETENTION",
     "START",
     "Entry",
     "Event",
@@ -39,8 +38,6 @@ __all__ = [
 
 LEAST_KEPT_S = 180 * 86400.0
 """Six months, which the law on cybersecurity demands of such logs."""
-RETENTION = "run of retention"
-"""What entries about a run are about."""
 START = "0" * 64
 """Stands for the hash before the first entry."""
 _POSTGRESQL_LOCK = 0x6B656C67
@@ -116,11 +113,11 @@ class EvidenceLog:
         with self._database.read() as session, session.scalars(_streamed(query)) as found:
             yield from found
 
-    def unfinished_run(self) -> Entry | None:
-        """The beginning of the last run of retention, if no entry tells of its end."""
+    def unfinished_run(self, what: str) -> Entry | None:
+        """The beginning of the last of these runs of retention, if no entry tells of its end."""
         query = (
             select(EvidenceLogRow.entry)
-            .where(EvidenceLogRow.what == RETENTION)
+            .where(EvidenceLogRow.what == what)
             .order_by(EvidenceLogRow.seq.desc())
             .limit(1)
         )

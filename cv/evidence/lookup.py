@@ -41,6 +41,8 @@ def _of_case(case: Case, picture: str, originals: Originals) -> str | None:
         raise UserError(f"{case.id}: no picture {picture[:40]!r}; it has {known}")
     if not item.masked and item.file:  # then the item names its original
         return originals.find(plain_name(item.file))
+    if item.role == "report":
+        return None  # its record is deleted, and with it the original
     if item.taken is None:
         raise UserError(f"{item.id}: filed before it was kept when its frame was taken")
     return originals.find(frame_file("originals", case.source.channel_id, item.taken))

@@ -27,7 +27,7 @@ from cv.cases.database import Database
 from cv.cases.tables import CaseRow, PhotoImageRow, PhotoRow, RequestRow
 from cv.errors import KerbwatchError
 from cv.evidence.due import RECORDS, Lot, due
-from cv.evidence.log import RETENTION, Event, EvidenceLog, os_user
+from cv.evidence.log import Event, EvidenceLog, os_user
 from cv.evidence.sealing import sealed_digest
 from cv.site import Site
 
@@ -84,18 +84,19 @@ class Retention:
             BusyError: another process is at it.
             KerbwatchError: the proof cannot be written; then what it is about stays.
         """
-        with self._alone():
-            self._finish_killed()
+        with self._alone() as folder:
+            what = f"run of retention in {folder}"
+            self._finish_killed(what)
             sweep, run = Sweep(), ""
             for lot in self.due(now):
                 if stop is not None and stop.is_set():
                     break
                 if not run:
                     run = secrets.token_hex(6)
-                    self._note("begun", run)
+                    self._note("begun", what, run)
                 self._delete(lot, run, sweep)
             if run:
-                self._note("failed" if sweep.failed else "done", run, count=sweep.deleted)
+                self._note("failed" if sweep.failed else "done", what, run, sweep.deleted)
             before = now - timedelta(seconds=self._site.privacy.keep_access_log_s)
             sweep.pruned = self._log.prune(before, self._who, now=now)
         return sweep
@@ -188,13 +189,13 @@ class Retention:
             text = "\n".join(part for part in said if part)
             return (text, row.received_at) if text else None
 
-    def _finish_killed(self) -> None:
+    def _finish_killed(self, what: str) -> None:
         """Say of a run that was killed what it did delete of what it announced."""
-        begun = self._log.unfinished_run()
+        begun = self._log.unfinished_run(what)
         if begun is None:
             return
         gone = sum(not self._is_there(entry) for entry in self._log.announced(begun))
-        self._note("done", begun.run or "", count=gone)
+        self._note("done", what, begun.run, gone)
 
     def _is_there(self, announced: Event) -> bool:
         if announced.what.partition(" ")[0] in RECORDS:
@@ -202,25 +203,36 @@ class Retention:
         return (self._data / announced.what).exists()
 
     def _note(
-        self, outcome: Literal["begun", "done", "failed"], run: str, count: int | None = None
+        self,
+        outcome: Literal["begun", "done", "failed"],
+        what: str,
+        run: str | None,
+        count: int | None = None,
     ) -> None:
-        self._log.write(
-            Event(
-                action="retention", outcome=outcome, who=self._who, what=RETENTION,
-                run=run, count=count,
-            )
-        )  # fmt: skip
+        event = Event(
+            action="retention", outcome=outcome, who=self._who, what=what, run=run, count=count
+        )
+        self._log.write(event)
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        """One run at a time on this data folder, whichever process is at it."""
+    def _alone(self) -> Iterator[str]:
+        """One run at a time on this data folder, whichever process is at it.
+
+        Gives the folder's own name: several machines may share a database, each with its folder.
+        """
         self._data.mkdir(parents=True, exist_ok=True)
-        with (self._data / "retention.lock").open("w") as file:
+        with (self._data / "retention.lock").open("a+") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
                 raise BusyError("another process is deleting just now") from error
-            yield
+            file.seek(0)
+            name = file.read().strip()
+            if not name:
+                name = secrets.token_hex(4)
+                file.write(name)
+                file.flush()
+            yield name
 
 
 @contextmanager

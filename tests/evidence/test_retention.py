@@ -183,11 +183,12 @@ def test_pictures_of_a_case_that_was_never_recorded_do_not_stay(
     store: CaseStore, site: Site
 ) -> None:
     now = datetime.now(UTC)
-    stray = file(site, "evidence/kw-killed/scene.jpg", now - 40 * DAY)
+    stray = file(site, "evidence/kw-killed/scene.jpg", now - 400 * DAY)
     folder = site.reporting.data / "evidence/kw-killed"
     assert sweep(site, store, now) == set(), "its folder is new"
-    os.utime(folder, ((now - 40 * DAY).timestamp(),) * 2)
-    assert sweep(site, store, now) == {stray}
+    for days, gone in ((364, set()), (366, {stray})):
+        os.utime(folder, ((now - days * DAY).timestamp(),) * 2)
+        assert sweep(site, store, now) == gone
 
 
 def report(store: CaseStore, site: Site, photo: str, case_id: str | None = None) -> str:
@@ -302,6 +303,18 @@ with CaseStore(place) as store:
 """
 
 
+def kill(site: Site, store: Path, now: datetime, where: str, number: int) -> int:
+    """A real process that is killed after so many of these steps; gives its exit status."""
+    root = Path(__file__).parents[2]
+    arguments = [site.reporting.data, store, now.isoformat(), where, number]
+    return subprocess.run(
+        [sys.executable, "-c", KILL, *map(str, arguments)],
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": str(root)},
+        check=False,
+    ).returncode
+
+
 @pytest.mark.parametrize(
     ("where", "number"),
     [
@@ -309,7 +322,7 @@ with CaseStore(place) as store:
     ],
 )  # fmt: skip
 def test_a_run_that_is_killed_is_finished_by_the_next_and_no_proof_is_missing(
-    store: CaseStore, store_place: Path | str, site: Site, where: str, number: int
+    store: CaseStore, store_path: Path, site: Site, where: str, number: int
 ) -> None:
     now = REPORTED + 400 * DAY
     case = filed(store, site, 2, "cleared")
@@ -319,22 +332,7 @@ def test_a_run_that_is_killed_is_finished_by_the_next_and_no_proof_is_missing(
         *(file(site, f"originals/gate/{n}.jpg", REPORTED, b"%d" % n) for n in range(4)),
     }
     data = site.reporting.data
-    killed = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            KILL,
-            str(data),
-            str(store_place),
-            now.isoformat(),
-            where,
-            str(number),
-        ],
-        cwd=Path(__file__).parents[2],
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
-        check=False,
-    )
-    assert killed.returncode == -signal.SIGKILL
+    assert kill(site, store_path, now, where, number) == -signal.SIGKILL
     missing = {name for name in all_files if not (data / name).exists()}
     assert missing <= set(deletions(store)), "nothing was deleted without its proof"
 
@@ -348,6 +346,25 @@ def test_a_run_that_is_killed_is_finished_by_the_next_and_no_proof_is_missing(
     ends = {run["run"]: run["count"] for run in runs if run["outcome"] == "done"}
     assert ends.keys() == {run["run"] for run in runs}, "each run has its end"
     assert sum(ends.values()) == len(all_files) + 1, "each thing is counted once"
+
+
+def test_a_run_on_another_folder_does_not_speak_for_one_that_was_killed(
+    store: CaseStore, site: Site, tmp_path: Path
+) -> None:
+    """Two machines share a database."""
+    other = replace(site, reporting=replace(site.reporting, data=tmp_path / "other"))
+    now = datetime.now(UTC)
+    for place in (site, other):
+        for name in ("a", "b"):
+            file(place, f"originals/gate/{name}.jpg", now - 31 * DAY)
+    assert kill(site, tmp_path / "data/cases.sqlite", now, "unlink", 1) == -signal.SIGKILL
+    Retention(other, store.database).run(now)
+    assert [e["outcome"] for e in entries(store) if e["action"] == "retention"] == [
+        "begun", "begun", "done",
+    ]  # fmt: skip
+    Retention(site, store.database).run(now)
+    counts = [e["count"] for e in entries(store) if e["outcome"] == "done"]
+    assert counts == [2, 1, 1]
 
 
 @pytest.mark.both_databases

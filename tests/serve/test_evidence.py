@@ -12,11 +12,13 @@ from fastapi.testclient import TestClient
 from cv.access.keys import Keys
 from cv.access.roles import Role
 from cv.cases.links import LINK_LIFE_S, evidence_url
+from cv.cases.review import RejectReason, review_of
 from cv.cases.store import CaseStore
 from cv.detect.detector import Detector
 from cv.evidence.chain import verify_chain
 from cv.evidence.log import Entry, EvidenceLog
 from cv.evidence.originals import frame_file, is_sealed, open_originals
+from cv.evidence.retention import Retention
 from cv.evidence.sealing import KEY_VARIABLE, new_key
 from cv.site import Site
 from serve.app import create_app
@@ -128,6 +130,8 @@ def test_a_citizens_photo_comes_back_as_it_came(service: Service) -> None:
         headers={"X-API-Key": service.key},
     )
     photo = answer.json()["id"]
+    (kept,) = (service.site.reporting.data / "originals/_photos").iterdir()
+    assert is_sealed(kept.name)
     assert service.original(photo, "1").content == sent
     assert service.original(photo, "2").status_code == 404
 
@@ -139,6 +143,16 @@ def test_what_is_deleted_or_never_was_is_told_apart(service: Service) -> None:
     assert service.original("kw-nothing", "scene").status_code == 404
     assert service.last.outcome == "refused"
     assert service.original(ID[:8], "scene").status_code == 404, "no beginnings of ids here"
+
+
+def test_a_link_to_what_retention_has_deleted_says_so(service: Service) -> None:
+    rejected = START + timedelta(hours=2)
+    service.store.review(ID, review_of(RejectReason.MISTAKEN, "li", rejected))
+    Retention(service.site, service.store.database).run(rejected + timedelta(days=31))
+    assert service.evidence(f"evidence/{ID}/scene.jpg") == 410
+    assert service.last.outcome == "gone"
+    case = service.client.get(f"/v1/cases/{ID}", headers={"X-API-Key": service.key})
+    assert case.text.count('"withheld":"deleted"') == 2
 
 
 @pytest.mark.parametrize("reason", ["", "    ", "x", "a  b"])
