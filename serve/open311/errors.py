@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Coroutine, Mapping
 from http import HTTPStatus
 from typing import Any
@@ -16,6 +17,8 @@ from serve.limits import BusyError
 from serve.open311.formats import Format, rendered
 
 __all__ = ["GeoReportRoute", "RefusedError"]
+
+logger = logging.getLogger(__name__)
 
 
 class RefusedError(KerbwatchError):
@@ -43,7 +46,8 @@ class GeoReportRoute(APIRoute):
             except BusyError as error:
                 wait = {"retry-after": str(error.retry_after_s)}
                 return _refusal(request, error.status, f"{error} {error.message_zh}", wait)
-            except StoreError:
+            except StoreError as error:
+                logger.error("%s", error)
                 wait = {"retry-after": str(BusyError("").retry_after_s)}
                 return _refusal(request, 503, "the database is away 数据库暂不可用", wait)
             except (RefusedError, AccessError, ImageError) as error:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy import text
 
 from cv.access.roles import Role
 from cv.cases.store import CaseStore
@@ -241,6 +242,20 @@ def test_the_same_word_twice_is_one_review(desk: Desk) -> None:
     again = desk.review(CONFIRMED, **{"If-Match": seen})
     assert again.status_code == 200
     assert again.json()["review"] == first.json()["review"]
+
+
+def test_a_database_that_is_away_is_asked_again_later(desk: Desk) -> None:
+    database = desk.store.database
+    with database.write() as session:
+        session.execute(text("ALTER TABLE outbox RENAME TO away"))
+    try:
+        answer = desk.get("/v1/cases?held=true")
+    finally:
+        with database.write() as session:
+            session.execute(text("ALTER TABLE away RENAME TO outbox"))
+    assert answer.status_code == 503
+    assert int(answer.headers["retry-after"]) > 0
+    assert answer.json()["detail_zh"]
 
 
 def test_a_review_without_keys_has_no_author(detector: Detector, tmp_path: Path) -> None:
