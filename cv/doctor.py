@@ -19,9 +19,10 @@ from rich.table import Table
 from cv.cases.opening import store_standing
 from cv.cpus import cpu_features, cpu_name, usable_cpus
 from cv.detect.detector import Detector, model_path
+from cv.disk import DiskSpace, Room, size_text
 from cv.errors import KerbwatchError
 from cv.evidence.sealing import KEY_VARIABLE, sealing_keys
-from cv.site import load_site
+from cv.site import Site, load_site
 
 __all__ = ["Finding", "doctor", "examine"]
 
@@ -126,3 +127,15 @@ def _site() -> Iterator[Finding]:
         yield Finding("case store", store_standing(site))
     except KerbwatchError as error:
         yield Finding("case store", "cannot be used", str(error))
+    yield _disk(site)
+
+
+def _disk(site: Site) -> Finding:
+    space = DiskSpace(site.reporting.data, site.disk)
+    value = f"{size_text(space.free)} free in {site.reporting.data}"
+    trouble = {
+        Room.SCARCE: "little is left: evidence is thinned (see [disk] in docs/site-file.md)",
+        Room.NONE: "too little is left: cases are recorded without pictures (see [disk] in "
+        "docs/site-file.md)",
+    }.get(space.room, "")
+    return Finding("disk", value, trouble)

@@ -65,6 +65,7 @@ def create_app(
     metrics = Metrics()
     analyser = Analyser(detector, limits, metrics)
     desk = PhotoDesk(site)
+    metrics.watch_disk(desk.space)
     guard = Guard(keys)
 
     @asynccontextmanager

@@ -7,6 +7,8 @@ import time
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from cv.disk import DiskSpace
+
 __all__ = ["Metrics", "Observed"]
 
 _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10)
@@ -37,6 +39,17 @@ class Metrics:
         self.rejected = Counter(
             "kerbwatch_busy", "Requests told to come back (503)", registry=self.registry
         )
+
+    def watch_disk(self, space: DiskSpace) -> None:
+        """Tell of the room for pictures and cases, as it is when somebody asks."""
+        free = Gauge("kerbwatch_disk_free_bytes", "Free where pictures lie", registry=self.registry)
+        free.set_function(lambda: space.free)
+        room = Gauge(
+            "kerbwatch_disk_room",
+            "Room for pictures: 0 plenty, 1 fewer and smaller ones, 2 none",
+            registry=self.registry,
+        )
+        room.set_function(lambda: space.room)
 
 
 class Observed:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-pytest_plugins = ["tests.labelled", "tests.stores"]
+pytest_plugins = ["tests.labelled", "tests.small_disk", "tests.stores"]
 
 # What a test run finds out about this machine's backends is not for its user to keep.
 _cache = tempfile.TemporaryDirectory(prefix="kerbwatch-cache-")

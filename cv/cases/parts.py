@@ -145,9 +145,9 @@ class EvidenceItem(Part):
 
     `file` is relative to the data folder; in the spool it is the picture's name beside the JSON,
     and over HTTP it is null and `url` is a signed link until `expires`. `withheld` says why a
-    picture was not sent: it could not be masked, its file is gone, or it was deleted because its
-    time was up. A citizen's picture has the
-    role `report`. `taken`: when the camera took the frame, or the citizen the photo, where known.
+    picture was not sent: it could not be masked, its file is gone, it was deleted because its time
+    was up, or the disk had no room for it. A citizen's picture has the role `report`. `taken`: when
+    the camera took the frame, or the citizen the photo, where known.
     """
 
     id: str
@@ -162,7 +162,7 @@ class EvidenceItem(Part):
     h: int
     masked: bool
     mask_counts: MaskCounts
-    withheld: Literal["not masked", "missing", "deleted"] | None = None
+    withheld: Literal["not masked", "missing", "deleted", "not stored"] | None = None
 
 
 class RoiPart(Part):

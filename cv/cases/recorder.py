@@ -113,4 +113,5 @@ def _item(file: EvidenceFile, tz: ZoneInfo) -> EvidenceItem:
         h=file.height,
         masked=file.masked,
         mask_counts=MaskCounts(heads=file.counts.heads, plates=file.counts.plates),
+        withheld=None if file.file else "not stored",
     )

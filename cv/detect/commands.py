@@ -30,6 +30,7 @@ from cv.detect.report import Report
 from cv.detect.resume import Resume
 from cv.detect.save_video import AnnotatedCopies
 from cv.detect.watch import CameraWatch
+from cv.disk import DiskSpace
 from cv.durations import parse_duration
 from cv.errors import UserError
 from cv.evidence.originals import open_originals
@@ -143,11 +144,12 @@ def detect(
         typer.echo(notice, err=True)
     detector = Detector(model, backend=backend, threads=threads, side_by_side=True)
     stop = threading.Event()
+    space = DiskSpace(place.reporting.data, place.disk)
     with ExitStack() as stack:
         stack.enter_context(_stopped_by_signals(stop))
         journal = stack.enter_context(Journal(out, detector.info)) if out else None
         report = stack.enter_context(
-            Report(place, as_json=json, quiet=quiet, photos=len(plan.photos), out_file=out)
+            Report(place, space, as_json=json, quiet=quiet, photos=len(plan.photos), out_file=out)
         )
         listener: Listener = report
         if save_video:
@@ -168,6 +170,7 @@ def detect(
                 every_s=options.every_for(owner) or 1.0,
                 # Who asks for every frame wants every frame analysed.
                 refresh_s=0.0 if options.all_frames else refresh_s,
+                space=space,
             )
 
         PhotoArchive(

@@ -21,6 +21,7 @@ import numpy as np
 from cv.detect.drawing import GREEN, RED, draw_box, draw_title, draw_zone, zone_colour
 from cv.detect.incident import Incident
 from cv.detect.masking import MaskCounts
+from cv.disk import DiskSpace, Room
 from cv.errors import KerbwatchError, UserError
 from cv.evidence.originals import Kind, frame_file, open_originals, write_whole
 from cv.geometry import Image
@@ -32,7 +33,7 @@ Role = Literal["scene", "crop", "before", "after"]
 Mask = Callable[[Image], MaskCounts]
 """Masks a clean picture in place and says how much."""
 
-_QUALITY = 88
+_QUALITY, _THIN_QUALITY = 88, 60
 _CROP_MARGIN = 0.35
 _CROP_SIDE = 640
 logger = logging.getLogger(__name__)
@@ -44,7 +45,7 @@ class EvidenceFile:
 
     Attributes:
         taken: when its frame was.
-        file: relative to the data folder.
+        file: relative to the data folder; None if it was not stored, for want of room.
         sha256: of the picture's bytes, hexadecimal.
         masked: whether heads (and plates, if asked) were masked in it.
     """
@@ -52,7 +53,7 @@ class EvidenceFile:
     id: str
     role: Role
     taken: datetime
-    file: str
+    file: str | None
     sha256: str
     mime: str
     width: int
@@ -76,14 +77,21 @@ class EvidenceFolder:
 
     Args:
         mask: masks a picture in place; any exception means that it could not.
+        space: says how many pictures there is room for.
     """
 
-    def __init__(self, site: Site, camera: Camera, mask: Mask) -> None:
+    def __init__(self, site: Site, camera: Camera, mask: Mask, space: DiskSpace) -> None:
         self._data = site.reporting.data
         self._originals = open_originals(self._data)
         self._site = site
         self._camera = camera
         self._mask = mask
+        self._space = space
+
+    @property
+    def thinned(self) -> bool:
+        """Whether there is only room for what a case cannot do without."""
+        return self._space.room is not Room.PLENTY
 
     def keep_candidate(self, image: Image, time: datetime) -> str | None:
         """Store the first frame of what may become an incident; gives its file.
@@ -111,7 +119,7 @@ class EvidenceFolder:
         """
         now = self._prepare(incident, image, incident.confirmed_at)
         items = [self._write(incident, now, "scene"), self._write(incident, now, "crop")]
-        earliest = self._candidate(first) if first else None
+        earliest = self._candidate(first) if first and not self.thinned else None
         if earliest is not None:
             then = self._prepare(incident, earliest, incident.first_seen)
             items.append(self._write(incident, then, "before"))
@@ -119,6 +127,8 @@ class EvidenceFolder:
 
     def updated(self, incident: Incident, image: Image) -> tuple[EvidenceFile, ...]:
         """The scene as it is now."""
+        if self.thinned:
+            return ()
         shot = self._prepare(incident, image, incident.last_seen)
         item = self._write(incident, shot, "scene", suffix=f"-{shot.time:%Y%m%dT%H%M%SZ}")
         return (item,) if item else ()
@@ -131,7 +141,7 @@ class EvidenceFolder:
 
     def _keep(self, kind: Kind, image: Image, time: datetime) -> str:
         file = frame_file(kind, self._camera.id, time)
-        return self._originals.find(file) or self._originals.keep(file, _jpeg(image))
+        return self._originals.find(file) or self._originals.keep(file, self._jpeg(image))
 
     def _candidate(self, file: str) -> Image | None:
         """A kept first frame; None if it is gone or cannot be read."""
@@ -156,22 +166,17 @@ class EvidenceFolder:
     def _write(
         self, incident: Incident, shot: _Shot, role: Role, suffix: str = ""
     ) -> EvidenceFile | None:
-        """Draw and write one picture. A disk error costs the picture, never the case."""
+        """Draw and write one picture. A disk without room costs the file, never the case."""
+        masked = shot.counts is not None
+        picture = self._picture(incident, shot, role) if masked else shot.clean
+        content = self._jpeg(picture)
+        file: str | None = None
         try:
-            file = self._keep("originals", shot.clean, shot.time)
-            picture = shot.clean
-            if shot.counts is None:
-                content = self._originals.read(file)
-            else:
-                picture = self._picture(incident, shot, role)
-                file = f"evidence/{incident.id}/{role}{suffix}.jpg"
-                # One that is there belongs to a case that may have left already: it stays.
-                if not (self._data / file).exists():
-                    write_whole(self._data / file, _jpeg(picture))
-                content = (self._data / file).read_bytes()
+            if self._space.room is not Room.NONE:
+                name = f"evidence/{incident.id}/{role}{suffix}.jpg"
+                file, content = self._stored(name, shot, content)
         except OSError as error:
             logger.error("%s: %s not written: %s", incident.id, role, error.strerror)
-            return None
         except UserError as error:
             logger.error("%s: %s not read: %s", incident.id, role, error)
             return None
@@ -184,9 +189,25 @@ class EvidenceFolder:
             mime="image/jpeg",
             width=picture.shape[1],
             height=picture.shape[0],
-            masked=shot.counts is not None,
+            masked=masked,
             counts=shot.counts or MaskCounts(),
         )
+
+    def _stored(self, name: str, shot: _Shot, content: bytes) -> tuple[str, bytes]:
+        """Write the original, and the masked picture if there is one; gives what shows the case."""
+        original = self._keep("originals", shot.clean, shot.time)
+        if shot.counts is None:
+            return original, self._originals.read(original)
+        # One that is there belongs to a case that may have left already: it stays.
+        if not (self._data / name).exists():
+            write_whole(self._data / name, content)
+        return name, (self._data / name).read_bytes()
+
+    def _jpeg(self, image: Image) -> bytes:
+        quality = _THIN_QUALITY if self.thinned else _QUALITY
+        done, content = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+        assert done, "an array of pixels can be encoded"
+        return content.tobytes()
 
     def _picture(self, incident: Incident, shot: _Shot, role: Role) -> Image:
         if role == "crop":
@@ -238,10 +259,3 @@ def span(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60}m{whole % 60:02d}s"
     return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
-
-
-def _jpeg(image: Image) -> bytes:
-    done, content = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
-    if not done:
-        raise OSError(0, "JPEG encoding failed")
-    return content.tobytes()

@@ -36,6 +36,8 @@ class FirstFrames:
 
         Waiting for the second sighting spares a file for every passing car.
         """
+        if self.evidence.thinned:
+            candidates = []  # what may become a case gives way to what is one
         watched = {c.key for c in candidates if c.incident is None}
         dropped = {k: f for k, f in self.files.items() if k not in watched}
         self.files = {k: f for k, f in self.files.items() if k in watched}

@@ -20,6 +20,7 @@ from rich.table import Table
 from cv.detect.archive import photo_document
 from cv.detect.batch import Job, Progress
 from cv.detect.detector import Detection
+from cv.detect.disk_fault import DiskFault
 from cv.detect.evidence import span
 from cv.detect.frames import SourceKind
 from cv.detect.incident import Change, Incident
@@ -27,6 +28,7 @@ from cv.detect.pace import Pace
 from cv.detect.photo import Photo
 from cv.detect.tally import PhotoTally
 from cv.detect.watch import Filing, Look
+from cv.disk import DiskSpace
 from cv.errors import KerbwatchError
 from cv.labels import LABEL_NAMES_ZH
 from cv.site import Camera, Site
@@ -62,7 +64,7 @@ def change_document(site: Site, filing: Filing) -> dict[str, Any]:
         "box": [round(edge, 1) for edge in incident.box],
         "score": round(incident.score, 3),
         "looks": incident.looks,
-        "evidence": [str(site.reporting.data / item.file) for item in evidence],
+        "evidence": [str(site.reporting.data / item.file) for item in evidence if item.file],
     }
 
 
@@ -74,11 +76,13 @@ class Report:
         as_json: one JSON object a line instead of tables.
         photos: how many there are to look at.
         out_file: takes the results of photos instead of stdout.
+        space: of the data folder.
     """
 
     def __init__(
         self,
         site: Site,
+        space: DiskSpace,
         *,
         as_json: bool,
         quiet: bool,
@@ -105,6 +109,7 @@ class Report:
         self._unzoned: dict[str, int] = {}
         self._moved: set[str] = set()
         self._pace = Pace()
+        self._disk = DiskFault(space, site.tz)
         self.failures = 0
 
     def __enter__(self) -> Report:
@@ -122,6 +127,8 @@ class Report:
         )
 
     def looked(self, job: Job, progress: Progress, look: Look) -> None:
+        if self._json and (fault := self._disk.news()) is not None:
+            self._line(fault)
         self._incidents.update((incident.id, incident) for incident in look.open)
         if job.camera and (job.camera.id in self._moved) != look.moved:
             self._fault(job.camera, look)

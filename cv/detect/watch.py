@@ -24,6 +24,7 @@ from cv.detect.state import FORMAT, WatchState, dump_state, parse_state
 from cv.detect.still import StillObject, StillObjects
 from cv.detect.view import View, zones_mark
 from cv.detect.zones import footprint
+from cv.disk import DiskSpace
 from cv.geometry import Image, overlap, pixel_polygon
 from cv.labels import ZoneKind
 from cv.site import Camera, Site
@@ -117,6 +118,7 @@ class CameraWatch:
     Args:
         every_s: usual time between looks.
         refresh_s: detections hold for at most this long while nothing changes; 0 analyses all.
+        space: of the data folder; by default the camera measures by itself.
     """
 
     def __init__(
@@ -128,6 +130,7 @@ class CameraWatch:
         *,
         every_s: float,
         refresh_s: float = 0.0,
+        space: DiskSpace | None = None,
     ) -> None:
         self._camera = camera
         self._detector = detector
@@ -137,7 +140,9 @@ class CameraWatch:
         def hide(image: Image) -> MaskCounts:
             return mask(image, detector, heads=privacy.heads, plates=privacy.plates)
 
-        self._firsts = FirstFrames(EvidenceFolder(site, camera, hide), seldom=every_s >= _SELDOM_S)
+        space = space or DiskSpace(site.reporting.data, site.disk)
+        evidence = EvidenceFolder(site, camera, hide, space)
+        self._firsts = FirstFrames(evidence, seldom=every_s >= _SELDOM_S)
         self._still = StillObjects(detector.thresholds)
         self._rules = IncidentRules(
             camera.id,

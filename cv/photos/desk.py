@@ -10,6 +10,7 @@ from datetime import datetime
 from cv.cases.database import Database
 from cv.cases.opening import open_store
 from cv.detect.detector import Detector
+from cv.disk import DiskSpace
 from cv.errors import KerbwatchError, StoreError
 from cv.photos.look import LookedAt
 from cv.photos.record import PhotoRecord
@@ -35,6 +36,7 @@ class PhotoDesk:
 
     def __init__(self, site: Site) -> None:
         self.site = site
+        self.space = DiskSpace(site.reporting.data, site.disk)
         self._opening = threading.Lock()
         self._database: Database | None = None
 
@@ -84,7 +86,7 @@ class PhotoDesk:
         def made(store: PhotoStore | None) -> PhotoRecord:
             return triage(
                 looks, report,
-                site=self.site, detector=detector, store=store,
+                site=self.site, detector=detector, store=store, space=self.space,
                 record_id=photo_id(content, report.key), now=now, elapsed_s=elapsed_s,
             )  # fmt: skip
 

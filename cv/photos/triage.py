@@ -12,6 +12,7 @@ from typing import Any
 from cv.cases.parts import ModelInfo
 from cv.detect.detector import Detector
 from cv.detect.photo import Photo
+from cv.disk import DiskSpace, Room
 from cv.evidence.originals import open_originals
 from cv.labels import Matter
 from cv.photos.duplicates import find_duplicates
@@ -76,11 +77,12 @@ def triage(
     site: Site,
     detector: Detector,
     store: PhotoStore | None,
+    space: DiskSpace,
     record_id: str,
     now: datetime,
     elapsed_s: float,
 ) -> PhotoRecord:
-    """The record of a report; its pictures are kept on the disk if there is a store.
+    """The record of a report; its pictures are kept on the disk if there is a store, and room.
 
     Args:
         now: wall time, aware.
@@ -91,7 +93,7 @@ def triage(
     times = [exif.taken_at for exif in exifs if exif.taken_at]
     captured_at = report.captured_at or (min(times) if times else None)
     images = tuple(look.image for look in looks)
-    if store is not None:
+    if store is not None and space.room is not Room.NONE:
         originals = open_originals(site.reporting.data)
         images = tuple(
             look.stored(originals, record_id, number, site.privacy)

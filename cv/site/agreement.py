@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from cv.codes import EDITIONS, edition
+from cv.disk import parse_size
+from cv.errors import UserError
 from cv.gcj02 import in_china
 from cv.labels import LABELS, ZONE_MATTERS, Matter, ZoneKind
 from cv.site.errors import Problem, dotted, not_allowed, shown
@@ -32,6 +34,7 @@ def disagreements(data: Table) -> Iterator[Problem]:
         yield from _codes(path, camera, site.get("division"))
     reporting = _table(data, "reporting")
     yield from _targets(reporting)
+    yield from _disk(_table(data, "disk"))
     yield from _events(_table(reporting, "gat1400"), site.get("codes"))
     yield from _policies(list(_tables(reporting, ("reporting", "policies"))))
     for path, rule in _tables(data, ("rules",)):
@@ -98,6 +101,16 @@ def _targets(reporting: Table) -> Iterator[Problem]:
             yield Problem(path, f"{shown(target)} is there twice")
         elif target in TARGETS_WITH_URL and target not in reporting:
             yield Problem(path, f"'{target}' needs a table [reporting.{target}] with its url")
+
+
+def _disk(disk: Table) -> Iterator[Problem]:
+    try:
+        thin, none = (parse_size(disk[key]) for key in ("thin_below", "no_pictures_below"))
+    except (KeyError, UserError):
+        return
+    if none > thin:
+        text = "is more than thin_below; pictures are thinned before there are none"
+        yield Problem(("disk", "no_pictures_below"), text)
 
 
 def _events(gat1400: Table, codes: object) -> Iterator[Problem]:

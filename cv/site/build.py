@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from cv.codes import CodeTable, edition
+from cv.disk import DiskLimits
 from cv.gcj02 import gcj02_to_wgs84
 from cv.labels import Matter
 from cv.site.file import (
@@ -67,6 +68,7 @@ def build_site(file: SiteFile, folder: Path, places: Places | None, routing: Rou
             for i, rule in enumerate(file.rules)
         ),
         places=places,
+        disk=DiskLimits(file.disk.thin_below, file.disk.no_pictures_below),
         photos=PhotoSettings(
             file.photos.duplicate_metres, file.photos.duplicate_time, file.photos.post_unreviewed
         ),

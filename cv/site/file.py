@@ -31,6 +31,7 @@ from cv.site.values import (
     Number,
     Services,
     Share,
+    Size,
     StreamUrl,
     Text,
     Time,
@@ -246,6 +247,13 @@ class RuleTable(RuleKeys):
     labels: list[Annotated[str, one_of(*LABELS)]]
 
 
+class DiskTable(_Table):
+    """[disk]"""
+
+    thin_below: Size | None = None
+    no_pictures_below: Size | None = None
+
+
 class SiteFile(_Table):
     """The whole file."""
 
@@ -254,5 +262,6 @@ class SiteFile(_Table):
     privacy: PrivacyTable = PrivacyTable()
     photos: PhotosTable = PhotosTable()
     routing: RoutingTable = RoutingTable()
+    disk: DiskTable = DiskTable()
     cameras: list[CameraTable] = []
     rules: list[RuleTable] = []

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from cv.codes import CodeTable
 from cv.detect.source_url import SourceUrl
+from cv.disk import DiskLimits
 from cv.errors import SiteError
 from cv.geometry import Point
 from cv.labels import Matter, ZoneKind
@@ -196,6 +197,7 @@ class Site:
         places: the map of communities and grids.
         photos: how citizens' reports are taken.
         routing: who is responsible for a matter, and how long it may take.
+        disk: below how much free space pictures give way.
     """
 
     name: str
@@ -209,6 +211,7 @@ class Site:
     places: Places | None = None
     photos: PhotoSettings = PhotoSettings()
     routing: Routing = field(default_factory=Routing)
+    disk: DiskLimits = field(default_factory=DiskLimits)
 
     def camera(self, camera_id: str) -> Camera:
         """The camera of this id.

@@ -16,6 +16,7 @@ from shapely import Polygon
 from shapely.validation import explain_validity
 
 from cv.detect.source_url import SCHEMES, SourceUrl
+from cv.disk import parse_size
 from cv.durations import format_duration, parse_duration
 from cv.errors import SourceError, UserError
 from cv.labels import Matter, ZoneKind
@@ -240,6 +241,10 @@ def _broker_url(value: object, info: ValidationInfo) -> str:
     return text
 
 
+def _size(value: object) -> int:
+    return _mended(lambda: parse_size(value))
+
+
 def _database_url(value: object) -> str:
     text = value if isinstance(value, str) else ""
     parts = urlsplit(text)
@@ -295,6 +300,7 @@ ZonePolygon = Annotated[list[ZonePoint], AfterValidator(_polygon)]
 Kind = Annotated[ZoneKind, BeforeValidator(_zone_kind)]
 TimeZone = Annotated[InstanceOf[ZoneInfo], BeforeValidator(_timezone)]
 StreamUrl = Annotated[InstanceOf[SourceUrl], BeforeValidator(_stream_url)]
+Size = Annotated[int, BeforeValidator(_size)]
 DatabaseUrl = Annotated[str, BeforeValidator(_database_url)]
 BrokerUrl = Annotated[str, BeforeValidator(_broker_url)]
 Services = Annotated[dict[Matter, str], BeforeValidator(_services)]

@@ -17,13 +17,14 @@ import pytest
 
 from cv.codes import edition
 from cv.detect.detector import Detection, Detector
-from cv.detect.evidence import EvidenceFolder, span
+from cv.detect.evidence import EvidenceFolder, Mask, span
 from cv.detect.frames import Frame
 from cv.detect.incident import Incident
 from cv.detect.masking import MaskCounts
 from cv.detect.picture import Picture, Pixels
 from cv.detect.trouble import Trouble
 from cv.detect.watch import EASE, CameraWatch, Filing
+from cv.disk import DiskSpace
 from cv.errors import KerbwatchError
 from cv.evidence.originals import KINDS
 from cv.evidence.sealing import KEY_VARIABLE, new_key
@@ -67,6 +68,11 @@ def site_in(folder: Path, dwell_s: float = 5) -> Site:
         reporting=Reporting(data=folder, update_every_s=0),
         privacy=Privacy(),
     )
+
+
+def evidence_of(site: Site, mask: Mask) -> EvidenceFolder:
+    space = DiskSpace(site.reporting.data, site.disk)
+    return EvidenceFolder(site, site.cameras[0], mask, space)
 
 
 class Memory:
@@ -311,7 +317,7 @@ def test_first_frames_of_what_moved_on_are_deleted(
 
 def test_the_scene_shows_box_zone_and_caption_and_keeps_the_original(tmp_path: Path) -> None:
     site = site_in(tmp_path)
-    folder = EvidenceFolder(site, site.cameras[0], lambda _: MaskCounts(2, 0))
+    folder = evidence_of(site, lambda _: MaskCounts(2, 0))
     scene, crop, _ = folder.opened(
         INCIDENT, picture(), folder.keep_candidate(picture(60), INCIDENT.first_seen)
     )
@@ -334,7 +340,7 @@ def test_with_a_key_the_pictures_are_the_same_and_no_original_is_plain(
 ) -> None:
     def pictures(folder: Path) -> dict[str, str]:
         site = site_in(folder)
-        kept = EvidenceFolder(site, site.cameras[0], lambda _: MaskCounts(2, 0))
+        kept = evidence_of(site, lambda _: MaskCounts(2, 0))
         first = kept.keep_candidate(picture(60), INCIDENT.first_seen)
         items = kept.opened(INCIDENT, picture(), first)
         assert first is not None
@@ -357,7 +363,7 @@ def test_where_masking_fails_nothing_is_written_for_sending(
         raise RuntimeError("no session")
 
     site = site_in(tmp_path)
-    items = EvidenceFolder(site, site.cameras[0], fail).opened(INCIDENT, picture(), None)
+    items = evidence_of(site, fail).opened(INCIDENT, picture(), None)
     assert items
     assert not any(item.masked for item in items)
     assert all(item.file.startswith("originals/") for item in items)
@@ -370,8 +376,10 @@ def test_a_full_disk_costs_the_picture_not_the_case(
 ) -> None:
     (tmp_path / "evidence").write_text("a file where the folder should be")
     site = site_in(tmp_path)
-    folder = EvidenceFolder(site, site.cameras[0], lambda _: MaskCounts())
-    assert folder.opened(INCIDENT, picture(), None) == ()
+    folder = evidence_of(site, lambda _: MaskCounts())
+    scene, crop = folder.opened(INCIDENT, picture(), None)
+    assert (scene.file, scene.masked, scene.width) == (None, True, 640)
+    assert crop.file is None
     assert "not written" in caplog.text
 
 

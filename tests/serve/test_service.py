@@ -35,6 +35,8 @@ def test_probes_and_metrics(client: TestClient) -> None:
     assert 'kerbwatch_requests_total{route="/v1/detect",status="200"}' in text
     assert 'route="none",status="404"' in text
     assert "kerbwatch_analysis_seconds_count" in text
+    assert "kerbwatch_disk_room 0.0" in text
+    assert float(text.partition("\nkerbwatch_disk_free_bytes ")[2].split()[0]) > 1e6
 
 
 def test_not_ready_before_the_model_is_warm(detector: Detector, site: Site) -> None:

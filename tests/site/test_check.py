@@ -34,7 +34,7 @@ LANE_LABELS = (
 
 ONE_MISTAKE = [
     # names of keys and tables
-    ("[sites]\n", "1: sites: no such key; choose site, reporting, privacy, photos, routing, cameras, rules (did you mean 'site'?)"),
+    ("[sites]\n", "1: sites: no such key; choose site, reporting, privacy, photos, routing, disk, cameras, rules (did you mean 'site'?)"),
     ('[site]\nnmae = "x"\n', "2: site.nmae: no such key; choose name, division, timezone, codes, communities (did you mean 'name'?)"),
     ("[privacy]\n\n# why\nfaces = true\n", "4: privacy.faces: no such key; choose heads, plates, keep_originals, keep_rejected, keep_evidence, keep_photos, keep_access_log"),
     ("[photos]\nduplicate_metres = 0\n", "2: photos.duplicate_metres: 0 is out of range; allowed are 1 to 1000"),
@@ -58,6 +58,8 @@ ONE_MISTAKE = [
     ('[site]\ntimezone = "Asia/Shanghi"\n', "2: site.timezone: 'Asia/Shanghi' is not allowed; choose Asia/Shanghai, Asia/Urumqi, Europe/Berlin, UTC or another (did you mean 'Asia/Shanghai'?)"),
     ("[site]\ntimezone = 8\n", "2: site.timezone: 8 is not allowed; choose Asia/Shanghai, Asia/Urumqi, Europe/Berlin, UTC or another"),
     ('[site]\ncodes = "GB/T 47678.5"\n', "2: site.codes: 'GB/T 47678.5' is not allowed; choose GB/T 47678.5-2026, GB/T 30428.2-2013, CJ/T 214-2007 (did you mean 'GB/T 47678.5-2026'?)"),
+    ('[disk]\nthin_below = 5\n', "2: disk.thin_below: '5' is no size; write 500MB, 2GB or 1.5TB"),
+    ('[disk]\nthin_below = "1GB"\nno_pictures_below = "2GB"\n', "3: disk.no_pictures_below: is more than thin_below; pictures are thinned before there are none"),
     # [reporting] and [privacy]
     ('[reporting]\ndatabase = "cases.sqlite"\n', f"2: reporting.database: {NO_DATABASE}"),
     ('[reporting]\ndatabase = "mysql://me:secret@host/cases"\n', f"2: reporting.database: {NO_DATABASE}"),
