@@ -87,7 +87,7 @@ def due(site: Site, database: Database, now: datetime) -> Iterator[Lot]:
     yield from _reports(data, privacy, database, now)
     yield from _requests(privacy, database, now)
     folders = data / "evidence"
-    names = sorted(path.name for path in folders.iterdir()) if folders.is_dir() else []
+    names = sorted(path.name for path in folders.glob("*/"))
     for some in _batches(names):
         yield from _folders(data, privacy, database, some, now)
 
@@ -161,7 +161,7 @@ def _folders(
         if name in reports:
             continue
         folder = data / "evidence" / name
-        files = sorted(folder.glob("*")) if folder.is_dir() else []
+        files = sorted(folder.glob("*"))
         case = cases.get(name)
         if case is None:
             # Its case was never recorded: a process was killed in between. Or the site names
