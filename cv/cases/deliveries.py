@@ -89,8 +89,15 @@ class Deliveries:
             .with_for_update(skip_locked=True)
         )
         with self._database.write() as session:
-            supersede(session, now, DeliveryRow.target == target)
             row = session.scalar(due)
+            # An update whose deliverer died may have been overtaken meanwhile.
+            while row and row.event == "updated":
+                if not supersede(session, now, DeliveryRow.seq == row.seq):
+                    break
+                row = session.scalar(due)
+            # All of the target's only when nothing else is left to do: that reads every message.
+            if row is None and supersede(session, now, DeliveryRow.target == target):
+                row = session.scalar(due)
             if row is None:
                 return None
             row.lease_until = now + timedelta(seconds=lease_s)

@@ -20,6 +20,12 @@ __all__ = ["apply_review", "file_case", "file_report", "is_free", "supersede"]
 _BY_REVIEW = {"confirmed": "pending", "rejected": "withdrawn"}
 _NOWHERE = Box(0, 0, 0, 0)
 _UNSENT = ("pending", "held", "withdrawn")
+_later = aliased(DeliveryRow)
+_HAS_LATER = exists().where(
+    _later.case_id == DeliveryRow.case_id,
+    _later.target == DeliveryRow.target,
+    _later.seq > DeliveryRow.seq,
+)
 
 
 def file_case(
@@ -75,11 +81,21 @@ def _write(
 ) -> None:
     document = case.model_dump_json()
     filed = _case_row(case, document)
-    filed.filed_at, filed.number = (row.filed_at, row.number) if row else (now, None)
+    if row is None:
+        # Most cases. Nothing was ever told of this one, so there is nothing to bring into line.
+        filed.filed_at, state = now, _unsent_state(case.review, hold=hold)
+        session.add(filed)
+        session.flush()
+        session.add_all(_message(case, document, target, state, now) for target in targets)
+        session.flush()
+        return
+    filed.filed_at, filed.number = row.filed_at, row.number
     session.merge(filed)
+    session.add_all(_message(case, document, target, "pending", now) for target in targets)
     session.flush()
+    supersede(session, now, DeliveryRow.case_id == case.id)
     for target in targets:
-        _enqueue(session, case, document, target, now, hold=hold)
+        _settle(session, case.id, target, case.review, now, hold=hold)
 
 
 def _is_old_news(case: Case, row: CaseRow) -> bool:
@@ -117,30 +133,27 @@ def _case_row(case: Case, document: str) -> CaseRow:
     )
 
 
-def _enqueue(
-    session: Session, case: Case, document: str, target: str, now: datetime, *, hold: bool
-) -> None:
-    """File a message within the transaction that files its case.
+def _message(case: Case, document: str, target: str, state: str, now: datetime) -> DeliveryRow:
+    return DeliveryRow(
+        key=case.key,
+        target=target,
+        case_id=case.id,
+        event=case.state,
+        body=document,
+        state=state,
+        attempts=0,
+        filed_at=now,
+        next_at=now,
+    )
+
+
+def _unsent_state(review: ReviewPart, *, hold: bool) -> str:
+    """How a message stands of whose case nothing has left yet.
 
     Args:
         hold: a proposed case waits until it has been reviewed.
     """
-    session.add(
-        DeliveryRow(
-            key=case.key,
-            target=target,
-            case_id=case.id,
-            event=case.state,
-            body=document,
-            state="pending",
-            attempts=0,
-            filed_at=now,
-            next_at=now,
-        )
-    )
-    session.flush()
-    supersede(session, now, DeliveryRow.case_id == case.id)
-    _settle(session, case.id, target, case.review, now, hold=hold)
+    return _BY_REVIEW.get(review.state, "held" if hold else "pending")
 
 
 def apply_review(session: Session, case_id: str, review: ReviewPart, now: datetime) -> int:
@@ -155,28 +168,28 @@ def apply_review(session: Session, case_id: str, review: ReviewPart, now: dateti
     )
 
 
-def supersede(session: Session, now: datetime, among: ColumnElement[bool]) -> None:
+def supersede(session: Session, now: datetime, among: ColumnElement[bool]) -> bool:
     """An undelivered update is pointless once a later message exists, which says all it says.
 
     One that is being delivered right now is left to end.
+
+    Returns:
+        Whether there was one.
     """
-    later = aliased(DeliveryRow)
-    session.execute(
+    done = session.execute(
         update(DeliveryRow)
         .where(
             among,
             DeliveryRow.event == "updated",
             DeliveryRow.state.in_((*_UNSENT, "dead")),
             is_free(now),
-            exists().where(
-                later.case_id == DeliveryRow.case_id,
-                later.target == DeliveryRow.target,
-                later.seq > DeliveryRow.seq,
-            ),
+            _HAS_LATER,
         )
         .values(state="superseded", lease_until=None, lease_token=None)
+        .returning(DeliveryRow.seq)
         .execution_options(synchronize_session=False)
     )
+    return bool(done.all())
 
 
 def is_free(now: datetime) -> ColumnElement[bool]:
@@ -194,7 +207,7 @@ def _settle(
     rows = session.scalars(unsent.execution_options(populate_existing=True)).all()
     if session.scalar(select(exists().where(*mine, DeliveryRow.tried_at.is_not(None)))):
         return 0
-    state = _BY_REVIEW.get(review.state, "held" if hold else "pending")
+    state = _unsent_state(review, hold=hold)
     moved = [row for row in rows if row.state != state]
     for row in moved:
         row.state, row.next_at = state, now
