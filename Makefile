@@ -31,10 +31,11 @@ lint: $(STAMPS)/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# The default run; `make test ALL=1` adds the slow tests, as CI does.
+# The default run; `make test ALL=1` adds the slow tests, as CI does. JOBS=1 runs one test at a time.
+JOBS ?= 2
 test: $(STAMPS)/dev
 	scripts/install-test-tools
-	$(BIN)/pytest $(if $(ALL),,-m "not slow")
+	$(BIN)/pytest -n $(JOBS) --dist loadfile $(if $(ALL),,-m "not slow")
 
 bench: $(STAMPS)/dev
 	$(BIN)/kerbwatch bench infer --quick
