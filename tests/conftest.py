@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,3 +31,14 @@ def media() -> Path:
     if not (folder / "video").is_dir():
         pytest.skip(f"street media not found in {folder}: set KERBWATCH_MEDIA")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def _logging_stays() -> Iterator[None]:
+    """A command sets up logging for its process; the next test is none of that process."""
+    loggers = [logging.getLogger(name) for name in (None, "cv", "serve")]
+    before = [(logger, list(logger.handlers), logger.level) for logger in loggers]
+    yield
+    for logger, handlers, level in before:
+        logger.handlers = handlers
+        logger.setLevel(level)

@@ -87,7 +87,7 @@ def test_overload_is_told_to_come_back_and_health_still_answers(site: Site) -> N
         ]
         for thread in waiting:
             thread.start()
-        for _ in range(100):
+        for _ in range(600):
             if "kerbwatch_pictures_in_work 2.0" in client.get("/metrics").text:
                 break
             time.sleep(0.05)
@@ -111,7 +111,7 @@ def server(tmp_path: Path) -> object:
         text=True,
     )
     client = httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=20)
-    for _ in range(150):
+    for _ in range(600):
         try:
             if client.get("/readyz").status_code == 200:
                 break
