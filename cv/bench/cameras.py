@@ -15,12 +15,11 @@ from tempfile import TemporaryDirectory
 from cv.bench.rtsp import RtspServer, why_no_rtsp_server
 from cv.bench.showing import Result, Row
 from cv.bench.watching import Counter, bench_site
-from cv.cases.recorder import CaseRecorder
+from cv.cases.recorder import watches
 from cv.cases.store import CaseStore
 from cv.detect.batch import Batch, Job, Options
 from cv.detect.detector import Detector
 from cv.detect.frames import Source, SourceKind, SourceStats, SourceUrl
-from cv.detect.watch import CameraWatch
 from cv.errors import UserError
 from cv.site import Camera, Site
 
@@ -132,15 +131,10 @@ def _watching(
         site = _site(Path(folder), server, count, every_s)
         jobs = [_job(camera) for camera in site.cameras]
         stop = threading.Event()
+        options = Options(tz=UTC)
         with CaseStore(Path(folder) / "cases.sqlite") as store:
-
-            def watch_of(camera: Camera, stream: str) -> CameraWatch:
-                recorder = CaseRecorder(store, site, camera, stream, detector.info)
-                return CameraWatch(
-                    site, camera, detector, recorder, every_s=every_s, refresh_s=refresh_s
-                )
-
-            batch = Batch(detector, watch_of, Options(tz=UTC), Counter(), stop)
+            watch_of = watches(store, site, detector, options, refresh_s=refresh_s)
+            batch = Batch(detector, watch_of, options, Counter(), stop)
             runner = threading.Thread(target=batch.run, args=(jobs,), name="batch")
             runner.start()
             try:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from cv.cases.recorder import CaseRecorder
+from cv.cases.recorder import watches
 from cv.cases.store import CaseStore
 from cv.codes import edition
 from cv.detect.batch import Batch, Job, Options, Progress
@@ -87,13 +87,7 @@ def watch_recording(
         return counter.looks
     site = bench_site(data)
     with CaseStore(data / "cases.sqlite") as store:
-
-        def watch_of(camera: Camera, stream: str) -> CameraWatch:
-            recorder = CaseRecorder(store, site, camera, stream, detector.info)
-            return CameraWatch(
-                site, camera, detector, recorder, every_s=every_s or 1.0, refresh_s=0.0
-            )
-
+        watch_of = watches(store, site, detector, options, refresh_s=0.0)
         jobs = [Job(source, site.cameras[0])]
         Batch(detector, watch_of, options, counter, threading.Event()).run(jobs)
     return counter.looks

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -11,14 +11,16 @@ from cv.cases.case import Case, EvidenceItem, MaskCounts, ModelInfo, case_from_i
 from cv.cases.nearby import Sighting
 from cv.cases.review import judged
 from cv.cases.store import CaseStore
+from cv.detect.batch import Options
+from cv.detect.detector import Detector
 from cv.detect.detector import ModelInfo as LoadedModel
 from cv.detect.evidence import EvidenceFile
 from cv.detect.incident import Incident
-from cv.detect.watch import Filing
+from cv.detect.watch import CameraWatch, Filing
 from cv.errors import StoreError
 from cv.site import Camera, Site
 
-__all__ = ["CaseRecorder"]
+__all__ = ["CaseRecorder", "watches"]
 
 logger = logging.getLogger(__name__)
 
@@ -99,6 +101,29 @@ class CaseRecorder:
             event=change.event,
         )
         return judged(case, self._site.reporting)
+
+
+def watches(
+    store: CaseStore, site: Site, detector: Detector, options: Options, *, refresh_s: float
+) -> Callable[[Camera, str], CameraWatch]:
+    """What makes the watch of a camera, for a line of time, that files its cases in the store.
+
+    Args:
+        refresh_s: as for a watch.
+    """
+
+    def watch_of(camera: Camera, stream: str) -> CameraWatch:
+        return CameraWatch(
+            site,
+            camera,
+            detector,
+            CaseRecorder(store, site, camera, stream, detector.info),
+            every_s=options.every_for(camera) or 1.0,
+            # Who asks for every frame wants every frame analysed.
+            refresh_s=0.0 if options.all_frames else refresh_s,
+        )
+
+    return watch_of
 
 
 def _item(file: EvidenceFile, tz: ZoneInfo) -> EvidenceItem:

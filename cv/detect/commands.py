@@ -16,7 +16,7 @@ import typer
 
 from cv.cases.opening import open_store
 from cv.cases.outbox import Outbox
-from cv.cases.recorder import CaseRecorder
+from cv.cases.recorder import watches
 from cv.cases.store import CaseStore
 from cv.cases.targets import build_targets
 from cv.detect.archive import PhotoArchive
@@ -29,13 +29,12 @@ from cv.detect.keyframes import Decode
 from cv.detect.report import Report
 from cv.detect.resume import Resume
 from cv.detect.save_video import AnnotatedCopies
-from cv.detect.watch import CameraWatch
 from cv.disk import DiskSpace
 from cv.durations import parse_duration
 from cv.errors import UserError
 from cv.evidence.originals import open_originals
 from cv.evidence.retention import deleting_hourly
-from cv.site import Camera, Site
+from cv.site import Site
 from cv.site.choice import open_site
 
 __all__ = ["detect"]
@@ -160,19 +159,6 @@ def detect(
         if any(job.camera for job in plan.jobs):
             stack.enter_context(deleting_hourly(place, store.database))
 
-        def watch_of(owner: Camera, stream: str) -> CameraWatch:
-            recorder = CaseRecorder(store, place, owner, stream, detector.info)
-            return CameraWatch(
-                place,
-                owner,
-                detector,
-                recorder,
-                every_s=options.every_for(owner) or 1.0,
-                # Who asks for every frame wants every frame analysed.
-                refresh_s=0.0 if options.all_frames else refresh_s,
-                space=space,
-            )
-
         PhotoArchive(
             detector,
             place.codes,
@@ -185,6 +171,7 @@ def detect(
         settings = (place.rules, replace(options, for_s=None))
         # An annotated copy shows the whole recording, so then it is watched from its start.
         resume = Resume(journal, settings, midway=save_video is None) if journal else None
+        watch_of = watches(store, place, detector, options, refresh_s=refresh_s)
         Batch(detector, watch_of, options, listener, stop, resume=resume).run(plan.jobs)
     report.close()
     if report.failures:

@@ -18,7 +18,7 @@ class Watching(Protocol):
 
     @property
     def recorded_until(self) -> datetime | None:
-        """Time of the last look that was recorded, by whichever run."""
+        """Time of the last look that an earlier run recorded."""
         ...
 
     def detect(self, picture: Picture) -> list[Detection]: ...

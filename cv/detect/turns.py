@@ -24,12 +24,6 @@ class Turns:
         self._numbers = count()
         self._lock = threading.Lock()
 
-    @property
-    def waiting(self) -> int:
-        """How many wait for a place."""
-        with self._lock:
-            return len(self._waiting)
-
     @contextmanager
     def take(self, since_s: float) -> Iterator[None]:
         """Wait for a place, and have it while the block runs.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import NamedTuple, Protocol
 
 from shapely import Polygon
@@ -234,10 +235,8 @@ class CameraWatch:
 
     @property
     def recorded_until(self) -> datetime | None:
-        """Time of the last look that was recorded, by whichever run."""
-        saved = self._recorder.load()
-        state = parse_state(saved) if saved else None
-        return state.last_look if state else None
+        """Time of the last look that an earlier run recorded."""
+        return self._earlier.last_look if self._earlier else None
 
     def close(self) -> None:
         """Save what is known, for the next run."""
@@ -264,10 +263,14 @@ class CameraWatch:
 
     def _resume(self, time: datetime, size: tuple[int, int]) -> None:
         """Go on from an earlier run, unless this input lies before its end: then it is a re-run."""
+        if self._earlier and self._earlier.last_look < time:
+            self._restore(self._earlier.resized(size))
+
+    @cached_property
+    def _earlier(self) -> WatchState | None:
+        """What an earlier run has left."""
         saved = self._recorder.load()
-        state = parse_state(saved) if saved else None
-        if state is not None and state.last_look < time:
-            self._restore(state.resized(size))
+        return parse_state(saved) if saved else None
 
     def _restore(self, state: WatchState) -> None:
         self._still.restore(state.objects, state.next_key)
