@@ -111,6 +111,11 @@ def test_the_code_knows_which_migration_is_the_last() -> None:
     assert REVISIONS[-1] == HEAD
 
 
+def test_migrations_go_forward_only() -> None:
+    scripts = ScriptDirectory(str(migrations_folder())).walk_revisions()
+    assert [s.revision for s in scripts if hasattr(s.module, "downgrade")] == []
+
+
 @pytest.mark.parametrize("revision", REVISIONS)
 def test_what_an_earlier_kerbwatch_stored_is_read_by_this_one(place: sa.URL, revision: str) -> None:
     old = at_revision(place, revision)

@@ -59,8 +59,3 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text, nullable=False),
         sa.Column("since", sa.DateTime, nullable=False),
     )
-
-
-def downgrade() -> None:
-    for table in ("targets_off", "watch_state", "outbox", "cases"):
-        op.drop_table(table)

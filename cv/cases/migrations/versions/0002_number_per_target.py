@@ -20,9 +20,3 @@ def upgrade() -> None:
         "where state = 'delivered' and (select count(distinct other.target) from outbox as other "
         "where other.case_id = outbox.case_id) = 1"
     )
-
-
-def downgrade() -> None:
-    with op.batch_alter_table("outbox") as table:
-        table.drop_column("number")
-        table.drop_column("tried_at")

@@ -30,8 +30,3 @@ def upgrade() -> None:
         sa.Column("sha256", sa.Text, nullable=False),
         sa.Column("phash", sa.Text, nullable=False),
     )
-
-
-def downgrade() -> None:
-    op.drop_table("photo_images")
-    op.drop_table("photos")

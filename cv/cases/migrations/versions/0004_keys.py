@@ -19,7 +19,3 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime, nullable=False),
         sa.Column("revoked_at", sa.DateTime),
     )
-
-
-def downgrade() -> None:
-    op.drop_table("keys")

@@ -30,11 +30,3 @@ def _place_cases() -> None:
         if place["lon"] is not None:
             moved = cases.update().where(cases.c.id == row.id)
             connection.execute(moved.values(lon=place["lon"], lat=place["lat"]))
-
-
-def downgrade() -> None:
-    op.drop_index("ix_photos_case_id", "photos")
-    op.drop_column("photos", "case_id")
-    op.drop_index("ix_cases_near", "cases")
-    for name in ("lon", "lat"):
-        op.drop_column("cases", name)

@@ -11,7 +11,3 @@ down_revision = "0006"
 
 def upgrade() -> None:
     op.add_column("cases", sa.Column("closed_at", sa.DateTime))
-
-
-def downgrade() -> None:
-    op.drop_column("cases", "closed_at")

@@ -51,11 +51,3 @@ def _fill() -> None:
         case = json.loads(row.document)
         values = {"code5": case["matter"]["code5"], "review": case["review"]["state"]}
         connection.execute(cases.update().where(cases.c.id == row.id).values(**values))
-
-
-def downgrade() -> None:
-    op.drop_table("service_requests")
-    for name in _INDEXES:
-        op.drop_index(name, "cases")
-    for name in ("code5", "review"):
-        op.drop_column("cases", name)
