@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from cv.access.commands import app as keys_app
 from cv.bench.commands import app as bench_app
@@ -69,18 +70,19 @@ def _options(
 def main() -> None:
     """Run the command line; a user's mistake is one line on stderr and exit status 2."""
     try:
-        app()
+        sys.exit(app(standalone_mode=False))
     except KerbwatchError as error:
-        Console(stderr=True).print(
-            f"[red]error:[/red] {_one_line(error)}", highlight=False, soft_wrap=True
-        )
+        _tell(str(error))
+        sys.exit(error.exit_code)
+    except typer.TyperException as error:
+        _tell(error.format_message())
         sys.exit(error.exit_code)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(1)
 
 
-def _one_line(error: KerbwatchError) -> str:
-    from rich.markup import escape
-
-    return escape(" ".join(str(error).split()))
+def _tell(error: str) -> None:
+    line = escape(" ".join(error.split()))
+    if line:  # typer's error of no arguments says nothing: it has printed the help
+        Console(stderr=True).print(f"[red]error:[/red] {line}", highlight=False, soft_wrap=True)

@@ -24,6 +24,12 @@ from tests.e2e.conftest import Run
         (["detect", "x.jpg", "--camera", "gate"], "gate"),
         (["site", "check", "no.toml"], "no.toml"),
         (["cases", "show", "kw-none"], "kw-none"),
+        (["cases", "list", "--state", "shut"], "'shut' is not one of 'open', 'new'"),
+        (["keys", "create", "--name", "app", "--role", "king"], "'king' is not one of 'report'"),
+        (["keys", "create", "--role", "report"], "Missing option '--name'"),
+        (["cases", "list", "--limit", "few"], "'--limit'"),
+        (["cases", "lost"], "No such command 'lost'. Did you mean"),
+        (["cases", "list", "--stat", "new"], "No such option: --stat"),
     ],
 )
 def test_one_line_and_exit_2(
@@ -35,6 +41,12 @@ def test_one_line_and_exit_2(
     assert says in result.stderr
     assert "Traceback" not in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_without_arguments_help_is_printed(kerbwatch: Run) -> None:
+    result = kerbwatch("cases", status=2)
+    assert "Usage: kerbwatch cases" in result.stdout
+    assert result.stderr == ""
 
 
 def test_doctor_finds_a_broken_model(kerbwatch: Run, tmp_path: Path) -> None:
