@@ -73,7 +73,7 @@ class CaseRecorder:
         seen = Sighting(lon, lat, incident.first_seen, incident.last_seen)
         return self._store.reported_case(seen, incident.matter, self._site.photos)
 
-    def record(self, filings: Sequence[Filing], state: str, time: datetime) -> None:
+    def record(self, filings: Sequence[Filing], state: str) -> None:
         """All of it or nothing, on the disk when this returns."""
         now, reporting = datetime.now(UTC), self._site.reporting
         self._store.commit_look(

@@ -14,7 +14,7 @@ from cv.cases.again import retried, retried_if_undone
 from cv.cases.case import Case
 from cv.cases.database import Database
 from cv.cases.deliveries import Deliveries, DeliveryRecord
-from cv.cases.filing import apply_review, file_case, file_report
+from cv.cases.filing import apply_review, file_case
 from cv.cases.filter import CaseFilter, Position
 from cv.cases.nearby import Sighting, open_near
 from cv.cases.parts import ReviewPart
@@ -22,7 +22,7 @@ from cv.cases.review import is_same_word, review_digest
 from cv.cases.tables import AnyText, CaseRow, StateRow
 from cv.errors import KerbwatchError, UserError
 from cv.geometry import Box, iou
-from cv.site import PhotoSettings, Site
+from cv.site import PhotoSettings
 
 __all__ = ["CaseStore", "ReviewedError", "StoredCase"]
 
@@ -138,19 +138,6 @@ class CaseStore:
             near = open_near(session, seen, frozenset({matter}), within)
         found = (n.case for n in near if not n.case.is_watched)
         return next((c.id for c in found if c.review.state != "rejected"), None)
-
-    @retried
-    def take_report(self, case: Case, site: Site, now: datetime) -> str:
-        """File the case of a citizen's report, or join it to the open one about the same thing.
-
-        Returns:
-            The id of the case that it is part of now.
-
-        Raises:
-            StoreError: the database refused it, or is away.
-        """
-        with self.database.write() as session:
-            return file_report(session, case, site, now)
 
     def cases(
         self, wanted: CaseFilter | None = None, *, limit: int, after: Position | None = None

@@ -55,7 +55,7 @@ class Recorder(Protocol):
 
     def load(self) -> str | None: ...
 
-    def record(self, filings: Sequence[Filing], state: str, time: datetime) -> None: ...
+    def record(self, filings: Sequence[Filing], state: str) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +245,7 @@ class CameraWatch:
 
     def _record(self) -> None:
         assert self._last is not None
-        self._recorder.record(self._unrecorded, dump_state(self._state(*self._last)), self._last[0])
+        self._recorder.record(self._unrecorded, dump_state(self._state(*self._last)))
         self._unrecorded = []
 
     def _decided(self, size: tuple[int, int]) -> bool:

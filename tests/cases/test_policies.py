@@ -184,7 +184,7 @@ class TestRecorder:
         model = ModelInfo(Path("m.onnx"), "m", "1", "ab" * 32, (), {})
         seen = replace(incident(), score=score)
         filing = Filing(Change("new", seen), ())
-        CaseRecorder(store, site, GATE, "live", model).record([filing], "{}", START)
+        CaseRecorder(store, site, GATE, "live", model).record([filing], "{}")
 
     @pytest.mark.parametrize(
         ("review_first", "score", "expected"),

@@ -88,7 +88,7 @@ class Memory:
     def load(self) -> str | None:
         return self.state
 
-    def record(self, filings: Sequence[Filing], state: str, time: datetime) -> None:
+    def record(self, filings: Sequence[Filing], state: str) -> None:
         self.filings += filings
         self.state = state
 
@@ -146,10 +146,10 @@ class Away(Memory):
 
     away = False
 
-    def record(self, filings: Sequence[Filing], state: str, time: datetime) -> None:
+    def record(self, filings: Sequence[Filing], state: str) -> None:
         if self.away:
             raise KerbwatchError("cases.db: database or disk is full")
-        super().record(filings, state, time)
+        super().record(filings, state)
 
 
 @pytest.mark.media
