@@ -28,7 +28,15 @@ from cv.disk import DiskLimits, DiskSpace, Room, parse_size, size_text
 from cv.errors import KerbwatchError, UserError
 from cv.geometry import Image
 from cv.site import Site
-from tests.detect.test_watch import INCIDENT, START, evidence_of, picture, site_in
+from tests.detect.test_watch import (
+    INCIDENT,
+    START,
+    Memory,
+    evidence_of,
+    looks,
+    picture,
+    site_in,
+)
 from tests.small_disk import SmallDisk
 from tests.webhook_receiver import WebhookReceiver
 
@@ -109,6 +117,29 @@ def test_as_the_disk_fills_pictures_give_way_and_every_case_is_told(
 
 def at(image: Image, second: int) -> Frame:
     return Frame(Pixels(image), START + timedelta(seconds=second), float(second), second)
+
+
+@pytest.mark.media
+def test_first_frames_that_wait_are_deleted_for_room(small_disk: SmallDisk, media: Path) -> None:
+    image = np.asarray(
+        cv2.imread(str(media / "data/junction_cctv/images/train_Video4_36.webp")), np.uint8
+    )
+    site, now = replace(site_in(small_disk.folder, dwell_s=600), disk=LIMITS), [0.0]
+    watch = CameraWatch(
+        site,
+        site.cameras[0],
+        Detector(backend="onnxruntime"),
+        Memory(),
+        every_s=1,
+        space=DiskSpace(small_disk.folder, LIMITS, clock=lambda: now[0]),
+    )
+    looks(watch, image, range(3))
+    waiting = small_disk.folder / "candidates/gate"
+    assert list(waiting.iterdir())
+    small_disk.leave(13 * MB)
+    now[0] = 10
+    looks(watch, image, range(3, 4))
+    assert not list(waiting.iterdir())
 
 
 def test_where_there_is_little_room_pictures_are_smaller(small_disk: SmallDisk, site: Site) -> None:
