@@ -8,19 +8,13 @@ with its filters, GET tokens. It takes what it is given for good, and misbehaves
 from __future__ import annotations
 
 import re
-import threading
-import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit
 
-import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
-
-from cv.bench.rtsp import free_port
 
 KEY, JURISDICTION = "api-key-of-kerbwatch", "city.example"
 SERVICES = {"007": "Blocked lane", "012": "Garbage"}
@@ -150,28 +144,3 @@ async def _refusal(_request: Request, error: Exception) -> JSONResponse:
 def _check_jurisdiction(form: dict[str, str]) -> None:
     if form.get("jurisdiction_id") != JURISDICTION:
         raise RefusedError(400 if "jurisdiction_id" not in form else 404, "jurisdiction_id")
-
-
-class GeoReportServer:
-    """Serves it on the loopback: `with GeoReportServer(GeoReport()) as server: ...`."""
-
-    def __init__(self, city: GeoReport) -> None:
-        self.port = free_port()
-        config = uvicorn.Config(city.app(), port=self.port, log_level="critical", lifespan="off")
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run)
-
-    def __enter__(self) -> GeoReportServer:
-        self._thread.start()
-        while not self._server.started:
-            time.sleep(0.02)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._server.should_exit = True
-        self._thread.join()

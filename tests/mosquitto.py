@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import threading
-import time
 from pathlib import Path
 from types import TracebackType
 
@@ -16,6 +14,7 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from cv.bench.rtsp import free_port
+from tests.listening import wait_for_port
 
 USER, PASSWORD = "kerbwatch", "pass-word-of-mqtt"
 
@@ -66,13 +65,7 @@ class Mosquitto:
         self._process = subprocess.Popen(
             self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        for _ in range(100):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
-            time.sleep(0.05)
-        self.stop()
-        raise RuntimeError("mosquitto did not start")
+        wait_for_port(self.port, self._process)
 
     def stop(self) -> None:
         if self._process:

@@ -1,16 +1,14 @@
 """A city's case system for tests: a real Roundup tracker, of its `classic` template.
 
-    python roundup_tracker.py <home> <port>
+    python -m tests.roundup_tracker <home> <port>
 
 `RoundupTracker(folder)` sets one up and serves it in a process of its own.
 """
 
 from __future__ import annotations
 
-import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -18,6 +16,7 @@ from typing import Any
 import httpx2
 
 from cv.bench.rtsp import free_port
+from tests.listening import wait_for_port
 
 USER, PASSWORD = "kerbwatch", "pass-word-of-kerbwatch"
 
@@ -46,17 +45,12 @@ class RoundupTracker:
 
     def start(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, __file__, str(self._home), str(self.port)],
+            [sys.executable, "-m", "tests.roundup_tracker", str(self._home), str(self.port)],
+            cwd=Path(__file__).resolve().parents[1],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        for _ in range(200):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
-            time.sleep(0.1)
-        self.stop()
-        raise RuntimeError("Roundup did not start")
+        wait_for_port(self.port, self._process)
 
     def stop(self) -> None:
         if self._process:

@@ -8,18 +8,13 @@ import base64
 import hashlib
 import re
 import secrets
-import threading
 import time
 from dataclasses import dataclass, field
-from types import TracebackType
 from typing import Any
 from urllib.request import parse_http_list, parse_keqv_list
 
-import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
-
-from cv.bench.rtsp import free_port
 
 DEVICE, USER, PASSWORD = "42100200005030000001", "kerbwatch", "view-library-pass"
 _REALM = "viid"
@@ -160,14 +155,12 @@ def _md5(text: str) -> str:
 
 
 class ViewLibraryServer:
-    """A library on the loopback; `library` may be replaced at any time.
-
-    `with ViewLibraryServer() as server: ...`
-    """
+    """The library as an application; `library` may be replaced at any time."""
 
     def __init__(self) -> None:
         self.library = ViewLibrary()
-        self.port = free_port()
+
+    def app(self) -> FastAPI:
         app = FastAPI()
 
         @app.post("/VIID/System/{what}")
@@ -178,21 +171,4 @@ class ViewLibraryServer:
         async def post_images(request: Request) -> Response:
             return await self.library.post_images(request)
 
-        config = uvicorn.Config(app, port=self.port, log_level="critical", lifespan="off")
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run)
-
-    def __enter__(self) -> "ViewLibraryServer":
-        self._thread.start()
-        while not self._server.started:
-            time.sleep(0.02)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._server.should_exit = True
-        self._thread.join()
+        return app

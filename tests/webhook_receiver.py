@@ -34,6 +34,8 @@ from cloudevents.core.bindings.http import HTTPMessage, from_structured_event
 from cloudevents.core.formats.json import JSONFormat
 from standardwebhooks import Webhook, WebhookVerificationError
 
+from cv.bench.rtsp import free_port
+
 LATE_S = 4.0
 
 
@@ -145,9 +147,7 @@ class WebhookReceiver:
     SECRET = "whsec_a2VyYndhdGNoLXRlc3Qtc2VjcmV0LTAxMjM0NTY3ODk="
 
     def __init__(self, folder: Path, *failures: str, secret: str = SECRET) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}/cases"
         self.log = folder / "received.jsonl"
         self._failures = failures

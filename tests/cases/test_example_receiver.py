@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
-import socket
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -21,6 +19,7 @@ from cv.cases.targets.webhook import WebhookTarget
 from cv.errors import DeliveryError
 from cv.site import Site
 from tests.cases.filings import case_of
+from tests.listening import wait_for_port
 from tests.webhook_receiver import WebhookReceiver
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples/receiver.py"
@@ -37,11 +36,7 @@ def port(tmp_path: Path) -> Iterator[int]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    for _ in range(100):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", number)) == 0:
-                break
-        time.sleep(0.1)
+    wait_for_port(number, process)
     yield number
     process.kill()
     process.wait()

@@ -26,6 +26,7 @@ from cv.site import Gat1400, Site, check_site
 from tests.cases.conftest import Clock, File
 from tests.cases.filings import START, case_of, picture
 from tests.lossy_proxy import LossyProxy
+from tests.serving import serving
 from tests.viid_server import DEVICE, PASSWORD, USER, ViewLibrary, ViewLibraryServer
 
 GB_ID = "42100200001320000001"
@@ -39,8 +40,9 @@ Build = Callable[..., Gat1400Target]
 @pytest.fixture(scope="module")
 def running() -> Iterator[tuple[ViewLibraryServer, LossyProxy]]:
     """A server, and the network to it."""
-    with ViewLibraryServer() as server:
-        proxy = LossyProxy(server.port)
+    server = ViewLibraryServer()
+    with serving(server.app()) as port:
+        proxy = LossyProxy(port)
         yield server, proxy
         proxy.stop()
 

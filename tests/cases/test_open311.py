@@ -21,8 +21,9 @@ from cv.labels import Matter
 from cv.site import Open311, Site
 from tests.cases.conftest import Clock, File
 from tests.cases.filings import GATE, KERB, MODEL, case_of, incident, picture
-from tests.georeport_server import JURISDICTION, KEY, GeoReport, GeoReportServer
+from tests.georeport_server import JURISDICTION, KEY, GeoReport
 from tests.lossy_proxy import LossyProxy
+from tests.serving import serving
 
 SERVICES = {Matter.BLOCKED_LANE: "007"}
 Serve = Callable[..., tuple[GeoReport, LossyProxy]]
@@ -35,8 +36,7 @@ def serve() -> Iterator[Serve]:
 
         def begin(**ways: bool) -> tuple[GeoReport, LossyProxy]:
             city = GeoReport(**ways)
-            server = running.enter_context(GeoReportServer(city))
-            proxy = LossyProxy(server.port)
+            proxy = LossyProxy(running.enter_context(serving(city.app())))
             running.callback(proxy.stop)
             return city, proxy
 

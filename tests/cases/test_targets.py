@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import threading
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -12,11 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 from fastapi import FastAPI, Header
 
 import cv.site
-from cv.bench.rtsp import free_port
 from cv.cases import targets
 from cv.cases.case import case_schema
 from cv.cases.outbox import Outbox
@@ -28,6 +24,7 @@ from cv.site.file import TARGETS
 from tests.cases.conftest import Clock, File
 from tests.cases.filings import case_of, incident, site_in
 from tests.lossy_proxy import LossyProxy
+from tests.serving import serving
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs/how-to-add-a-target.md"
 
@@ -68,18 +65,11 @@ class Cases:
 
 @pytest.fixture
 def system() -> Iterator[tuple[Cases, LossyProxy]]:
-    cases, port = Cases(), free_port()
-    config = uvicorn.Config(cases.app(), port=port, log_level="critical", lifespan="off")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    proxy = LossyProxy(port)
-    yield cases, proxy
-    proxy.stop()
-    server.should_exit = True
-    thread.join()
+    cases = Cases()
+    with serving(cases.app()) as port:
+        proxy = LossyProxy(port)
+        yield cases, proxy
+        proxy.stop()
 
 
 @pytest.fixture

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx2
 import pytest
-import uvicorn
 from fastapi import FastAPI
 from georeport import GeoReport
 
 from cv.access.roles import Role
-from cv.bench.rtsp import free_port
 from cv.cases.case import Case
 from cv.cases.conversation import Conversation
 from cv.cases.outbox import Outbox
@@ -32,24 +28,7 @@ from tests.cases.filings import case_of, picture, site_in
 from tests.lossy_proxy import LossyProxy
 from tests.serve.conftest import LIMITS
 from tests.serve.desks import NOW, Service, service
-
-
-@contextmanager
-def serving(app: FastAPI) -> Iterator[int]:
-    """Gives the port, on the loopback."""
-    port = free_port()
-    server = uvicorn.Server(
-        uvicorn.Config(app, port=port, log_level="critical", lifespan="off", ws="none")
-    )
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        while not server.started:
-            time.sleep(0.02)
-        yield port
-    finally:
-        server.should_exit = True
-        thread.join()
+from tests.serving import serving
 
 
 @pytest.fixture
