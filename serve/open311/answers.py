@@ -8,7 +8,7 @@ from typing import Any
 
 from cv.cases.case import Case
 from cv.cases.outgoing import Outgoing
-from cv.cases.requests import Requested
+from cv.cases.requested import Requested
 from cv.cases.review import REASONS_ZH
 from cv.cases.wording import headline
 from cv.site import Site

@@ -10,7 +10,8 @@ from pydantic import BaseModel, Field
 from starlette.requests import Request
 
 from cv.cases.reported import GivenPoint
-from cv.cases.requests import MOST_REQUESTS, NewRequest, Wanted
+from cv.cases.requested import MOST_REQUESTS, Wanted
+from cv.cases.requests import NewRequest
 from cv.site import Site
 from serve.open311.errors import RefusedError
 

@@ -9,7 +9,8 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from cv.cases.outgoing import Outgoing
-from cv.cases.requests import OtherRequestError, Requested, Requests
+from cv.cases.requested import Requested
+from cv.cases.requests import OtherRequestError, Requests
 from cv.cases.store import CaseStore
 from cv.site import Site
 from serve.auth import Needs

@@ -10,7 +10,8 @@ from datetime import timedelta
 import pytest
 
 from cv.cases.reported import GivenPoint
-from cv.cases.requests import NewRequest, OtherRequestError, Requests, Wanted
+from cv.cases.requested import Wanted
+from cv.cases.requests import NewRequest, OtherRequestError, Requests
 from cv.cases.review import RejectReason, review_of
 from cv.cases.store import CaseStore
 from cv.labels import Matter
