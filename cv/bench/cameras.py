@@ -17,9 +17,10 @@ from cv.bench.showing import Result, Row
 from cv.bench.watching import Counter, bench_site
 from cv.cases.recorder import watches
 from cv.cases.store import CaseStore
-from cv.detect.batch import Batch, Job, Options
+from cv.detect.batch import Batch
 from cv.detect.detector import Detector
 from cv.detect.frames import Source, SourceKind, SourceStats, SourceUrl
+from cv.detect.run import Job, Options
 from cv.errors import UserError
 from cv.site import Camera, Site
 

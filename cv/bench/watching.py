@@ -10,11 +10,13 @@ from zoneinfo import ZoneInfo
 from cv.cases.recorder import watches
 from cv.cases.store import CaseStore
 from cv.codes import edition
-from cv.detect.batch import Batch, Job, Options, Progress
+from cv.detect.batch import Batch
 from cv.detect.detector import Detection, Detector
 from cv.detect.frames import Source, SourceKind
+from cv.detect.look import Filing, Look
 from cv.detect.photo import Photo
-from cv.detect.watch import CameraWatch, Filing, Look
+from cv.detect.run import Job, Options, Progress
+from cv.detect.watch import CameraWatch
 from cv.errors import KerbwatchError
 from cv.labels import ZoneKind
 from cv.site import Camera, Privacy, Reporting, Site, Zone

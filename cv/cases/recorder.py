@@ -11,12 +11,13 @@ from cv.cases.case import Case, EvidenceItem, MaskCounts, ModelInfo, case_from_i
 from cv.cases.nearby import Sighting
 from cv.cases.review import judged
 from cv.cases.store import CaseStore
-from cv.detect.batch import Options
 from cv.detect.detector import Detector
 from cv.detect.detector import ModelInfo as LoadedModel
 from cv.detect.evidence import EvidenceFile
 from cv.detect.incident import Incident
-from cv.detect.watch import CameraWatch, Filing
+from cv.detect.look import Filing
+from cv.detect.run import Options
+from cv.detect.watch import CameraWatch
 from cv.errors import StoreError
 from cv.site import Camera, Site
 

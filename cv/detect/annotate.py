@@ -15,8 +15,8 @@ from av.video.stream import VideoStream
 
 from cv.detect.detector import Detection, Detector
 from cv.detect.drawing import BLUE, RED, draw_box, draw_title, draw_zone, zone_colour
+from cv.detect.look import Look
 from cv.detect.masking import head_region, mask, pixelate
-from cv.detect.watch import Look
 from cv.errors import SourceError
 from cv.geometry import Image
 from cv.site import Camera, Site

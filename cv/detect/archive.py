@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from cv.codes import CodeTable
-from cv.detect.batch import Job, Listener
 from cv.detect.detector import Detection, Detector
 from cv.detect.frames import Source, SourceKind
 from cv.detect.journal import Journal, Mark, file_mark
 from cv.detect.photo import Photo, read_photo
+from cv.detect.run import Job, Listener
 from cv.errors import ImageError, KerbwatchError, UserError
 from cv.geometry import Box
 from cv.suggest import suggest

@@ -7,10 +7,8 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime
 from time import monotonic
-from typing import Protocol
 
 from cv.detect.detector import Detection, Detector
 from cv.detect.frames import (
@@ -18,94 +16,23 @@ from cv.detect.frames import (
     Recording,
     Source,
     SourceKind,
-    SourceStats,
     Stream,
     open_recording,
     open_stream,
 )
 from cv.detect.glance import Glance, Watching
-from cv.detect.keyframes import Decode
+from cv.detect.look import Begun, Look
 from cv.detect.patrol import Beat, Patrol
-from cv.detect.photo import Photo
 from cv.detect.picture import Picture
 from cv.detect.resume import Resume
+from cv.detect.run import Job, Listener, Options, Progress
 from cv.detect.trouble import Trouble
 from cv.detect.turns import Turns
-from cv.detect.watch import Begun, CameraWatch, Filing, Look
+from cv.detect.watch import CameraWatch
 from cv.errors import KerbwatchError, SourceError
 from cv.site import Camera
 
-__all__ = ["Batch", "Job", "Listener", "Options", "Progress"]
-
-
-_USUAL_S = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How to look.
-
-    Attributes:
-        every_s: seconds between looks, at every camera; None is each camera's own, else 1 s.
-        all_frames: look at every frame instead.
-        patrol: visit streams in turn, a look each, instead of staying connected.
-        start: when recordings begin, if known better than by the file.
-        for_s: end streams after this many seconds; None is until stopped.
-        tz: the zone of times in file names.
-    """
-
-    every_s: float | None = None
-    all_frames: bool = False
-    decode: Decode = Decode.AUTO
-    patrol: bool = False
-    start: datetime | None = None
-    for_s: float | None = None
-    tz: tzinfo = UTC
-
-    def every_for(self, camera: Camera | None) -> float | None:
-        """Seconds between looks at a camera; None is every frame."""
-        if self.all_frames:
-            return None
-        return self.every_s or (camera and camera.every_s) or _USUAL_S
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A source and the camera that took it; without one there are no zones, so no incidents."""
-
-    source: Source
-    camera: Camera | None
-
-
-@dataclass(slots=True)
-class Progress:
-    """How far one source is; `media_s` and `duration_s` in seconds of media time."""
-
-    name: str
-    stats: SourceStats
-    duration_s: float | None = None
-    media_s: float = 0.0
-    incidents: int = 0
-    labels: dict[str, int] = field(default_factory=dict)
-    began: float = field(default_factory=monotonic)
-
-
-class Listener(Protocol):
-    """Is told what happens, one call at a time."""
-
-    def started(self, job: Job, progress: Progress) -> None: ...
-
-    def looked(self, job: Job, progress: Progress, look: Look) -> None: ...
-
-    def changed(self, job: Job, filing: Filing) -> None: ...
-
-    def photo(self, job: Job, photo: Photo, detections: Sequence[Detection]) -> None: ...
-
-    def skipped(self, job: Job) -> None: ...
-
-    def failed(self, job: Job, error: KerbwatchError) -> None: ...
-
-    def ended(self, job: Job, progress: Progress) -> None: ...
+__all__ = ["Batch"]
 
 
 class Batch:

@@ -20,7 +20,7 @@ from cv.cases.recorder import watches
 from cv.cases.store import CaseStore
 from cv.cases.targets import build_targets
 from cv.detect.archive import PhotoArchive
-from cv.detect.batch import Batch, Listener, Options
+from cv.detect.batch import Batch
 from cv.detect.detector import Detector
 from cv.detect.frames import SourceKind
 from cv.detect.jobs import Plan, plan_jobs
@@ -28,6 +28,7 @@ from cv.detect.journal import Journal
 from cv.detect.keyframes import Decode
 from cv.detect.report import Report
 from cv.detect.resume import Resume
+from cv.detect.run import Listener, Options
 from cv.detect.save_video import AnnotatedCopies
 from cv.disk import DiskSpace
 from cv.durations import parse_duration

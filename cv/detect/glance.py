@@ -7,8 +7,8 @@ from typing import Protocol
 
 from cv.detect.detector import Detection, Detector
 from cv.detect.frames import Frame
+from cv.detect.look import Begun, Detect, Done, Look
 from cv.detect.picture import Picture
-from cv.detect.watch import Begun, Detect, Done, Look
 
 __all__ = ["Glance", "Watching"]
 

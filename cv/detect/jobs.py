@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cv.detect.batch import Job
 from cv.detect.frames import Source, SourceKind, find_sources
+from cv.detect.run import Job
 from cv.detect.sources import walk_sources
 from cv.errors import SourceError
 from cv.site import Camera, Site

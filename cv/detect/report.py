@@ -18,16 +18,16 @@ from rich.progress import Progress as Bars
 from rich.table import Table
 
 from cv.detect.archive import photo_document
-from cv.detect.batch import Job, Progress
 from cv.detect.detector import Detection
 from cv.detect.disk_fault import DiskFault
 from cv.detect.evidence import span
 from cv.detect.frames import SourceKind
 from cv.detect.incident import Change, Incident
+from cv.detect.look import Filing, Look
 from cv.detect.pace import Pace
 from cv.detect.photo import Photo
+from cv.detect.run import Job, Progress
 from cv.detect.tally import PhotoTally
-from cv.detect.watch import Filing, Look
 from cv.disk import DiskSpace
 from cv.errors import KerbwatchError
 from cv.labels import LABEL_NAMES_ZH

@@ -11,14 +11,14 @@ from typing import Self
 import cv2
 
 from cv.detect.annotate import AnnotatedVideo, annotate
-from cv.detect.batch import Job, Listener, Progress
 from cv.detect.detector import Detection
 from cv.detect.drawing import BLUE, draw_box
 from cv.detect.frames import SourceKind
 from cv.detect.jobs import Plan
+from cv.detect.look import Filing, Look
 from cv.detect.masking import head_region, pixelate
 from cv.detect.photo import Photo
-from cv.detect.watch import Filing, Look
+from cv.detect.run import Job, Listener, Progress
 from cv.errors import KerbwatchError, SourceError
 from cv.site import Site
 

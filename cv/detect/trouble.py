@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from cv.detect.frames import Frame
 from cv.detect.glance import Watching
-from cv.detect.watch import Look
+from cv.detect.look import Look
 from cv.errors import KerbwatchError
 
 __all__ = ["Trouble"]

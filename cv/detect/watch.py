@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from shapely import Polygon
 
 from cv.detect.change import ChangeGate
 from cv.detect.closer import detect_closer, parts
 from cv.detect.detector import Detection, Detector
-from cv.detect.evidence import EvidenceFile, EvidenceFolder
+from cv.detect.evidence import EvidenceFolder
 from cv.detect.first_frames import FirstFrames
 from cv.detect.frames import Frame
 from cv.detect.incident import Change, Incident
 from cv.detect.letterbox import input_shape
+from cv.detect.look import Begun, Detect, Done, Filing, Look
 from cv.detect.masking import MaskCounts, mask
 from cv.detect.picture import Picture
 from cv.detect.rules import IncidentRules
@@ -30,7 +30,7 @@ from cv.geometry import Image, overlap, pixel_polygon
 from cv.labels import ZoneKind
 from cv.site import Camera, Site
 
-__all__ = ["EASE", "Begun", "CameraWatch", "Detect", "Done", "Filing", "Found", "Look", "Recorder"]
+__all__ = ["EASE", "CameraWatch", "Recorder"]
 
 EASE = 0.6
 """Boxes down to this share of a label's threshold keep an object alive (hysteresis)."""
@@ -41,13 +41,6 @@ _GAP_S = 30.0
 _SELDOM_S = 60.0
 
 
-class Filing(NamedTuple):
-    """An incident's change with its pictures: what becomes, or updates, a case."""
-
-    change: Change
-    evidence: tuple[EvidenceFile, ...]
-
-
 class Recorder(Protocol):
     """Where filings go; `record` is one transaction, done when it returns."""
 
@@ -56,57 +49,6 @@ class Recorder(Protocol):
     def load(self) -> str | None: ...
 
     def record(self, filings: Sequence[Filing], state: str) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """What one look saw and changed.
-
-    Attributes:
-        open: the incidents open after it.
-        moved: the camera shows another view than its zones were drawn on; they are suspended.
-        unchanged: the detections are those of an earlier picture, from which nothing has changed.
-    """
-
-    frame: Frame
-    detections: list[Detection]
-    filings: list[Filing] = field(default_factory=list)
-    open: list[Incident] = field(default_factory=list)
-    moved: bool = False
-    unchanged: bool = False
-
-
-class Found(Protocol):
-    """Detections that may still be in the making, as a `concurrent.futures.Future` of them."""
-
-    def result(self) -> list[Detection]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """Detections that are there already."""
-
-    detections: list[Detection]
-
-    def result(self) -> list[Detection]:
-        return self.detections
-
-
-Detect = Callable[[Picture], Found]
-"""Begins to look for objects in a picture."""
-
-
-class Begun(NamedTuple):
-    """A look that has begun.
-
-    Attributes:
-        found: None where the detections of the look before it hold.
-        here: whether the picture shows what the zones were drawn on.
-    """
-
-    frame: Frame
-    found: Found | None
-    here: bool
 
 
 class CameraWatch:

@@ -18,7 +18,7 @@ from cv.cases.store import CaseStore
 from cv.cases.targets import Message, Receipt
 from cv.detect.detector import ModelInfo
 from cv.detect.incident import Change
-from cv.detect.watch import Filing
+from cv.detect.look import Filing
 from cv.errors import DeliveryError
 from cv.labels import Matter
 from cv.site import Policy, Reporting, Site

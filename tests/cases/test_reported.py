@@ -21,7 +21,7 @@ from cv.cases.tables import CaseRow
 from cv.cases.wording import description
 from cv.detect.detector import ModelInfo
 from cv.detect.incident import Change
-from cv.detect.watch import Filing
+from cv.detect.look import Filing
 from cv.labels import Matter
 from cv.site import PhotoSettings, Policy, Site
 from tests.cases.conftest import Clock

@@ -14,11 +14,11 @@ import pytest
 
 from cv.codes import edition
 from cv.detect.archive import PhotoArchive, detect_in_photo
-from cv.detect.batch import Job, Progress
 from cv.detect.detector import Detection, Detector
 from cv.detect.journal import Journal
+from cv.detect.look import Filing, Look
 from cv.detect.photo import Photo, decode_photo, read_photo
-from cv.detect.watch import Filing, Look
+from cv.detect.run import Job, Progress
 from cv.errors import KerbwatchError
 from cv.geometry import iou
 from tests.tiny_model import write_tiny_model

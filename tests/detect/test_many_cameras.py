@@ -11,10 +11,11 @@ import pytest
 
 from cv.bench.rtsp import RtspServer, free_port
 from cv.bench.watching import Counter
-from cv.detect.batch import Batch, Job, Options
+from cv.detect.batch import Batch
 from cv.detect.detector import Detection, Detector
 from cv.detect.frames import Source, find_sources
 from cv.detect.picture import Picture
+from cv.detect.run import Job, Options
 from cv.detect.watch import CameraWatch
 from cv.errors import KerbwatchError
 from cv.site import Camera

@@ -20,10 +20,11 @@ from cv.detect.detector import Detection, Detector
 from cv.detect.evidence import EvidenceFolder, Mask, span
 from cv.detect.frames import Frame
 from cv.detect.incident import Incident
+from cv.detect.look import Filing
 from cv.detect.masking import MaskCounts
 from cv.detect.picture import Picture, Pixels
 from cv.detect.trouble import Trouble
-from cv.detect.watch import EASE, CameraWatch, Filing
+from cv.detect.watch import EASE, CameraWatch
 from cv.disk import DiskSpace
 from cv.errors import KerbwatchError
 from cv.evidence.originals import KINDS

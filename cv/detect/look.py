@@ -1,0 +1,73 @@
+"""A look: one frame analysed, in two halves, and what it changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from cv.detect.detector import Detection
+from cv.detect.evidence import EvidenceFile
+from cv.detect.frames import Frame
+from cv.detect.incident import Change, Incident
+from cv.detect.picture import Picture
+
+__all__ = ["Begun", "Detect", "Done", "Filing", "Found", "Look"]
+
+
+class Filing(NamedTuple):
+    """An incident's change with its pictures: what becomes, or updates, a case."""
+
+    change: Change
+    evidence: tuple[EvidenceFile, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one look saw and changed.
+
+    Attributes:
+        open: the incidents open after it.
+        moved: the camera shows another view than its zones were drawn on; they are suspended.
+        unchanged: the detections are those of an earlier picture, from which nothing has changed.
+    """
+
+    frame: Frame
+    detections: list[Detection]
+    filings: list[Filing] = field(default_factory=list)
+    open: list[Incident] = field(default_factory=list)
+    moved: bool = False
+    unchanged: bool = False
+
+
+class Found(Protocol):
+    """Detections that may still be in the making, as a `concurrent.futures.Future` of them."""
+
+    def result(self) -> list[Detection]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Detections that are there already."""
+
+    detections: list[Detection]
+
+    def result(self) -> list[Detection]:
+        return self.detections
+
+
+Detect = Callable[[Picture], Found]
+"""Begins to look for objects in a picture."""
+
+
+class Begun(NamedTuple):
+    """A look that has begun.
+
+    Attributes:
+        found: None where the detections of the look before it hold.
+        here: whether the picture shows what the zones were drawn on.
+    """
+
+    frame: Frame
+    found: Found | None
+    here: bool
