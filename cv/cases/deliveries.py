@@ -95,9 +95,6 @@ class Deliveries:
                 if not supersede(session, now, DeliveryRow.seq == row.seq):
                     break
                 row = session.scalar(due)
-            # All of the target's only when nothing else is left to do: that reads every message.
-            if row is None and supersede(session, now, DeliveryRow.target == target):
-                row = session.scalar(due)
             if row is None:
                 return None
             row.lease_until = now + timedelta(seconds=lease_s)

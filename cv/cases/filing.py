@@ -93,9 +93,10 @@ def _write(
     session.merge(filed)
     session.add_all(_message(case, document, target, "pending", now) for target in targets)
     session.flush()
-    supersede(session, now, DeliveryRow.case_id == case.id)
     for target in targets:
         _settle(session, case.id, target, case.review, now, hold=hold)
+    # Last: only now is it certain that no deliverer is about to write what became of a message.
+    supersede(session, now, DeliveryRow.case_id == case.id)
 
 
 def _is_old_news(case: Case, row: CaseRow) -> bool:

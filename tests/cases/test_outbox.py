@@ -12,10 +12,12 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from sqlalchemy import update
 
 from cv.cases.outbox import LEASE_S, RETRY_DELAYS_S, Outbox
 from cv.cases.outgoing import Outgoing
 from cv.cases.store import CaseStore
+from cv.cases.tables import DeliveryRow
 from cv.cases.targets import Message, Receipt, Target, UnreachableError
 from cv.cases.targets.webhook import WebhookTarget
 from cv.errors import DeliveryError
@@ -202,6 +204,45 @@ def test_a_message_of_a_dead_process_is_taken_over_when_its_lease_ends(
     assert box.deliver_due().delivered == 1
     assert states(store) == [("new", "delivered")]
     assert store.case(incident().id).number == "JZ-1"
+
+
+def test_an_update_overtaken_while_its_deliverer_died_is_left_out(
+    store: CaseStore, site: Site, file: File, clock: Clock
+) -> None:
+    desk = Desk()
+    box = outbox(store, clock, desk)
+    file(case_of(site))
+    box.deliver_due()
+    file(case_of(site, event="updated", seen_s=900))
+    assert store.outbox.claim("webhook", clock.now, LEASE_S) is not None
+    file(case_of(site, event="updated", seen_s=1200), case_of(site, event="cleared", seen_s=1800))
+    clock.move(LEASE_S)
+    box.deliver_due()
+    assert desk.taken == [key(0), key(0, "cleared")]
+    assert [state for _, state in states(store)[1:3]] == ["superseded"] * 2
+
+
+def test_an_update_overtaken_in_the_moment_it_failed_holds_up_nothing(
+    store: CaseStore, site: Site, file: File, clock: Clock
+) -> None:
+    """Of two processes, neither sees what the other has not committed yet."""
+    desk = Desk()
+    box = outbox(store, clock, desk)
+    file(case_of(site))
+    box.deliver_due()
+    file(case_of(site, event="updated", seen_s=900))
+    assert store.outbox.claim("webhook", clock.now, LEASE_S) is not None
+    filing = threading.Thread(target=file, args=(case_of(site, event="cleared", seen_s=1800),))
+    with store.database.write() as session:
+        failing = update(DeliveryRow).where(DeliveryRow.event == "updated")
+        tomorrow = clock.now + timedelta(days=1)
+        session.execute(failing.values(lease_until=None, lease_token=None, next_at=tomorrow))
+        filing.start()
+        filing.join(0.5)
+        assert filing.is_alive()
+    filing.join()
+    box.deliver_due()
+    assert desk.taken == [key(0), key(0, "cleared")]
 
 
 def test_who_was_presumed_dead_cannot_write_what_became_of_a_message(
