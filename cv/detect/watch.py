@@ -122,8 +122,9 @@ class CameraWatch:
         """Take in a frame, later than the one before."""
         size = frame.picture.size
         if not self._begun:
-            self._begun = True
+            # In this order: while the store is away, each look tries to go on from there.
             self._resume(frame.time, size)
+            self._begun = True
         picture = frame.picture.fitted(input_shape(*size)).inside
         if not self._gate.look(picture, frame.time, decided=self._decided(size)):
             return Begun(frame, None, self._here)

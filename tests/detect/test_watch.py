@@ -183,6 +183,33 @@ def test_what_could_not_be_recorded_is_recorded_by_the_next_look_that_can(
 
 
 @pytest.mark.media
+def test_a_watch_whose_store_is_away_at_first_goes_on_from_the_earlier_run_all_the_same(
+    tmp_path: Path, detector: Detector, junction: Image
+) -> None:
+    class Late(Memory):
+        away = False
+
+        def load(self) -> str | None:
+            if self.away:
+                raise KerbwatchError("cases.db: connection refused")
+            return super().load()
+
+    site, memory = site_in(tmp_path), Late()
+    first = CameraWatch(site, site.cameras[0], detector, memory, every_s=1)
+    looks(first, junction, range(8))
+    first.close()
+    opened = [incident.id for incident in first.open_incidents]
+    assert opened
+    memory.away = True
+    second = CameraWatch(site, site.cameras[0], detector, memory, every_s=1)
+    with pytest.raises(KerbwatchError):
+        looks(second, junction, range(8, 9))
+    memory.away = False
+    looks(second, junction, range(9, 10))
+    assert [incident.id for incident in second.open_incidents] == opened
+
+
+@pytest.mark.media
 def test_what_no_later_look_recorded_is_recorded_at_the_end(
     tmp_path: Path, detector: Detector, junction: Image
 ) -> None:
