@@ -23,6 +23,7 @@ from serve.cases import cases_router
 from serve.detect import BATCH, DETECT, REFUSED, detect_router, documented, labels_router
 from serve.evidence import evidence_router
 from serve.limits import BodyLimit, Limits, Rate
+from serve.memory import return_large_memory
 from serve.metrics import Metrics, Observed
 from serve.open311.access import NeedsApiKey
 from serve.open311.routes import public_router, requests_router
@@ -70,6 +71,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        return_large_memory()
         await analyser.start()
         yield
         analyser.close()

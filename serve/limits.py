@@ -37,7 +37,7 @@ class Limits:
         within_s: seconds in which a picture is answered once it has arrived; who would have to wait
             longer is told to come back.
         decoding_bytes: of a picture that has to be in memory whole before it can be made smaller:
-            18 million pixels of PNG, WebP and progressive JPEG, 24 million of HEIC.
+            16 million pixels of PNG, WebP and progressive JPEG, 21 million of HEIC.
     """
 
     image_bytes: int = 10 * 1024 * 1024
@@ -51,7 +51,7 @@ class Limits:
     rate: int = 600
     body_s: float = 60.0
     within_s: float = 1.8
-    decoding_bytes: int = 112_000_000
+    decoding_bytes: int = 98_000_000
 
 
 class BusyError(KerbwatchError):

@@ -15,11 +15,12 @@ import os
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import dataclass, field
-
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from typing import TYPE_CHECKING
 
 from cv.errors import UserError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 __all__ = ["KEY_VARIABLE", "SealingKeys", "new_key", "sealed_digest", "sealing_keys"]
 
@@ -35,7 +36,7 @@ _HEADER_BYTES = _NONCE_AT + 12
 
 def new_key() -> str:
     """A fresh key as the environment variable takes it."""
-    return urlsafe_b64encode(AESGCM.generate_key(8 * _KEY_BYTES)).decode()
+    return urlsafe_b64encode(os.urandom(_KEY_BYTES)).decode()
 
 
 def sealing_keys() -> SealingKeys | None:
@@ -71,7 +72,7 @@ class SealingKeys:
         """Encrypt what is kept under this name."""
         key = self.keys[0]
         header = _MAGIC + _id(key) + hashlib.sha256(content).digest() + os.urandom(12)
-        sealed = AESGCM(key).encrypt(header[_NONCE_AT:], content, header + name.encode())
+        sealed = _cipher(key).encrypt(header[_NONCE_AT:], content, header + name.encode())
         return header + sealed
 
     def open(self, sealed: bytes, name: str) -> bytes:
@@ -89,9 +90,18 @@ class SealingKeys:
         raise UserError(f"{name}: encrypted with a key that is not in {KEY_VARIABLE}")
 
 
+def _cipher(key: bytes) -> AESGCM:
+    # 7 MB in every process, and only needed where there is a key.
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    return AESGCM(key)
+
+
 def _opened(key: bytes, header: bytes, sealed: bytes, name: str) -> bytes:
+    from cryptography.exceptions import InvalidTag
+
     try:
-        return AESGCM(key).decrypt(header[_NONCE_AT:], sealed, header + name.encode())
+        return _cipher(key).decrypt(header[_NONCE_AT:], sealed, header + name.encode())
     except InvalidTag:
         raise UserError(f"{name}: damaged, or another file under its name") from None
 

@@ -21,7 +21,7 @@ import numpy as np
 import pillow_heif
 from PIL import Image
 
-SIDE = 4320
+SIDE = 4032
 """18.7 million pixels, just within the limit of what has to be decoded whole."""
 
 
@@ -183,15 +183,15 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], tuple[int, ...]]] = {
     "svg": (lambda: b'<svg xmlns="http://www.w3.org/2000/svg"/>', (415,)),
     "tiff": (lambda: saved(small(), "TIFF"), (415,)),
     "png, 49 MP": (lambda: png(7000, 7000, pixels=zlib.compress(b"0")), (413,)),
-    "png, 18 MP": (lambda: png(SIDE, SIDE), (200,)),
-    "png, 18 MP of 16 bit with alpha": (lambda: png(SIDE, SIDE, depth=16, colour=6), (200,)),
-    "png, 18 MP, interlaced": (lambda: png(SIDE, SIDE, interlace=1), (200, 422)),
+    "png, 16 MP": (lambda: png(SIDE, SIDE), (200,)),
+    "png, 16 MP of 16 bit with alpha": (lambda: png(SIDE, SIDE, depth=16, colour=6), (200,)),
+    "png, 16 MP, interlaced": (lambda: png(SIDE, SIDE, interlace=1), (200, 422)),
     "jpeg, 49 MP": (lambda: noise(7000, 7000), (200,)),
-    "jpeg, 18 MP, progressive": (
+    "jpeg, 16 MP, progressive": (
         lambda: noise(SIDE, SIDE, cv2.IMWRITE_JPEG_PROGRESSIVE, 1),
         (200,),
     ),
-    "webp, 18 MP": (huge_webp, (200,)),
+    "webp, 16 MP": (huge_webp, (200,)),
     "heic, 3 MP": (lambda: heic(Image.new("RGB", (2000, 1500))), (200,)),
 }
 
