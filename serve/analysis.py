@@ -141,15 +141,13 @@ class Analyser:
     async def _take_turn(
         self, work: Callable[[], _Result], patience_s: float | None, *, is_short: bool = False
     ) -> _Result:
-        if self._turns.locked():
-            try:
-                async with asyncio.timeout(patience_s):
-                    await self._turns.acquire()
-            except TimeoutError as error:
-                self._metrics.rejected.inc()
-                raise BusyError("no worker came free in time; try again later") from error
-        else:
-            await self._turns.acquire()
+        try:
+            # A worker that is free is had at once, even without patience.
+            async with asyncio.timeout(patience_s):
+                await self._turns.acquire()
+        except TimeoutError as error:
+            self._metrics.rejected.inc()
+            raise BusyError("no worker came free in time; try again later") from error
         began = time.perf_counter()
         try:
             return await asyncio.get_running_loop().run_in_executor(self._pool, work)

@@ -49,6 +49,7 @@ __all__ = [
     "continued",
     "local",
     "matter_part",
+    "privacy_part",
 ]
 
 SCHEMA_ID = "urn:kerbwatch:schema:case:1"
@@ -134,7 +135,6 @@ def case_from_incident(
     """
     code = site.codes.code(incident.matter, incident.label, zone.kind)
     place = _place(camera, site.division)
-    kept_until = reported + timedelta(seconds=site.privacy.keep_originals_s)
     return Case(
         id=incident.id,
         state=event,
@@ -154,11 +154,7 @@ def case_from_incident(
         dept=dept_of(site, code.code5, place),
         limit=limit_of(site, code.code5, reported),
         dedup=DedupPart(key=f"{camera.id}|{zone.id}|{incident.matter}"),
-        privacy=PrivacyPart(
-            faces_masked=site.privacy.heads,
-            plates_masked=site.privacy.plates,
-            originals_kept_until=local(kept_until, site.tz),
-        ),
+        privacy=privacy_part(site, reported),
     )
 
 
@@ -212,6 +208,16 @@ def matter_part(matter: str, code: Code, division: str | None) -> MatterPart:
             CodeChoice(code5=other.code5, name_zh=other.name_zh, name_en=other.name_en)
             for other in code.alternatives
         ),
+    )
+
+
+def privacy_part(site: Site, reported: datetime) -> PrivacyPart:
+    """What the site masks, and until when it keeps the originals of what is reported now."""
+    kept_until = reported + timedelta(seconds=site.privacy.keep_originals_s)
+    return PrivacyPart(
+        faces_masked=site.privacy.heads,
+        plates_masked=site.privacy.plates,
+        originals_kept_until=local(kept_until, site.tz),
     )
 
 

@@ -7,12 +7,19 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError
 
 from cv.errors import UserError
 
-__all__ = ["database_name", "database_url", "driver_missing", "make_engine", "reason"]
+__all__ = [
+    "database_name",
+    "database_url",
+    "driver_missing",
+    "make_engine",
+    "reason",
+    "take_turns",
+]
 
 _BUSY_S = 30.0
 # Without them, a server whose machine is off is waited for as long as TCP does: a quarter of an
@@ -83,6 +90,15 @@ def reason(error: Exception) -> str:
     """The first line of what a database says is wrong."""
     cause = getattr(error, "orig", None) or error
     return (str(cause).strip() or "database error").splitlines()[0]
+
+
+def take_turns(connection: Connection, number: int) -> None:
+    """Wait until no other transaction holds this number; it is held until this one ends.
+
+    Only PostgreSQL needs it: SQLite's transactions that write take turns by themselves.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
 
 
 def _is_sqlite(url: URL) -> bool:

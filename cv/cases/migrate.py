@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
 
+from cv.cases.engine import take_turns
 from cv.errors import UserError
 
 __all__ = ["HEAD", "is_current", "migrate", "migrations_folder"]
@@ -14,7 +15,7 @@ __all__ = ["HEAD", "is_current", "migrate", "migrations_folder"]
 HEAD = "0009"
 """The newest revision in migrations/versions."""
 
-_POSTGRESQL_LOCK = 0x6B657262
+_TURNS = 0x6B657262
 # Alembic's `op` and `context` are global: two stores of one process must not migrate at once.
 _one_at_a_time = threading.Lock()
 
@@ -36,8 +37,7 @@ def migrate(connection: Connection, name: str) -> None:
     Raises:
         UserError: a newer kerbwatch wrote the database.
     """
-    if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _POSTGRESQL_LOCK})
+    take_turns(connection, _TURNS)
     found = _revision(connection)
     if found != HEAD:
         with _one_at_a_time:

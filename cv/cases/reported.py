@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Literal
 
-from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from cv.cases.case import Case, EvidenceItem, ModelInfo, continued, local, matter_part
+from cv.cases.case import Case, EvidenceItem, ModelInfo, continued, local, matter_part, privacy_part
+from cv.cases.engine import take_turns
 from cv.cases.nearby import Sighting, open_near
 from cv.cases.parts import (
     DedupPart,
     DetectionPart,
     GivenPointPart,
     PlacePart,
-    PrivacyPart,
     ReportPart,
     SourcePart,
     TimePart,
@@ -48,7 +47,7 @@ MOST_REPORTS = 20
 _MOST_WITH_PICTURES = 5
 _LIKELIEST: dict[Matter, str] = {Matter.BLOCKED_LANE: "car"}
 """What stands there, if a citizen names a matter and no model saw what: its code depends on it."""
-_POSTGRESQL_LOCK = 0x6B657270
+_TURNS = 0x6B657270
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +89,6 @@ def case_from_report(
     """
     moment = local(report.captured, site.tz)
     place = _place(point, report.address, site)
-    kept_until = reported + timedelta(seconds=site.privacy.keep_originals_s)
     return Case(
         id=report.id,
         state="new",
@@ -119,11 +117,7 @@ def case_from_report(
         dept=dept_of(site, code.code5, place),
         limit=limit_of(site, code.code5, reported),
         dedup=DedupPart(key=f"{channel}|{matter}|{report.id}"),
-        privacy=PrivacyPart(
-            faces_masked=site.privacy.heads,
-            plates_masked=site.privacy.plates,
-            originals_kept_until=local(kept_until, site.tz),
-        ),
+        privacy=privacy_part(site, reported),
     )
 
 
@@ -134,8 +128,7 @@ def joinable(session: Session, case: Case, site: Site) -> Case | None:
     """
     if case.place.lon is None or case.place.lat is None:
         return None
-    if session.connection().dialect.name == "postgresql":
-        session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _POSTGRESQL_LOCK})
+    take_turns(session.connection(), _TURNS)
     seen = Sighting(case.place.lon, case.place.lat, case.time.first_seen, case.time.last_seen)
     near = open_near(session, seen, frozenset({case.matter.matter}), site.photos)
     found = [n.case for n in near if n.case.review.state != "rejected" and n.case.id != case.id]

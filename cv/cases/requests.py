@@ -8,11 +8,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cv.cases.again import retried
 from cv.cases.database import Database
+from cv.cases.engine import take_turns
 from cv.cases.filing import file_report
 from cv.cases.parts import ReportPart
 from cv.cases.reported import GivenPoint, case_from_report
@@ -28,7 +29,7 @@ __all__ = ["NewRequest", "OtherRequestError", "Posted", "Requests"]
 SAME_WITHIN = timedelta(minutes=10)
 """Who posts the same again this soon has not heard the answer."""
 
-_POSTGRESQL_LOCK = 0x6B657271
+_TURNS = 0x6B657271
 
 
 class OtherRequestError(KerbwatchError):
@@ -107,9 +108,7 @@ class Requests:
             StoreError: the database refused it, or is away.
         """
         with self._database.write() as session:
-            if session.connection().dialect.name == "postgresql":
-                lock = text("SELECT pg_advisory_xact_lock(:lock)")
-                session.execute(lock, {"lock": _POSTGRESQL_LOCK})
+            take_turns(session.connection(), _TURNS)
             known = _known(session, new, now)
             if known is not None:
                 return known

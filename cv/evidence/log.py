@@ -18,11 +18,12 @@ from datetime import UTC, datetime
 from typing import Literal, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
-from sqlalchemy import Select, delete, func, select, text
+from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import Session
 
 from cv.cases.again import retried, retried_if_undone
 from cv.cases.database import Database
+from cv.cases.engine import take_turns
 from cv.cases.tables import EvidenceLogRow
 
 __all__ = [
@@ -40,7 +41,7 @@ LEAST_KEPT_S = 180 * 86400.0
 """Six months, which the law on cybersecurity demands of such logs."""
 START = "0" * 64
 """Stands for the hash before the first entry."""
-_POSTGRESQL_LOCK = 0x6B656C67
+_TURNS = 0x6B656C67
 _T = TypeVar("_T")
 
 
@@ -151,7 +152,7 @@ class EvidenceLog:
         if (now - before).total_seconds() < LEAST_KEPT_S:
             raise ValueError("entries of the last six months stay")
         with self._database.write() as session:
-            _take_turns(session)
+            take_turns(session.connection(), _TURNS)
             first_kept = session.scalar(
                 select(func.min(EvidenceLogRow.seq)).where(EvidenceLogRow.at >= before)
             )
@@ -196,7 +197,7 @@ def os_user() -> str:
 
 
 def _append(session: Session, events: Sequence[Event], now: datetime) -> None:
-    _take_turns(session)
+    take_turns(session.connection(), _TURNS)
     last = session.execute(
         select(EvidenceLogRow.seq, EvidenceLogRow.hash).order_by(EvidenceLogRow.seq.desc()).limit(1)
     ).one_or_none()
@@ -211,9 +212,3 @@ def _append(session: Session, events: Sequence[Event], now: datetime) -> None:
 
 def _streamed(query: Select[_T]) -> Select[_T]:
     return query.execution_options(yield_per=500)
-
-
-def _take_turns(session: Session) -> None:
-    """Whoever writes waits for whoever does; SQLite's transactions that write do so anyway."""
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _POSTGRESQL_LOCK})
