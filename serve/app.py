@@ -38,9 +38,11 @@ SINGLE = frozenset({DETECT})
 SEVERAL = frozenset({BATCH, PHOTOS})
 """Paths that take several."""
 _DESCRIPTION = """
-Detections and suggestions for single photos. It proposes and files nothing.
+Detections and suggestions for photos. It proposes: a citizen's report (`report=true`) becomes a
+case that a person reviews before anything is filed.
 
-对单张照片给出检测结果和立案建议（至多三条，含国标事项代码）。仅提供建议，不自动立案。
+对照片给出检测结果和立案建议（至多三条，含国标事项代码）。仅提供建议：
+市民上报（`report=true`）须经人工审核后方可立案。
 """
 
 
