@@ -19,7 +19,10 @@ os.environ["XDG_CACHE_HOME"] = _cache.name
 # Nor is its user's key for originals of any use here.
 os.environ.pop("KERBWATCH_ORIGINALS_KEY", None)
 # How long an example takes is the machine's affair; benchmarks/ and `kerbwatch bench` measure time.
-settings.register_profile("kerbwatch", deadline=None)
+# The same examples in every run: a new counterexample should not stop who changed something else.
+# `pytest --hypothesis-profile explore` looks for one.
+settings.register_profile("explore", deadline=None)
+settings.register_profile("kerbwatch", settings.get_profile("explore"), derandomize=True)
 settings.load_profile("kerbwatch")
 ROOT = Path(__file__).resolve().parent.parent
 

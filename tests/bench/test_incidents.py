@@ -80,7 +80,6 @@ def test_the_command_prints_json_and_fails_on_errors(one: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_the_model_finds_the_incidents_of_the_film(tmp_path: Path) -> None:
     sample = ROOT / "datasets/samples/street.toml"
     result = CliRunner().invoke(app, ["incidents", str(sample), "--only", "model", "--json"])
@@ -90,7 +89,6 @@ def test_the_model_finds_the_incidents_of_the_film(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_looking_anew_only_where_the_film_changes_delays_nothing() -> None:
     sample = ROOT / "datasets/samples/street.toml"
     result = CliRunner().invoke(app, ["incidents", str(sample), "--only", "gated"])

@@ -18,7 +18,7 @@ from cv.data.samples import read_image, read_sources, split
 from cv.detect.detector import Detector
 from cv.labels import LABELS
 
-pytestmark = [pytest.mark.slow, pytest.mark.media, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.media]
 
 SIDE = "96"
 

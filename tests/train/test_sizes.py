@@ -51,7 +51,6 @@ def kerbwatch(*arguments: str | Path, folder: Path) -> subprocess.CompletedProce
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_s_is_trained_exported_and_evaluated(data: Path, official: Path, tmp_path: Path) -> None:
     options = ("--imgsz", "96", "--epochs", "1", "--batch", "8", "--data", data)
     fit = ("train", "fit", "--model", "s", "--weights", official / "yolo26s.pt", *options)
