@@ -21,7 +21,7 @@ from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBea
 from cv.access.keys import Key, Keys
 from cv.access.roles import Role
 from cv.errors import KerbwatchError
-from serve.limits import BusyError
+from serve.limits import BusyError, PerMinute, address
 
 __all__ = ["BEARER", "HEADER", "AccessError", "Guard", "Needs"]
 
@@ -30,6 +30,8 @@ _FRESH_S = 2.0
 """How long what the database said of a key holds: a revoked key ends within it."""
 _REMEMBERED = 1024
 _WAITING = 32
+_WRONG_KEYS = 10
+"""Different ones that an address may try a minute."""
 
 BEARER = HTTPBearer(auto_error=False, description="`Authorization: Bearer kw_...`")
 HEADER = APIKeyHeader(name="X-API-Key", auto_error=False, description="The same key.")
@@ -47,7 +49,8 @@ class AccessError(KerbwatchError):
 class Guard:
     """Knows the keys. Verifies off the event loop, one at a time: argon2 takes 64 MiB and 0.1 s.
 
-    A text that was verified is remembered as a keyed digest, so that a key costs that once.
+    A text that was verified is remembered as a keyed digest, so that a key costs that once, right
+    or wrong. Who tries wrong ones is soon refused before they cost anything; known keys go on.
 
     Args:
         keys: None lets everybody in.
@@ -57,6 +60,8 @@ class Guard:
         self._keys = keys
         self._salt = secrets.token_bytes(32)
         self._verified: OrderedDict[bytes, tuple[Key, float]] = OrderedDict()
+        self._wrong: OrderedDict[bytes, None] = OrderedDict()
+        self._tries = PerMinute(_WRONG_KEYS, "wrong keys")
         self._demanded = (False, float("-inf"))
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="keys")
         self._waiting = 0
@@ -71,16 +76,23 @@ class Guard:
             self._demanded = demanded, monotonic()
         return demanded
 
-    async def key(self, text: str) -> Key | None:
+    async def key(self, text: str, client: str) -> Key | None:
         """The valid key of this text.
+
+        Args:
+            client: the address that sent it.
 
         Raises:
             BusyError: too many unknown keys are being verified.
+            RateError: the address tried too many wrong ones.
         """
         assert self._keys is not None
         digest = hashlib.blake2b(text.encode(), key=self._salt).digest()
+        if digest in self._wrong:
+            return None
         key, asked = self._verified.get(digest, (None, 0.0))
         if key is None:
+            self._tries.check(client)
             key = await self._ask(lambda: self._verify(text))
         elif monotonic() - asked > _FRESH_S:
             known = key.id
@@ -88,11 +100,12 @@ class Guard:
         else:
             return key
         if key is None or key.revoked_at is not None:
+            # For good: what was never a key, or is one no more, does not become one.
             self._verified.pop(digest, None)
+            _remember(self._wrong, digest, None)
+            self._tries.count(client)
             return None
-        self._verified[digest] = key, monotonic()
-        if len(self._verified) > _REMEMBERED:
-            self._verified.popitem(last=False)
+        _remember(self._verified, digest, (key, monotonic()))
         return key
 
     def _verify(self, text: str) -> Key | None:
@@ -109,6 +122,13 @@ class Guard:
             return await asyncio.get_running_loop().run_in_executor(self._pool, question)
         finally:
             self._waiting -= 1
+
+
+def _remember(known: OrderedDict[bytes, _T], digest: bytes, what: _T) -> None:
+    """The oldest are forgotten: a flood costs no memory."""
+    known[digest] = what
+    if len(known) > _REMEMBERED:
+        known.popitem(last=False)
 
 
 class Needs:
@@ -146,7 +166,7 @@ class Needs:
                 "a key is needed: Authorization: Bearer kw_...",
                 "需要密钥：Authorization: Bearer kw_...",
             )
-        key = await self.guard.key(text)
+        key = await self.guard.key(text, address(request))
         if key is None:
             raise AccessError(401, "the key is unknown or revoked", "密钥无效或已吊销")
         if not key.role.includes(self.role):

@@ -43,7 +43,7 @@ CaseId = Annotated[
 IfNoneMatch = Annotated[
     str | None, Header(description="The ETag of what you have: 304 if it still holds.")
 ]
-_REFUSED: dict[int | str, dict[str, Any]] = {s: ERRORS[s] for s in (422, 429)}
+_REFUSED: dict[int | str, dict[str, Any]] = {422: ERRORS[422]}
 _UNKNOWN: dict[int | str, dict[str, Any]] = {
     404: documented(404, "Not Found", "no such case", "没有这个案件")
 }

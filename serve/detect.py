@@ -87,6 +87,7 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 REFUSED: dict[int | str, dict[str, Any]] = {
     401: documented(401, "Unauthorized", "the key is unknown or revoked", "密钥无效或已吊销"),
     403: documented(403, "Forbidden", "a key of another role is needed", "权限不足"),
+    429: ERRORS[429],
     503: ERRORS[503],
 }
 """What any address that needs a key may answer."""

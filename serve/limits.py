@@ -16,7 +16,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cv.errors import ImageError, KerbwatchError
 
-__all__ = ["BodyLimit", "BusyError", "Limits", "Rate", "RateError", "body_too_large"]
+__all__ = [
+    "BodyLimit",
+    "BusyError",
+    "Limits",
+    "PerMinute",
+    "Rate",
+    "RateError",
+    "address",
+    "body_too_large",
+]
 
 _FORM_OVERHEAD = 64 * 1024
 
@@ -81,6 +90,41 @@ def body_too_large(limit: int) -> ImageError:
     )
 
 
+class PerMinute:
+    """At most so many things a minute of each client.
+
+    Two counters a client, however fast it asks: a flood costs no memory.
+
+    Args:
+        most: a minute.
+        what: as the refusal names it.
+    """
+
+    def __init__(self, most: int, what: str) -> None:
+        self._item = RateLimitItemPerMinute(most)
+        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._what = what
+
+    def count(self, client: str) -> None:
+        """One more.
+
+        Raises:
+            RateError: of too many in the last minute; that one is not counted.
+        """
+        if not self._limiter.hit(self._item, client):
+            raise self._refusal(client)
+
+    def check(self, client: str) -> None:
+        """As `count`, without counting."""
+        if not self._limiter.test(self._item, client):
+            raise self._refusal(client)
+
+    def _refusal(self, client: str) -> RateError:
+        free_at = self._limiter.get_window_stats(self._item, client).reset_time
+        wait = max(1, ceil(free_at - time.time()))
+        return RateError(f"more than {self._item.amount} {self._what} a minute", wait)
+
+
 class Rate:
     """Counts each client's requests; a dependency of the routes that cost something.
 
@@ -91,19 +135,18 @@ class Rate:
     """
 
     def __init__(self, limits: Limits) -> None:
-        self._item = RateLimitItemPerMinute(limits.rate) if limits.rate else None
-        # Two counters a client, however fast it asks: a flood costs no memory.
-        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._requests = PerMinute(limits.rate, "requests") if limits.rate else None
 
     async def __call__(self, request: Request) -> None:
-        if self._item is None:
-            return
-        address = request.client.host if request.client else "unknown"
-        client = str(getattr(request.state, "client", None) or address)
-        if not self._limiter.hit(self._item, client):
-            free_at = self._limiter.get_window_stats(self._item, client).reset_time
-            wait = max(1, ceil(free_at - time.time()))
-            raise RateError(f"more than {self._item.amount} requests a minute", wait)
+        if self._requests:
+            self._requests.count(str(getattr(request.state, "client", None) or address(request)))
+
+
+def address(request: Request) -> str:
+    """Where a request comes from. A proxy on this machine says it in X-Forwarded-For; of one
+    elsewhere uvicorn believes that if `FORWARDED_ALLOW_IPS` names it.
+    """
+    return request.client.host if request.client else "unknown"
 
 
 class BodyLimit:

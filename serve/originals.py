@@ -39,7 +39,6 @@ def originals_router(site: Site, database: Database, rate: Rate) -> APIRouter:
             404: documented(404, "Not Found", "kw-1: no such case or photo", "没有这个地址"),
             410: documented(410, "Gone", "the original was deleted", "图片已按期删除"),
             422: ERRORS[422],
-            429: ERRORS[429],
             503: NOT_LOGGED,
         },
     )

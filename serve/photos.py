@@ -178,7 +178,6 @@ def photos_router(
         responses={
             404: documented(404, "Not Found", "no such photo", "没有这张照片"),
             422: ERRORS[422],
-            429: ERRORS[429],
         },
     )
     def photo(photo_id: str) -> PhotoAnswer:

@@ -140,6 +140,34 @@ def test_a_revoked_key_ends_while_the_service_runs(
     assert guarded.get("/v1/labels", headers=headers).status_code == 401
 
 
+def test_who_guesses_keys_is_refused_before_they_cost_anything(
+    detector: Detector, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with CaseStore(tmp_path / "cases.sqlite") as store:
+        keys = Keys(store.database)
+        known, text = keys.create("the photo app", Role.REPORT, NOW)
+        other = keys.create("another app", Role.REPORT, NOW)[1]
+        app = create_app(detector, site, limits=LIMITS, keys=keys)
+        with TestClient(app) as client, TestClient(app, client=("10.0.0.9", 1)) as elsewhere:
+
+            def ask(sent: str, who: TestClient = client) -> int:
+                return who.get("/v1/labels", headers={"X-API-Key": sent}).status_code
+
+            assert ask(text) == 200
+            looked_at: list[str] = []
+            verify = keys.verify
+            monkeypatch.setattr(keys, "verify", lambda sent: looked_at.append(sent) or verify(sent))
+            guesses = [f"kw_{known.id}_{n:032d}" for n in range(24)]
+            assert [ask(guesses[0]) for _ in range(20)] == [401] * 20
+            assert len(looked_at) == 1, "the same one costs once"
+            answers = [ask(guess) for guess in guesses]
+            assert answers[:10] == [401] * 10
+            assert answers.count(429) >= 10, "now and then one more is free as the minute passes"
+            assert len(looked_at) == answers.count(401)
+            assert ask(text) == 200, "a known key goes on"
+            assert ask(other, elsewhere) == 200, "and so does everybody elsewhere"
+
+
 def test_a_key_is_never_logged(
     guarded: TestClient, texts: dict[str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
