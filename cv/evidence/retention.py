@@ -20,11 +20,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
-from sqlalchemy import delete, update
+from sqlalchemy import delete, select, update
 
 from cv.cases.case import Case
 from cv.cases.database import Database
-from cv.cases.tables import CaseRow, PhotoImageRow, PhotoRow, RequestRow
+from cv.cases.tables import CaseRow, DeliveryRow, PhotoImageRow, PhotoRow, RequestRow
 from cv.errors import KerbwatchError
 from cv.evidence.due import RECORDS, Lot, due
 from cv.evidence.log import Event, EvidenceLog, os_user
@@ -127,7 +127,7 @@ class Retention:
         sweep.deleted += sum(not self._is_there(event) for event in proof)
 
     def _forget(self, lot: Lot) -> None:
-        """Let the case say that its pictures are gone; take out the report and the folder."""
+        """Let the case and its messages say that pictures are gone; take out report and folder."""
         if lot.case or lot.records:
             self._forget_rows(lot)
         if lot.folder:
@@ -139,9 +139,11 @@ class Retention:
         with self._database.write() as session:
             row = session.get(CaseRow, lot.case, with_for_update=True) if lot.case else None
             if row is not None and (lot.folder or lot.request):
-                case = Case.model_validate_json(row.document)
                 report = lot.photo or lot.request
-                row.document = _without(case, lot.folder, report).model_dump_json()
+                row.document = _without(row.document, lot.folder, report)
+                sent = select(DeliveryRow).where(DeliveryRow.case_id == row.id)
+                for message in session.scalars(sent):
+                    message.body = _without(message.body, lot.folder, report)
             requests = update(RequestRow)
             if lot.contact:
                 session.execute(requests.where(RequestRow.id == lot.contact).values(contact=None))
@@ -263,8 +265,9 @@ def deleting_hourly(site: Site, database: Database) -> Iterator[None]:
         worker.join()
 
 
-def _without(case: Case, folder: str | None, report_id: str | None) -> Case:
-    """The case as it is told once the pictures in a folder, and a report's words, are gone."""
+def _without(document: str, folder: str | None, report_id: str | None) -> str:
+    """A case as it is told once the pictures in a folder, and a report's words, are gone."""
+    case = Case.model_validate_json(document)
     items = [
         item.model_copy(update={"withheld": "deleted"})
         if folder and item.masked and item.file and Path(item.file).parent == Path(folder)
@@ -275,4 +278,5 @@ def _without(case: Case, folder: str | None, report_id: str | None) -> Case:
         report.model_copy(update={"description": None}) if report.id == report_id else report
         for report in case.reports
     ]
-    return case.model_copy(update={"evidence": tuple(items), "reports": tuple(reports)})
+    less = case.model_copy(update={"evidence": tuple(items), "reports": tuple(reports)})
+    return less.model_dump_json()

@@ -27,7 +27,7 @@ from cv.cases.parts import ClosurePart, ReviewPart
 from cv.cases.requests import NewRequest, Requests
 from cv.cases.review import RejectReason, review_of
 from cv.cases.store import CaseStore
-from cv.cases.tables import PhotoImageRow, PhotoRow
+from cv.cases.tables import DeliveryRow, PhotoImageRow, PhotoRow
 from cv.cli import app
 from cv.errors import KerbwatchError
 from cv.evidence.chain import verify_chain
@@ -239,6 +239,7 @@ def test_who_posted_a_request_goes_first_and_the_words_with_its_case(
         "app", Matter.CONSTRUCTION_WASTE, code, address="北京路", description="一堆",
         media_url="https://photos.example/1.jpg", contact={"phone": "138"},
     )  # fmt: skip
+    site = replace(site, reporting=replace(site.reporting, targets=("spool",)))
     number = Requests(store.database).post(new, site, REPORTED)
     assert sweep(site, store, REPORTED + 30 * DAY) == set()
     assert sweep(site, store, REPORTED + 31 * DAY) == {f"contact {number}"}
@@ -252,6 +253,10 @@ def test_who_posted_a_request_goes_first_and_the_words_with_its_case(
     assert (posted.contact, posted.media_url) == ({}, None)
     (told,) = Requests(store.database).find([number])
     assert (told.description, told.case.reports[0].description) == (None, None)
+    with store.database.read() as session:
+        (message,) = session.scalars(select(DeliveryRow.body).where(DeliveryRow.case_id == number))
+    assert "一堆" not in message
+    assert Case.model_validate_json(message).reports[0].id == number
     assert sweep(site, store, REPORTED + 400 * DAY) == set()
 
 
