@@ -9,11 +9,12 @@ from sqlalchemy import ColumnElement, exists, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from cv.cases.case import Case, continued
+from cv.cases.nearby import Sighting
 from cv.cases.parts import ReviewPart
-from cv.cases.reported import adopted, joinable, joined
-from cv.cases.tables import CaseRow, DeliveryRow
+from cv.cases.reported import adopted, joinable, joined, only_reported, under
+from cv.cases.tables import AdoptedRow, CaseRow, DeliveryRow
 from cv.geometry import Box
-from cv.site import Site
+from cv.site import PhotoSettings, Site
 
 __all__ = ["apply_review", "file_case", "file_report", "is_free", "supersede"]
 
@@ -29,14 +30,26 @@ _HAS_LATER = exists().where(
 
 
 def file_case(
-    session: Session, case: Case, targets: Sequence[str], now: datetime, *, hold: bool
+    session: Session,
+    case: Case,
+    targets: Sequence[str],
+    now: datetime,
+    *,
+    hold: bool,
+    within: PhotoSettings,
 ) -> None:
     """File what a camera has to tell of a case, with its messages, unless it is no news.
 
+    The transaction of a new one takes turns with what citizens report.
+
     Args:
         hold: messages of a proposed case wait until it has been reviewed.
+        within: how near a citizen's case is about the same thing.
     """
     row = session.get(CaseRow, case.id, with_for_update=True)
+    if row is None and (other := _adopting(session, case, within)):
+        case = under(case, other)
+        row = session.get(CaseRow, other, with_for_update=True)
     if row is not None:
         known = Case.model_validate_json(row.document)
         if not known.is_watched:
@@ -46,6 +59,25 @@ def file_case(
         else:
             case = continued(case, known)
     _write(session, case, row, targets, now, hold=hold)
+
+
+def _adopting(session: Session, case: Case, within: PhotoSettings) -> str | None:
+    """The id of the citizen's case that goes on with a camera's which nobody has filed yet.
+
+    The watch asked when the incident opened. What was reported since then, while it prepared the
+    pictures or the store was away, it cannot know, and it keeps calling the incident by its own id.
+    """
+    before = session.get(AdoptedRow, case.id)
+    if before is not None:
+        return before.case_id
+    place, time = case.place, case.time
+    if case.state != "new" or place.lon is None or place.lat is None:
+        return None
+    seen = Sighting(place.lon, place.lat, time.first_seen, time.last_seen)
+    other = only_reported(session, seen, case.matter.matter, within)
+    if other is not None:
+        session.add(AdoptedRow(id=case.id, case_id=other))
+    return other
 
 
 def file_report(session: Session, case: Case, site: Site, now: datetime) -> str:

@@ -86,6 +86,7 @@ class CaseRecorder:
             now=now,
             hold=reporting.review_first,
             never=reporting.never,
+            within=self._site.photos,
         )
 
     def _case(self, filing: Filing, now: datetime) -> Case:

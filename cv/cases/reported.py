@@ -25,17 +25,21 @@ from cv.cases.routing import dept_of, level_names, limit_of
 from cv.codes import Code
 from cv.detect.incident import incident_id
 from cv.labels import Matter
-from cv.site import Site
+from cv.site import PhotoSettings, Site
 
 __all__ = [
     "CHANNELS",
     "MOST_REPORTS",
     "Channel",
     "GivenPoint",
+    "adopted",
     "case_from_report",
     "code_for",
     "joinable",
     "joined",
+    "only_reported",
+    "take_turns_nearby",
+    "under",
 ]
 
 Channel = Literal["_photos", "_open311"]
@@ -121,14 +125,32 @@ def case_from_report(
     )
 
 
+def take_turns_nearby(session: Session) -> None:
+    """Until this transaction ends, nobody else looks for an open case and files what it finds.
+
+    Before it locks anything else: who waits for this holds nothing that its holder may want.
+    """
+    take_turns(session.connection(), _TURNS)
+
+
+def only_reported(
+    session: Session, seen: Sighting, matter: str, within: PhotoSettings
+) -> str | None:
+    """The id of the nearest open case about the same thing that only citizens saw so far."""
+    near = open_near(session, seen, frozenset({matter}), within)
+    found = (n.case for n in near if not n.case.is_watched)
+    return next((c.id for c in found if c.review.state != "rejected"), None)
+
+
 def joinable(session: Session, case: Case, site: Site) -> Case | None:
     """The open case about the same thing as a report's: the nearest, a camera's before others.
 
-    Within a transaction that writes: reports that come at the same moment take turns.
+    Within a transaction that writes: reports, and cameras' new cases, that come at the same
+    moment take turns.
     """
     if case.place.lon is None or case.place.lat is None:
         return None
-    take_turns(session.connection(), _TURNS)
+    take_turns_nearby(session)
     seen = Sighting(case.place.lon, case.place.lat, case.time.first_seen, case.time.last_seen)
     near = open_near(session, seen, frozenset({case.matter.matter}), site.photos)
     found = [n.case for n in near if n.case.review.state != "rejected" and n.case.id != case.id]
@@ -165,14 +187,7 @@ def joined(known: Case, report: Case) -> Case | None:
 
 def adopted(case: Case, known: Case) -> Case:
     """A camera's case that goes on under the id of a report about the same thing."""
-    roi = case.detections[0].roi
-    alone = incident_id(
-        case.source.channel_id,
-        roi.id if roi else "",
-        case.matter.matter,
-        case.time.first_seen.astimezone(UTC),
-        0,
-    )
+    alone = case.id if case.id != known.id else _alone(case)
     on = continued(case, known)
     time = {
         "first_seen": min(case.time.first_seen, known.time.first_seen),
@@ -184,6 +199,28 @@ def adopted(case: Case, known: Case) -> Case:
             "time": on.time.model_copy(update=time),
             "dedup": _merged(known.dedup, alone),
         }
+    )
+
+
+def under(case: Case, case_id: str) -> Case:
+    """A camera's case by another id, and so are its pictures; their files stay where they are."""
+    own = f"{case.id}/"
+    evidence = tuple(
+        item.model_copy(update={"id": f"{case_id}/{item.id.removeprefix(own)}"})
+        for item in case.evidence
+    )
+    return case.model_copy(update={"id": case_id, "evidence": evidence})
+
+
+def _alone(case: Case) -> str:
+    """The id that a camera's case would have, had no citizen reported it before."""
+    roi = case.detections[0].roi
+    return incident_id(
+        case.source.channel_id,
+        roi.id if roi else "",
+        case.matter.matter,
+        case.time.first_seen.astimezone(UTC),
+        0,
     )
 
 

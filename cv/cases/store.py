@@ -16,8 +16,9 @@ from cv.cases.database import Database
 from cv.cases.deliveries import Deliveries, DeliveryRecord
 from cv.cases.filing import apply_review, file_case
 from cv.cases.filter import CaseFilter, Position
-from cv.cases.nearby import Sighting, open_near
+from cv.cases.nearby import Sighting
 from cv.cases.parts import ReviewPart
+from cv.cases.reported import only_reported, take_turns_nearby
 from cv.cases.review import is_same_word, review_digest
 from cv.cases.tables import AnyText, CaseRow, StateRow
 from cv.errors import KerbwatchError, UserError
@@ -27,6 +28,7 @@ from cv.site import PhotoSettings
 __all__ = ["CaseStore", "ReviewedError", "StoredCase"]
 
 _SAME_PLACE_IOU = 0.5
+_USUAL = PhotoSettings()
 
 
 class ReviewedError(KerbwatchError):
@@ -78,6 +80,7 @@ class CaseStore:
         now: datetime,
         hold: bool = False,
         never: Collection[str] = (),
+        within: PhotoSettings = _USUAL,
     ) -> None:
         """File cases with their messages and save the watch's state, in one transaction.
 
@@ -87,14 +90,17 @@ class CaseStore:
         Args:
             hold: messages of a proposed case wait until it has been reviewed.
             never: matters whose cases are kept here and told to nobody.
+            within: how near a new case and a citizen's report are one.
 
         Raises:
             StoreError: the database refused it, or is away.
         """
         with self.database.write() as session:
+            if any(case.state == "new" for case in filings):
+                take_turns_nearby(session)
             for case in filings:
                 told = () if case.matter.matter in never else targets
-                file_case(session, case, told, now, hold=hold)
+                file_case(session, case, told, now, hold=hold, within=within)
             if state is not None:
                 session.merge(StateRow(camera=camera, stream=stream, state=state, saved_at=now))
 
@@ -135,9 +141,7 @@ class CaseStore:
     def reported_case(self, seen: Sighting, matter: str, within: PhotoSettings) -> str | None:
         """The id of the nearest open case about the same thing that only citizens saw so far."""
         with self.database.read() as session:
-            near = open_near(session, seen, frozenset({matter}), within)
-        found = (n.case for n in near if not n.case.is_watched)
-        return next((c.id for c in found if c.review.state != "rejected"), None)
+            return only_reported(session, seen, matter, within)
 
     def cases(
         self, wanted: CaseFilter | None = None, *, limit: int, after: Position | None = None

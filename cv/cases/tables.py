@@ -9,6 +9,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
 __all__ = [
+    "AdoptedRow",
     "AnyText",
     "CaseRow",
     "DeliveryRow",
@@ -91,6 +92,17 @@ class CaseRow(Tables):
         Index("ix_cases_place", "camera", "zone", "matter", "last_seen"),
         Index("ix_cases_near", "matter", "state", "last_seen"),
     )
+
+
+class AdoptedRow(Tables):
+    """A camera's incident, and the citizen's case that goes on with it, since it was filed while
+    the camera was about to open one of its own. Its pictures lie under the incident's id.
+    """
+
+    __tablename__ = "adopted_incidents"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    case_id: Mapped[str] = mapped_column(ForeignKey("cases.id"))
 
 
 class DeliveryRow(Tables):

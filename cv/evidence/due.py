@@ -15,7 +15,7 @@ from sqlalchemy import select
 
 from cv.cases.database import Database
 from cv.cases.parts import ClosurePart, ReviewPart
-from cv.cases.tables import CaseRow, PhotoRow, RequestRow
+from cv.cases.tables import AdoptedRow, CaseRow, PhotoRow, RequestRow
 from cv.evidence.originals import KINDS
 from cv.site import Privacy, Site
 
@@ -154,15 +154,18 @@ def _folders(
     data: Path, privacy: Privacy, database: Database, names: Sequence[str], now: datetime
 ) -> Iterator[Lot]:
     """Masked pictures of cases, and folders that belong to nothing."""
-    cases = _cases(database, names)
     with database.read() as session:
+        adopted = select(AdoptedRow.id, AdoptedRow.case_id).where(AdoptedRow.id.in_(names))
+        owners = dict(zip(names, names, strict=True))
+        owners |= {row.id: row.case_id for row in session.execute(adopted)}
         reports = set(session.scalars(select(PhotoRow.id).where(PhotoRow.id.in_(names))))
+    cases = _cases(database, owners.values())
     for name in names:
         if name in reports:
             continue
         folder = data / "evidence" / name
         files = sorted(folder.glob("*"))
-        case = cases.get(name)
+        case = cases.get(owners[name])
         if case is None:
             # Its case was never recorded: a process was killed in between. Or the site names
             # another database than before, so this is no time for haste.
@@ -174,7 +177,7 @@ def _folders(
             rule, until = _deadline(case, privacy)
             over = until is not None and until < now
         if over:
-            yield Lot(rule, _names(files, data), f"evidence/{name}", name if case else None)
+            yield Lot(rule, _names(files, data), f"evidence/{name}", owners[name] if case else None)
 
 
 def _deadline(case: _Ending, privacy: Privacy) -> tuple[str, datetime | None]:

@@ -50,6 +50,7 @@ MEANT: dict[str, Any] = {
     "outbox.state": "pending",
     "outbox.event": "new",
     "service_requests.case_id": CASE["id"],
+    "adopted_incidents.case_id": CASE["id"],
     "photos.id": PHOTO["id"],
     "photos.document": json.dumps(PHOTO),
     "photo_images.photo_id": PHOTO["id"],

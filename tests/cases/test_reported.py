@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
@@ -20,8 +22,10 @@ from cv.cases.store import CaseFilter, CaseStore
 from cv.cases.tables import CaseRow
 from cv.cases.wording import description
 from cv.detect.detector import ModelInfo
-from cv.detect.incident import Change
+from cv.detect.evidence import EvidenceFile
+from cv.detect.incident import Change, Event, Incident
 from cv.detect.look import Filing
+from cv.detect.masking import MaskCounts as Counts
 from cv.labels import Matter
 from cv.site import PhotoSettings, Policy, Site
 from tests.cases.conftest import Clock
@@ -261,6 +265,58 @@ class TestCameraAndCitizen:
         later = reported(posting, 2, minutes=600)
         assert take_report(store, later, posting, clock.now) == later.id
 
+    @pytest.mark.both_databases
+    def test_what_is_reported_while_the_camera_prepares_its_pictures_is_one_case_as_well(
+        self, store: CaseStore, posting: Site, clock: Clock
+    ) -> None:
+        recorder, own = watch(store, posting), incident().id
+        assert recorder.known(incident()) is None
+        opened = take_report(store, reported(posting, minutes=2), posting, clock.now)
+        events: tuple[Event, ...] = ("new", "cleared")
+        for event in events:
+            seen = incident(cleared=event == "cleared")
+            scene = EvidenceFile(
+                f"{own}/scene", "scene", seen.last_seen, f"evidence/{own}/scene.jpg", "cd" * 32,
+                "image/jpeg", 640, 360, masked=True, counts=Counts(0, 0),
+            )  # fmt: skip
+            recorder.record([Filing(Change(event, seen), (scene,))], "{}")
+        (stored,) = store.cases(limit=9)
+        case = stored.case
+        assert (case.id, case.state, case.source.channel_id) == (opened, "cleared", "gate")
+        assert case.dedup.merged_ids == (own,)
+        assert [item.id.partition("/")[2] for item in case.evidence] == ["1", "scene"]
+        assert case.evidence[-1].id == f"{opened}/scene"
+        assert case.evidence[-1].file == f"evidence/{own}/scene.jpg"
+        assert [d.event for d in stored.deliveries] == ["new", "updated", "cleared"]
+
+    @pytest.mark.both_databases
+    def test_camera_and_citizen_in_the_same_moment_make_one_case(
+        self, store_place: Path | str, store: CaseStore, posting: Site, clock: Clock
+    ) -> None:
+        """Each through a database connection of its own, twenty times, none waits for the other."""
+        with CaseStore(store_place) as other, ThreadPoolExecutor(2) as pool:
+            for turn in range(20):
+                gate, shift = replace(GATE, lon=GATE.lon + turn * 500 * METRE), incident(turn)
+                site = replace(posting, cameras=(gate,))
+                case = reported(posting, turn + 1, minutes=turn, east_m=turn * 500)
+                recorder = CaseRecorder(store, site, gate, "live", MODEL)
+                assert recorder.known(shift) is None
+                ready = Barrier(2)
+
+                def camera(
+                    recorder: CaseRecorder = recorder, seen: Incident = shift, at: Barrier = ready
+                ) -> None:
+                    at.wait()
+                    recorder.record([Filing(Change("new", seen), ())], "{}")
+
+                def citizen(case: Case = case, at: Barrier = ready) -> None:
+                    at.wait()
+                    take_report(other, case, posting, clock.now)
+
+                for done in [pool.submit(camera), pool.submit(citizen)]:
+                    done.result()
+                assert len(store.cases(limit=99)) == turn + 1
+
     def test_messages_of_a_joined_case_keep_their_order_and_keys(
         self, store: CaseStore, posting: Site, clock: Clock
     ) -> None:
@@ -285,7 +341,8 @@ def test_old_cases_get_their_place(tmp_path: Path, site: Site) -> None:
         )
     with sqlite3.connect(path) as raw:
         raw.executescript(
-            "DROP TABLE service_requests; DROP INDEX ix_cases_first_seen;"
+            "DROP TABLE adopted_incidents; DROP TABLE service_requests;"
+            "DROP INDEX ix_cases_first_seen;"
             "DROP INDEX ix_cases_filed_at; DROP INDEX ix_cases_point;"
             "ALTER TABLE cases DROP COLUMN code5; ALTER TABLE cases DROP COLUMN review;"
             "ALTER TABLE cases DROP COLUMN closed_at; DROP TABLE evidence_log;"

@@ -38,6 +38,7 @@ from cv.evidence.sealing import KEY_VARIABLE, new_key
 from cv.labels import Matter
 from cv.site import Site
 from tests.cases.filings import START, case_of, incident, picture, site_in
+from tests.cases.test_reported import reported, take_report
 
 DAY = timedelta(days=1)
 REPORTED = START + timedelta(hours=1)
@@ -92,7 +93,8 @@ def filed(store: CaseStore, site: Site, number: int, event: str = "new") -> Case
         store.commit_look(
             camera="gate", stream="live", filings=[case], state=None, targets=(), now=REPORTED
         )
-    return store.case(case.id).case
+    stored = store.find(case.id)
+    return stored.case if stored else case
 
 
 def scene(number: int) -> str:
@@ -169,6 +171,19 @@ def test_any_other_case_keeps_them_until_its_end_and_a_year(store: CaseStore, si
     assert sweep(site, store, REPORTED + 466 * DAY) == {scene(3)}
     assert sweep(site, store, REPORTED + 600 * DAY) == set(), "an open case keeps its evidence"
     assert {e["rule"] for e in deletions(store).values()} == {"privacy.keep_evidence"}
+
+
+@pytest.mark.both_databases
+def test_pictures_of_an_incident_that_a_report_goes_on_with_follow_its_case(
+    store: CaseStore, site: Site
+) -> None:
+    case_id = take_report(store, reported(site, minutes=2), site, REPORTED)
+    filed(store, site, 0, "cleared")
+    end = store.case(case_id).case.time.reported
+    assert sweep(site, store, end + 364 * DAY) == set()
+    assert sweep(site, store, end + 366 * DAY) == {scene(0)}
+    items = {item.role: item for item in store.case(case_id).case.evidence}
+    assert items["scene"].withheld == "deleted"
 
 
 @pytest.mark.both_databases
