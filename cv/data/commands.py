@@ -149,12 +149,12 @@ def feedback(
     for count, why in (
         (made.unreviewed, "not reviewed yet"),
         (made.other_reasons, "rejected, but not as mistaken"),
-        (made.reported, "reported by citizens only"),
-        (made.gone, "without a clean frame: past privacy.keep_originals"),
+        (made.unseen, "reported by citizens, and the model saw nothing"),
+        (made.gone, "without a clean frame or photo: past privacy.keep_originals"),
     ):
         if count:
             typer.echo(f"left out, {why}: {count}")
-    typer.echo("These frames are not masked: keep them as you keep originals.")
+    typer.echo("These pictures are not masked: keep them as you keep originals.")
 
 
 @app.command()

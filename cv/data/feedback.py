@@ -1,8 +1,9 @@
 """`kerbwatch data feedback`: what reviewers said becomes training photos.
 
-A confirmed case gives its whole frame with its box. A case rejected as mistaken gives the
-surroundings of its box as a hard negative: that label is absent there. The other reasons (a stall
-with a licence is a stall, a duplicate is seen twice) say nothing about what the model saw.
+A confirmed case gives its whole frame with its box; a citizen's one, the photo that shows it best.
+A case rejected as mistaken gives the surroundings of its box as a hard negative: that label is
+absent there. The other reasons (a stall with a licence is a stall, a duplicate is seen twice) say
+nothing about what the model saw.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from cv.cases.case import Case
 from cv.cases.review import RejectReason, is_by_person
 from cv.data.new_folder import new_folder
 from cv.data.samples import LabelledBox, yolo_row
-from cv.errors import UserError
+from cv.detect.photo import decode_photo
+from cv.errors import ImageError, UserError
 from cv.evidence.originals import Originals, frame_file, plain_name
 from cv.geometry import Box, Image
 
@@ -40,8 +42,8 @@ class Feedback:
         negatives: surroundings of boxes that were rejected as mistaken.
         other_reasons: rejected, but not for what the model saw.
         unreviewed: nobody has looked at them yet.
-        gone: their clean frame is past its deadline (`privacy.keep_originals`).
-        reported: by citizens only; their photos are not used.
+        gone: their clean frame or photo is past its deadline (`privacy.keep_originals`).
+        unseen: by citizens only, and the model saw nothing of it: there is no box to learn from.
     """
 
     examples: int = 0
@@ -50,7 +52,7 @@ class Feedback:
     other_reasons: int = 0
     unreviewed: int = 0
     gone: int = 0
-    reported: int = 0
+    unseen: int = 0
 
 
 def write_feedback(
@@ -63,7 +65,7 @@ def write_feedback(
     """Write a source folder (`datasets/README.md`) of reviewed cases.
 
     Args:
-        originals: where clean frames are kept for a while.
+        originals: where clean frames and citizens' photos are kept for a while.
         to: the folder to write; its name becomes the source's.
         seen: is told the originals that will lie there, before they do.
 
@@ -74,12 +76,9 @@ def write_feedback(
     frames: defaultdict[str, list[Case]] = defaultdict(list)
     mistaken: list[tuple[str, Case]] = []
     for case in cases:
-        if not case.is_watched:
-            result.reported += 1
-            continue
         if not _says_something(case, result):
             continue
-        frame = _frame(case, originals)
+        frame = _frame(case, originals) if case.is_watched else _photo(case, originals)
         if frame is None:
             result.gone += 1
         elif case.review.state == "confirmed":
@@ -90,17 +89,20 @@ def write_feedback(
         raise UserError(
             f"{to}: not written, for no reviewed case has a clean frame "
             f"({result.unreviewed} unreviewed, {result.other_reasons} rejected for other reasons, "
-            f"{result.gone} past privacy.keep_originals, {result.reported} by citizens only)"
+            f"{result.gone} past privacy.keep_originals, {result.unseen} without a box)"
         )
     seen({*frames, *(frame for frame, _ in mistaken)})
     with new_folder(to) as part:
         (part / "images").mkdir()
         (part / "labels").mkdir()
         rows = [
-            _write_example(PurePosixPath(plain_name(frame)).stem, originals.read(frame), some, part)
+            _write_example(frame, _content(frame, some[0], originals), some, part)
             for frame, some in sorted(frames.items())
         ]
-        rows += [_write_negative(originals.read(frame), case, part) for frame, case in mistaken]
+        rows += [
+            _write_negative(_content(frame, case, originals), case, part)
+            for frame, case in mistaken
+        ]
         # Written last: without it the folder is no source.
         listing = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         (part / "images.jsonl").write_text(listing, encoding="utf-8")
@@ -116,6 +118,9 @@ def _says_something(case: Case, result: Feedback) -> bool:
     if case.review.state == "rejected" and case.review.reason != RejectReason.MISTAKEN:
         result.other_reasons += 1
         return False
+    if not case.detections:
+        result.unseen += 1
+        return False
     return True
 
 
@@ -128,24 +133,57 @@ def _frame(case: Case, originals: Originals) -> str | None:
     return None
 
 
+def _photo(case: Case, originals: Originals) -> str | None:
+    """The citizen's photo that the case's box is of: the first of its evidence."""
+    shown = next((item.id for item in case.evidence if item.role == "report"), "")
+    report, _, number = shown.partition("/")
+    file = originals.find_photo(report, int(number)) if number.isdigit() else None
+    if file and _size_of(_upright(originals.read(file))) == case.detections[0].image_wh:
+        return file
+    return None
+
+
+def _content(file: str, case: Case, originals: Originals) -> bytes:
+    content = originals.read(file)
+    return content if case.is_watched else _upright(content)
+
+
+def _upright(photo: bytes) -> bytes:
+    """A citizen's photo as the JPEG that its box is of: turned, and no HEIC; b"" if damaged."""
+    try:
+        image = decode_photo(photo).image
+    except ImageError:
+        return b""
+    return cv2.imencode(".jpg", image, _QUALITY)[1].tobytes()
+
+
+def _place(case: Case) -> str:
+    """What is never split between training and validation: a camera's view, a citizen's report."""
+    return case.source.channel_id if case.is_watched else case.id
+
+
 def _size_of(frame: bytes) -> tuple[int, int] | None:
     image = _decoded(frame)
     return None if image is None else (image.shape[1], image.shape[0])
 
 
 def _decoded(frame: bytes) -> Image | None:
+    if not frame:
+        return None
     image = cv2.imdecode(np.frombuffer(frame, np.uint8), cv2.IMREAD_COLOR)
     return None if image is None else np.asarray(image, np.uint8)
 
 
-def _write_example(time: str, frame: bytes, cases: Sequence[Case], part: Path) -> dict[str, object]:
-    name, size = f"{cases[0].source.channel_id}-{time}", cases[0].detections[0].image_wh
+def _write_example(file: str, frame: bytes, cases: Sequence[Case], part: Path) -> dict[str, object]:
+    name, size = PurePosixPath(plain_name(file)).stem, cases[0].detections[0].image_wh
+    if cases[0].is_watched:  # then its file is named after the moment alone
+        name = f"{cases[0].source.channel_id}-{name}"
     (part / "images" / f"{name}.jpg").write_bytes(frame)
     labelled = [LabelledBox(c.detections[0].label, _relative(_box(c), size)) for c in cases]
     text = "".join(map(yolo_row, labelled))
     (part / "labels" / f"{name}.txt").write_text(text, encoding="utf-8")
     # Other things in the frame were not reviewed, so no label is complete.
-    return {"image": f"{name}.jpg", "group": cases[0].source.channel_id, "complete": []}
+    return {"image": f"{name}.jpg", "group": _place(cases[0]), "complete": []}
 
 
 def _write_negative(frame: bytes, case: Case, part: Path) -> dict[str, object]:
@@ -159,14 +197,14 @@ def _write_negative(frame: bytes, case: Case, part: Path) -> dict[str, object]:
     (part / "labels" / f"{case.id}.txt").touch()
     return {
         "image": name,
-        "group": case.source.channel_id,
+        "group": _place(case),
         "complete": [],
         "absent": [case.detections[0].label],
     }
 
 
 def _box(case: Case) -> Box:
-    assert case.box is not None, "a camera's case has one"
+    assert case.box is not None, "what the model saw has one"
     return case.box
 
 

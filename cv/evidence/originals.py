@@ -116,6 +116,11 @@ class Originals:
         kept = (name for name in (file, file + _SEALED) if (self.data / name).is_file())
         return next(kept, None)
 
+    def find_photo(self, report: str, number: int) -> str | None:
+        """The file of a citizen's photo, by its report and its number there, from 1."""
+        kept = (self.data / _PHOTOS).glob(f"{report}-{number}-*")
+        return next((f"{_PHOTOS}/{file.name}" for file in kept if file.suffix != ".tmp"), None)
+
     def read(self, file: str) -> bytes:
         """The picture as it was.
 
