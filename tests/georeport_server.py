@@ -37,6 +37,7 @@ class GeoReport:
         with_tokens: give a token, and the number only once `moderated`.
         no_duplicates: answer 400 to a description that it has already.
         unlisted: GET requests is not allowed.
+        archived: numbers of requests that are no longer listed.
         statuses: the next requests are answered so, and not taken.
         closed: status_notes of the requests that the desk closed, by their number.
     """
@@ -45,6 +46,7 @@ class GeoReport:
     moderated: bool = False
     no_duplicates: bool = False
     unlisted: bool = False
+    archived: set[str] = field(default_factory=set)
     statuses: list[int] = field(default_factory=list)
     requests: list[dict[str, str]] = field(default_factory=list)
     closed: dict[str, str] = field(default_factory=dict)
@@ -79,7 +81,7 @@ class GeoReport:
         wanted = dict(request.query_params)
         _check_jurisdiction(wanted)
         if "service_request_id" in wanted:
-            numbers = wanted["service_request_id"].split(",")
+            numbers = {*wanted["service_request_id"].split(",")} - self.archived
             named = [row for row in self.requests if row["service_request_id"] in numbers]
             return JSONResponse([self._standing(row["service_request_id"]) for row in named])
         for name in ("start_date", "end_date"):

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from cv.cases.again import retried
 from cv.cases.case import Case
@@ -16,7 +16,7 @@ from cv.cases.tables import CaseRow, DeliveryRow
 from cv.cases.targets import Answering, Target
 from cv.errors import DeliveryError
 
-__all__ = ["ASK_EVERY_S", "Closings", "close_case"]
+__all__ = ["ASK_EVERY_S", "Closings", "close_case", "reopen_case"]
 
 ASK_EVERY_S = 600.0
 """A desk works in minutes at the fastest; what it did is news to nobody sooner."""
@@ -24,11 +24,14 @@ ASK_EVERY_S = 600.0
 _AT_ONCE = 50
 """Numbers asked for in one call: their addresses stay short enough for any server."""
 _OLDEST = timedelta(days=180)
+_REOPENED_WITHIN = timedelta(days=14)
+"""Who checks whether a case was ended rightly does it within days; later it is not asked for."""
 logger = logging.getLogger(__name__)
 
 
 class Closings:
-    """Asks one target which of the cases that it took are closed; one thread at a time.
+    """Asks one target which of the cases that it took are closed, or open again; one thread at a
+    time.
 
     Args:
         clock: aware UTC.
@@ -52,15 +55,17 @@ class Closings:
         self._next = now + timedelta(seconds=ASK_EVERY_S)
         closed = 0
         try:
-            for numbers in self._unclosed(now):
-                said = self._target.closed(list(numbers))
-                for number, closure in said.items():
-                    closed += close_case(self._database, numbers[number], closure)
+            for numbers in self._asked(now):
+                for number, closure in self._target.closures(list(numbers)).items():
+                    if closure is None:
+                        reopen_case(self._database, numbers[number], self._name)
+                    else:
+                        closed += close_case(self._database, numbers[number], closure)
         except DeliveryError as error:
             logger.warning("%s: does not say which cases are closed: %s", self._name, error)
         return closed
 
-    def _unclosed(self, now: datetime) -> Iterator[dict[str, str]]:
+    def _asked(self, now: datetime) -> Iterator[dict[str, str]]:
         """Case ids by the target's numbers, a few at a time, the latest cases first."""
         query = (
             select(DeliveryRow.number, CaseRow.id)
@@ -68,7 +73,7 @@ class Closings:
             .where(
                 DeliveryRow.target == self._name,
                 DeliveryRow.number.is_not(None),
-                CaseRow.closed_at.is_(None),
+                or_(CaseRow.closed_at.is_(None), CaseRow.closed_at >= now - _REOPENED_WITHIN),
                 CaseRow.filed_at >= now - _OLDEST,
             )
             .order_by(DeliveryRow.seq.desc())
@@ -91,4 +96,18 @@ def close_case(database: Database, case_id: str, closure: ClosurePart) -> bool:
         at = closure.at.astimezone(case.time.reported.tzinfo)
         closed = case.model_copy(update={"closure": closure.model_copy(update={"at": at})})
         row.document, row.closed_at = closed.model_dump_json(), closure.at
+        return True
+
+
+@retried
+def reopen_case(database: Database, case_id: str, by: str) -> bool:
+    """Somebody is not done with a case after all; False if `by` is not who closed it."""
+    with database.write() as session:
+        row = session.get_one(CaseRow, case_id, with_for_update=True)
+        case = Case.model_validate_json(row.document)
+        if case.closure is None or case.closure.by != by:
+            return False
+        row.document = case.model_copy(update={"closure": None}).model_dump_json()
+        row.closed_at = None
+        logger.info("%s: open again, says %s", case_id, by)
         return True

@@ -9,10 +9,11 @@ from dataclasses import replace
 import pytest
 
 from cv.cases.case import Case, case_from_incident
-from cv.cases.closing import ASK_EVERY_S
+from cv.cases.closing import ASK_EVERY_S, close_case
 from cv.cases.filter import CaseFilter
 from cv.cases.outbox import Outbox
 from cv.cases.outgoing import Outgoing
+from cv.cases.parts import ClosurePart
 from cv.cases.store import CaseStore
 from cv.cases.targets import Message, Target, UnreachableError, build_targets
 from cv.cases.targets.open311 import Open311Target
@@ -232,6 +233,29 @@ class TestWhatTheCityClosed:
         assert case.closure
         assert store.cases(CaseFilter(state="open"), limit=9) == []
         assert len(store.cases(CaseFilter(state="closed"), limit=9)) == 1
+
+    def test_is_open_here_again_when_its_desk_opens_it_again(
+        self, store: CaseStore, site: Site, clock: Clock, file: File, serve: Serve
+    ) -> None:
+        city, proxy = serve()
+        cases = [case_of(site, n) for n in (1, 2, 3)]
+        file(*cases, targets=("open311",))
+        with Outbox(store, [target(site, proxy)], clock=clock) as box:
+            box.deliver_due()
+            numbers = {case.id: store.case(case.id).number for case in cases}
+            opened_again, not_listed, closed_here = cases
+            city.closed |= {str(numbers[case.id]): "done" for case in (opened_again, not_listed)}
+            close_case(store.database, closed_here.id, ClosurePart(at=clock.now, by="li"))
+            clock.move(ASK_EVERY_S + 1)
+            assert box.deliver_due().closed == 2
+            city.closed.clear()
+            city.archived.add(str(numbers[not_listed.id]))
+            clock.move(ASK_EVERY_S + 1)
+            box.deliver_due()
+        assert [s.case.id for s in store.cases(CaseFilter(state="open"), limit=9)] == [
+            opened_again.id
+        ]
+        assert store.case(opened_again.id).case.closure is None
 
     def test_an_endpoint_that_shows_no_requests_costs_only_the_news(
         self, store: CaseStore, site: Site, clock: Clock, file: File, serve: Serve

@@ -293,3 +293,8 @@ def test_what_people_resolve_there_is_closed_here_as_well(
     assert closure.by == "roundup"
     assert abs((datetime.now(UTC) - closure.at).total_seconds()) < 60
     assert [s.case.id for s in store.cases(CaseFilter(state="open"), limit=9)] == [incident(2).id]
+    with Outbox(store, [target(site, proxy)], clock=clock) as box:
+        tracker.set_status(number, "chatting")
+        clock.move(ASK_EVERY_S + 1)
+        box.deliver_due()
+    assert store.case(incident(1).id).case.closure is None

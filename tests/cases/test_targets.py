@@ -35,7 +35,7 @@ def test_every_target_that_a_site_file_may_name_is_there() -> None:
         target = getattr(import_module(f"cv.cases.targets.{name}"), kind)
         assert target.name == name
         own = {n for n in vars(target) if not n.startswith("_")}
-        assert own - {"closed"} == {"name", "of", "deliver", "close"}
+        assert own - {"closures"} == {"name", "of", "deliver", "close"}
 
 
 @dataclass

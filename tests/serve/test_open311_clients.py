@@ -119,7 +119,7 @@ def test_kerbwatch_posts_to_kerbwatch_once_and_reads_what_became_of_it(
         (received,) = city.store.cases(limit=9)
         assert sent and sent.number == received.case.id
         assert f"Case: {case.id}" in (received.case.reports[0].description or "")
-        assert target.closed([sent.number]) == {}
+        assert target.closures([sent.number]) == {sent.number: None}
         city.store.review(sent.number, review_of(RejectReason.HANDLED, "李", NOW))
         deliver()
         closed = store.find(case.id)

@@ -83,8 +83,10 @@ class Target(Protocol):
 class Answering(Protocol):
     """A target that can also be asked what its desk did with the cases that it took."""
 
-    def closed(self, numbers: Sequence[str]) -> Mapping[str, ClosurePart]:
-        """Those of these numbers whose cases are closed there.
+    def closures(self, numbers: Sequence[str]) -> Mapping[str, ClosurePart | None]:
+        """How the cases of these numbers ended there; None of one that is open.
+
+        A number of which it says nothing is left out.
 
         Raises:
             DeliveryError: it did not answer, or not so that it can be understood.

@@ -69,8 +69,8 @@ class Open311Target:
             number = self._exchanged(talk, number)
         return Receipt(number)
 
-    def closed(self, numbers: Sequence[str]) -> Mapping[str, ClosurePart]:
-        """Requests whose status is closed; what an endpoint does not list is open to us."""
+    def closures(self, numbers: Sequence[str]) -> Mapping[str, ClosurePart | None]:
+        """By the requests' status; an endpoint need not list old ones."""
         known = [number for number in numbers if not number.startswith(_TOKEN)]
         if not known:
             return {}
@@ -79,10 +79,14 @@ class Open311Target:
         answer = talk.checked(
             talk.call("GET", "/requests.json", headers=self._asking, params=wanted)
         )
-        found: dict[str, ClosurePart] = {}
+        found: dict[str, ClosurePart | None] = {}
         for row in _objects(talk.checked(answer).json()):
             number, notes = number_of(row.get("service_request_id")), row.get("status_notes")
-            if number in known and row.get("status") == "closed":
+            if number not in known:
+                continue
+            if row.get("status") == "open":
+                found[number] = None
+            elif row.get("status") == "closed":
                 note = self._endpoint.safe(notes)[:1000] if notes else None
                 at = _moment(row.get("updated_datetime"))
                 found[number] = ClosurePart(at=at, by=self.name, note=note)

@@ -74,11 +74,13 @@ class RoundupTarget:
         del self._unanswered[message.key]
         return Receipt(issue)
 
-    def closed(self, numbers: Sequence[str]) -> Mapping[str, ClosurePart]:
-        """Issues that somebody gave the status `settings.closed`."""
+    def closures(self, numbers: Sequence[str]) -> Mapping[str, ClosurePart | None]:
+        """Closed is what somebody gave the status `settings.closed`; of deleted ones, nothing."""
         tracker = _Tracker(Conversation(self._endpoint), self._headers, {})
-        ended = tracker.with_status(self._settings.closed, numbers)
-        return {number: ClosurePart(at=at, by=self.name) for number, at in ended.items()}
+        return {
+            number: ClosurePart(at=at, by=self.name) if status == self._settings.closed else None
+            for number, (status, at) in tracker.statuses(numbers).items()
+        }
 
     def close(self) -> None:
         """Nothing stays open."""
@@ -116,13 +118,13 @@ class _Tracker:
         found = self._found("issue", {"messages": ",".join(told)}) if told else []
         return next(iter(found), None)
 
-    def with_status(self, status: str, issues: Sequence[str]) -> dict[str, datetime]:
-        """Those of these issues that have a status, each with when it changed last."""
+    def statuses(self, issues: Sequence[str]) -> dict[str, tuple[str | None, datetime]]:
+        """The status of each of these issues that is there, and when the issue changed last."""
         wanted = [("id", issue) for issue in issues]
-        wanted += [("status", status), ("@fields", "activity"), ("@verbose", "1")]
+        wanted += [("@fields", "activity,status"), ("@verbose", "2")]
         answer = self._talk.checked(self._call("GET", "issue", params=wanted))
         return {
-            str(item["id"]): _moment(str(item["activity"]))
+            str(item["id"]): (_name_of(item.get("status")), _moment(str(item["activity"])))
             for item in _part(answer, "collection", list)
         }
 
