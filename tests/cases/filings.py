@@ -99,9 +99,11 @@ def picture(
     suffix: str = "",
     masked: bool = True,
     content: bytes = b"a masked picture",
+    taken: datetime | None = None,
 ) -> EvidenceItem:
     """A picture in the data folder, as the evidence folder would leave it."""
-    case_id = incident(number).id
+    shown = incident(number)
+    case_id = shown.id
     file = f"evidence/{case_id}/{role}{suffix}.jpg" if masked else f"originals/gate/{role}.jpg"
     path = site.reporting.data / file
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -110,9 +112,7 @@ def picture(
         {
             "id": f"{case_id}/{role}{suffix}",
             "role": role,
-            "taken": getattr(
-                incident(number), "first_seen" if role == "before" else "confirmed_at"
-            ),
+            "taken": taken or (shown.first_seen if role == "before" else shown.confirmed_at),
             "file": file,
             "sha256": hashlib.sha256(content).hexdigest(),
             "mime": "image/jpeg",

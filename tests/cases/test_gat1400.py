@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -323,10 +324,12 @@ def test_later_messages_send_what_is_new_only(site: Site, library: Library, targ
     here, _ = library
     one, case = target(), opened(site)
     one.deliver(message(case))
-    scene = picture(site, suffix="-20260314T080000Z", content=b"still there")
+    later = datetime(2026, 3, 14, 8, tzinfo=UTC)
+    scene = picture(site, suffix="-20260314T080000Z", content=b"still there", taken=later)
     update = case_of(site, 0, "updated", seen_s=1800, evidence=(*case.evidence, scene))
     one.deliver(message(update))
-    after = picture(site, role="after", content=b"an empty place")
+    last = later + timedelta(minutes=10)
+    after = picture(site, role="after", content=b"an empty place", taken=last)
     cleared = case_of(site, 0, "cleared", seen_s=1800, evidence=(*update.evidence, after))
     one.deliver(message(cleared))
     assert here.repeats == []
@@ -374,7 +377,9 @@ def test_a_citizens_picture_is_one_of_ours_and_taken_by_hand(
 ) -> None:
     here, _ = library
     items = [
-        picture(site, role="report", suffix=str(i)).model_copy(update={"id": f"ph-1/{i}"})
+        picture(site, role="report", suffix=str(i), taken=START).model_copy(
+            update={"id": f"ph-1/{i}"}
+        )
         for i in (1, 2)
     ]
     case = case_from_report(

@@ -12,7 +12,6 @@ import base64
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -35,7 +34,6 @@ _ORDINALS = {"scene": 0, "crop": 1, "before": 2, "after": 3, "report": 4}
 _AUTOMATIC, _BY_HAND = 1, 2
 _IMAGE, _THING = "02", "04"
 _OTHER_SOURCE = "99"
-_TAKEN_AT = re.compile(r"-(\d{8}T\d{6}Z)$")
 _HAS_IT = re.compile(r"exist|duplicate|重复|已存在", re.IGNORECASE)
 _MOST_REMEMBERED = 10_000
 
@@ -170,13 +168,12 @@ def _image_id(item: EvidenceItem, case: Case, settings: Settings) -> str:
 
 
 def _shot_time(item: EvidenceItem, case: Case) -> str:
-    """When the picture was taken, on the site's clock; cases tell it of their latest only."""
+    """When the picture was taken, on the site's clock."""
     time = case.time
-    taken = _TAKEN_AT.search(item.id)
     report = next((r for r in case.reports if item.id.startswith(f"{r.id}/")), None)
-    if taken:
-        moment = datetime.strptime(taken[1], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-    elif report:
+    if item.taken:
+        moment = item.taken
+    elif item.role == "report" and report:  # a photo need not say it
         moment = report.captured
     elif item.role == "after":
         moment = time.cleared or time.captured
