@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,10 +18,33 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "kerbwatch" / "backends.json"
 
 
+class Hours:
+    """A clock that only work moves on: how busy this machine is changes nothing."""
+
+    def __init__(self) -> None:
+        self._now_s = 0.0
+        self._lock = threading.Lock()
+
+    def monotonic(self) -> float:
+        return self._now_s
+
+    def work(self, seconds: float) -> None:
+        with self._lock:
+            self._now_s += seconds
+
+
+@pytest.fixture(autouse=True)
+def hours(monkeypatch: pytest.MonkeyPatch) -> Hours:
+    clock = Hours()
+    monkeypatch.setattr("cv.detect.fastest.time", clock)
+    return clock
+
+
 class Machine:
     """Loads backends that take a known time, and counts how often."""
 
-    def __init__(self, **seconds: float) -> None:
+    def __init__(self, hours: Hours, **seconds: float) -> None:
+        self._hours = hours
         self._seconds = seconds
         self.loaded: list[str] = []
 
@@ -30,15 +53,15 @@ class Machine:
         def loader(name: str) -> Callable[[], Infer]:
             def load() -> Infer:
                 self.loaded.append(name)
-                return lambda _: time.sleep(self._seconds[name])
+                return lambda _: self._hours.work(self._seconds[name])
 
             return load
 
         return {name: loader(name) for name in self._seconds}
 
 
-def test_the_faster_one_wins_and_is_remembered(cache: Path):
-    machine = Machine(slow=0.02, quick=0.005)
+def test_the_faster_one_wins_and_is_remembered(cache: Path, hours: Hours):
+    machine = Machine(hours, slow=0.02, quick=0.005)
     assert fastest(machine.candidates, ("cpu",), 1) == "quick"
     assert machine.loaded == ["slow", "quick"]
     assert fastest(machine.candidates, ("cpu",), 1) == "quick"
@@ -46,26 +69,30 @@ def test_the_faster_one_wins_and_is_remembered(cache: Path):
     assert cache == cache_file()
 
 
-def test_other_circumstances_are_measured_anew():
-    machine = Machine(a=0.001, b=0.01)
+def test_other_circumstances_are_measured_anew(hours: Hours):
+    machine = Machine(hours, a=0.001, b=0.01)
     fastest(machine.candidates, ("cpu", "model 1"), 1)
     fastest(machine.candidates, ("cpu", "model 2"), 1)
     fastest(machine.candidates, ("cpu", "model 2"), 2)
     assert machine.loaded == ["a", "b"] * 3
 
 
-def test_what_is_equally_fast_leaves_the_default():
-    assert fastest(Machine(default=0.03, other=0.03).candidates, ("cpu",), 1) == "default"
+@pytest.mark.parametrize(
+    ("other_s", "chosen"), [(0.03, "default"), (0.029, "default"), (0.028, "other")]
+)
+def test_what_is_hardly_faster_leaves_the_default(hours: Hours, other_s: float, chosen: str):
+    machine = Machine(hours, default=0.03, other=other_s)
+    assert fastest(machine.candidates, ("cpu",), 1) == chosen
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{not json", '{"x": "gone"}'])
-def test_a_broken_cache_is_replaced(cache: Path, content: str):
+def test_a_broken_cache_is_replaced(cache: Path, hours: Hours, content: str):
     cache.parent.mkdir()
     cache.write_text(content)
-    assert fastest(Machine(a=0.001, b=0.02).candidates, ("cpu",), 1) == "a"
+    assert fastest(Machine(hours, a=0.001, b=0.02).candidates, ("cpu",), 1) == "a"
     assert "a" in json.loads(cache.read_text()).values()
 
 
-def test_a_cache_that_cannot_be_written_is_no_error(cache: Path):
+def test_a_cache_that_cannot_be_written_is_no_error(cache: Path, hours: Hours):
     cache.parent.write_text("a file where the folder should be")
-    assert fastest(Machine(a=0.001, b=0.02).candidates, ("cpu",), 1) == "a"
+    assert fastest(Machine(hours, a=0.001, b=0.02).candidates, ("cpu",), 1) == "a"
