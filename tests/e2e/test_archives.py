@@ -7,6 +7,7 @@ import random
 import signal
 import sqlite3
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ import numpy as np
 import pytest
 
 from tests.detect.clips import Pixels, make_clip
-from tests.e2e.conftest import COMMAND, Run, json_lines
+from tests.e2e.conftest import COMMAND, ROOT, Run, json_lines
 from tests.tiny_model import write_tiny_model
 
 SITE = """
@@ -202,6 +203,24 @@ def test_recordings_killed_at_any_moment_go_on_and_give_the_same_cases(
     assert len(begun) == len(set(begun)) == 4
 
 
+KILLED_AT = """
+import json, os, signal, sys
+from cv.cases.store import CaseStore
+from cv.cli import main
+
+moment, commit = sys.argv.pop(1), CaseStore.commit_look
+
+def committed(store, **look):
+    commit(store, **look)
+    if look["state"] and json.loads(look["state"])["last_look"] > moment:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+CaseStore.commit_look = committed
+main()
+"""
+"""`kerbwatch ...` that is killed once it has committed a look after a moment: at any speed."""
+
+
 def test_a_recording_begun_by_a_killed_run_goes_on_in_its_middle(
     kerbwatch: Run, tiny: Path, archive: Path, tmp_path: Path
 ) -> None:
@@ -212,23 +231,11 @@ def test_a_recording_begun_by_a_killed_run_goes_on_in_its_middle(
         "detect", "archive", "--site", "site.toml", "--every", "0.1s", "--model", str(tiny),
         "--backend", "onnxruntime", "--no-deliver", "--out", "out.jsonl",
     ]  # fmt: skip
-    run = subprocess.Popen(
-        [COMMAND, *command], cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    state = "select json_extract(state, '$.last_look') from watch_state"
-    for _ in range(400):
-        time.sleep(0.05)
-        if not (tmp_path / "data/cases.sqlite").exists():
-            continue
-        with sqlite3.connect(tmp_path / "data/cases.sqlite") as store:
-            tables = {name for (name,) in store.execute("select name from sqlite_master")}
-            row = store.execute(state).fetchone() if "watch_state" in tables else None
-        if row and row[0] > "2026-03-14T07:31:12":
-            break
-    else:
-        pytest.fail("the third recording was not reached in 20 s")
-    run.send_signal(signal.SIGKILL)
-    run.wait()
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED_AT, "2026-03-14T07:31:12", *command],
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, check=False,
+    )  # fmt: skip
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
     end = kerbwatch(*command).stderr
     done = [line for line in end.splitlines() if "done before" in line]
     assert len(done) == 2
