@@ -1,13 +1,22 @@
-"""Waiting for a server in another process."""
+"""Waiting for what another thread or process does."""
 
 from __future__ import annotations
 
 import socket
 import subprocess
 import time
+from collections.abc import Callable
 
 
-def wait_for_port(port: int, process: subprocess.Popen[bytes], within_s: float = 20) -> None:
+def until(happened: Callable[[], bool], within_s: float = 120) -> None:
+    """Returns once it has happened; fails if it does not, which only guards against hanging."""
+    end = time.monotonic() + within_s
+    while not happened():
+        assert time.monotonic() < end, f"it did not happen in {within_s:.0f} s"
+        time.sleep(0.05)
+
+
+def wait_for_port(port: int, process: subprocess.Popen[bytes], within_s: float = 120) -> None:
     """Returns once the process listens there, on the loopback.
 
     Raises:

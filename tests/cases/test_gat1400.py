@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import logging
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -26,6 +25,7 @@ from cv.labels import Matter
 from cv.site import Gat1400, Site, check_site
 from tests.cases.conftest import Clock, File
 from tests.cases.filings import START, case_of, picture
+from tests.listening import until
 from tests.lossy_proxy import LossyProxy
 from tests.serving import serving
 from tests.viid_server import DEVICE, PASSWORD, USER, ViewLibrary, ViewLibraryServer
@@ -196,7 +196,7 @@ def test_signs_of_life_keep_a_registration_beyond_its_lapse(
     for _ in range(3):
         here.skipped_s += 200
         before = here.calls.count("Keepalive")
-        _wait(lambda: here.calls.count("Keepalive") > before)  # noqa: B023 - called at once
+        until(lambda: here.calls.count("Keepalive") > before)  # noqa: B023 - called at once
     one.deliver(message(opened(site, 1)))
     assert here.calls.count("Register") == 1
 
@@ -207,7 +207,7 @@ def test_a_library_that_restarts_has_us_again_before_the_next_case(
     here, _ = library
     target(keepalive_s=0.1).deliver(message(opened(site)))
     here.forget()
-    _wait(lambda: here.is_registered)
+    until(lambda: here.is_registered)
 
 
 def test_while_nobody_is_there_the_keepalive_goes_on(
@@ -219,18 +219,11 @@ def test_while_nobody_is_there_the_keepalive_goes_on(
     here, proxy = library
     target(keepalive_s=0.1).deliver(message(opened(site)))
     proxy.fate = lambda _method, _path: "lose answer"
-    _wait(lambda: "no longer registered" in caplog.text)
+    until(lambda: "no longer registered" in caplog.text)
     proxy.fate = lambda _method, _path: "pass"
     before = here.calls.count("Keepalive")
-    _wait(lambda: here.calls.count("Keepalive") > before + 2)
+    until(lambda: here.calls.count("Keepalive") > before + 2)
     assert caplog.text.count("no longer registered") == 1
-
-
-def _wait(until: Callable[[], bool]) -> None:
-    end = time.monotonic() + 20
-    while not until():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 @pytest.mark.parametrize("code", [1, 2, 4, 8])

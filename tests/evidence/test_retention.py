@@ -9,7 +9,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -39,6 +38,7 @@ from cv.labels import Matter
 from cv.site import Site
 from tests.cases.filings import START, case_of, incident, picture, site_in
 from tests.cases.test_reported import reported, take_report
+from tests.listening import until
 
 DAY = timedelta(days=1)
 REPORTED = START + timedelta(hours=1)
@@ -439,8 +439,4 @@ def test_old_entries_of_the_log_go_with_the_rest(store: CaseStore, site: Site) -
 def test_a_watch_and_a_service_delete_beside_their_work(store: CaseStore, site: Site) -> None:
     old = site.reporting.data / file(site, "originals/gate/old.jpg", REPORTED)
     with deleting_hourly(site, store.database):
-        for _ in range(200):
-            if not old.exists():
-                break
-            time.sleep(0.05)
-    assert not old.exists()
+        until(lambda: not old.exists())

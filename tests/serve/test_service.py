@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import httpx2
@@ -21,6 +20,7 @@ from cv.geometry import Image
 from cv.site import Site
 from serve.app import create_app
 from serve.limits import Limits
+from tests.listening import until
 from tests.serve.conftest import jpeg
 
 COMMAND = str(Path(sys.executable).with_name("kerbwatch"))
@@ -67,13 +67,13 @@ class Slow(Detector):
     def detect(
         self, image: Image, *, min_score: float | None = None, ease: float = 1.0
     ) -> list[Detection]:
-        assert self.go.wait(20)
+        assert self.go.wait(300)
         return super().detect(image, min_score=min_score, ease=ease)
 
 
 def test_overload_is_told_to_come_back_and_health_still_answers(site: Site) -> None:
     slow = Slow()
-    app = create_app(slow, site, limits=Limits(workers=1, queue=1, within_s=20))
+    app = create_app(slow, site, limits=Limits(workers=1, queue=1, within_s=300))
     with TestClient(app) as client:
         slow.go.clear()
         statuses: list[int] = []
@@ -87,10 +87,7 @@ def test_overload_is_told_to_come_back_and_health_still_answers(site: Site) -> N
         ]
         for thread in waiting:
             thread.start()
-        for _ in range(600):
-            if "kerbwatch_pictures_in_work 2.0" in client.get("/metrics").text:
-                break
-            time.sleep(0.05)
+        until(lambda: "kerbwatch_pictures_in_work 2.0" in client.get("/metrics").text)
         refused = client.post("/v1/detect", content=jpeg())
         assert refused.status_code == 503
         assert int(refused.headers["retry-after"]) >= 1
@@ -110,17 +107,20 @@ def server(tmp_path: Path) -> object:
         stderr=subprocess.PIPE,
         text=True,
     )
-    client = httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=20)
-    for _ in range(600):
+    client = httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=60)
+
+    def is_ready() -> bool:
+        assert process.poll() is None, "it did not start"
         try:
-            if client.get("/readyz").status_code == 200:
-                break
+            return client.get("/readyz").status_code == 200
         except httpx2.TransportError:
-            time.sleep(0.1)
+            return False
+
+    until(is_ready)
     yield client
     client.close()
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=30)
+    process.communicate(timeout=120)
     assert process.returncode == 0
 
 
@@ -157,7 +157,7 @@ def test_a_port_in_use_is_one_line(tmp_path: Path) -> None:
             env=dict(os.environ),
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
             check=False,
         )
     assert result.returncode == 2
