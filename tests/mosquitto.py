@@ -116,7 +116,7 @@ class Reader:
         )
         self._client.connect("127.0.0.1", broker.port)
         self._client.loop_start()
-        assert ready.wait(10)
+        assert ready.wait(120)
         # What is retained is told first: when this comes back, all of it has been.
         self._client.publish("retained-is-told", "yes", qos=1)
         self.wait_for("retained-is-told", "yes")
@@ -130,7 +130,7 @@ class Reader:
 
     def wait_for(self, topic: str, payload: str) -> None:
         with self._news:
-            heard = self._news.wait_for(lambda: dict(self.told).get(topic) == payload, timeout=20)
+            heard = self._news.wait_for(lambda: dict(self.told).get(topic) == payload, timeout=120)
         assert heard, f"{topic} is {dict(self.told).get(topic)!r}"
 
     def stop(self) -> None:

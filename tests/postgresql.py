@@ -68,7 +68,7 @@ class PostgreSQL:
                 stderr=log,
                 **self._as,
             )
-        for _ in range(600):
+        for _ in range(2400):
             try:
                 self._connected("postgres").close()
                 return

@@ -146,7 +146,7 @@ def test_whoever_is_killed_is_offline(site: Site, broker: Mosquitto) -> None:
         "from cv.site import Mqtt, Privacy\n"
         "MqttTarget(Mqtt(sys.argv[1], 'kerbwatch', topic='city'), os.environ['PASSWORD'],\n"
         "           Outgoing(Path(), Privacy()))\n"
-        "time.sleep(60)\n"
+        "time.sleep(600)\n"
     )
     with Reader(broker) as reader:
         process = subprocess.Popen(
@@ -184,8 +184,8 @@ def test_over_tls_the_broker_must_be_who_it_says(
     outgoing = Outgoing(site.reporting.data, site.privacy)
     (tmp_path / "tls").mkdir()
     with Mosquitto(tmp_path / "tls", tls=True) as broker:
-        settings = Mqtt(broker.url, USER, topic="city", timeout_s=3)
-        stranger = MqttTarget(settings, PASSWORD, outgoing)
+        settings = Mqtt(broker.url, USER, topic="city", timeout_s=60)
+        stranger = MqttTarget(replace(settings, timeout_s=3), PASSWORD, outgoing)
         with pytest.raises(UnreachableError, match="not connected"):
             stranger.deliver(message(case_of(site)))
         stranger.close()

@@ -50,7 +50,7 @@ def message(case: Case) -> Message:
     return Message(case.key, case.state, case)
 
 
-def target(site: Site, url: str, *secrets: str, timeout_s: float = 5) -> WebhookTarget:
+def target(site: Site, url: str, *secrets: str, timeout_s: float = 60) -> WebhookTarget:
     outgoing = Outgoing(site.reporting.data, site.privacy, "https://box.example", "s" * 20)
     return WebhookTarget(url, secrets or (SECRET,), outgoing, timeout_s=timeout_s)
 
@@ -141,7 +141,7 @@ def test_an_outbox_is_worked_off_at_a_receiver_that_gives_no_numbers(
 def test_only_2xx_is_success(site: Site, start: Start, answer: str) -> None:
     receiver = start(answer)
     with pytest.raises(DeliveryError) as caught:
-        target(site, receiver.url, timeout_s=1).deliver(message(case_of(site)))
+        target(site, receiver.url).deliver(message(case_of(site)))
     error = caught.value
     assert error.gone == (answer == "410")
     assert error.retry_after_s == (600 if answer == "429" else None)

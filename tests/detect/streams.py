@@ -19,7 +19,7 @@ from cv.detect.frames import (
 )
 
 SECRET = "Hush4711"
-DEADLINE_S = 30.0
+DEADLINE_S = 120.0
 NO_RTSP = why_no_rtsp_server()
 needs_rtsp = pytest.mark.skipif(NO_RTSP is not None, reason=f"no RTSP server: {NO_RTSP}")
 

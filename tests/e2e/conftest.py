@@ -31,7 +31,7 @@ def kerbwatch(tmp_path: Path) -> Run:
             env={**os.environ, "COLUMNS": "160", **environment},
             capture_output=True,
             text=True,
-            timeout=240,
+            timeout=550,
             check=False,
         )
         assert status in (None, result.returncode), result.stdout + result.stderr

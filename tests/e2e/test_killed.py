@@ -15,7 +15,7 @@ import pytest
 from tests.e2e.conftest import COMMAND, Run, json_lines
 from tests.webhook_receiver import WebhookReceiver
 
-pytestmark = [pytest.mark.media, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.media, pytest.mark.slow, pytest.mark.timeout(2400)]
 
 ROUNDS = 20
 

@@ -28,7 +28,7 @@ def outcome(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         (folder / name).write_bytes(make())
     result = subprocess.run(
         [sys.executable, "-m", "tests.serve.hostile", str(folder)],
-        cwd=ROOT, capture_output=True, text=True, timeout=200, check=True,
+        cwd=ROOT, capture_output=True, text=True, timeout=550, check=True,
     )  # fmt: skip
     document: dict[str, Any] = json.loads(result.stdout)
     return document
