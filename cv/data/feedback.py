@@ -138,9 +138,13 @@ def _photo(case: Case, originals: Originals) -> str | None:
     shown = next((item.id for item in case.evidence if item.role == "report"), "")
     report, _, number = shown.partition("/")
     file = originals.find_photo(report, int(number)) if number.isdigit() else None
-    if file and _size_of(_upright(originals.read(file))) == case.detections[0].image_wh:
-        return file
-    return None
+    if file is None:
+        return None
+    try:
+        photo = decode_photo(originals.read(file))
+    except ImageError:
+        return None
+    return file if (photo.width, photo.height) == case.detections[0].image_wh else None
 
 
 def _content(file: str, case: Case, originals: Originals) -> bytes:
@@ -149,12 +153,8 @@ def _content(file: str, case: Case, originals: Originals) -> bytes:
 
 
 def _upright(photo: bytes) -> bytes:
-    """A citizen's photo as the JPEG that its box is of: turned, and no HEIC; b"" if damaged."""
-    try:
-        image = decode_photo(photo).image
-    except ImageError:
-        return b""
-    return cv2.imencode(".jpg", image, _QUALITY)[1].tobytes()
+    """A citizen's photo as the JPEG that its box is of: turned, and no HEIC."""
+    return cv2.imencode(".jpg", decode_photo(photo).image, _QUALITY)[1].tobytes()
 
 
 def _place(case: Case) -> str:
