@@ -33,6 +33,7 @@ from cv.site import Site
 from tests.cases.conftest import Clock
 from tests.cases.filings import START, case_of, incident
 from tests.detect.test_watch import site_in
+from tests.listening import until
 from tests.postgresql import PostgreSQL
 from tests.webhook_receiver import WebhookReceiver
 
@@ -123,11 +124,11 @@ def test_a_deliverer_whose_database_is_killed_posts_each_case_once(
         with Outbox(store, [hook]) as box:
             running = threading.Thread(target=box.run, args=(stop,))
             running.start()
-            wait_until(lambda: "delivery pauses" in caplog.text)
+            until(lambda: "delivery pauses" in caplog.text, within_s=60)
             time.sleep(2)
             assert len(receiver.received) == 3, "while it cannot be noted nothing leaves"
             server.start()
-            wait_until(lambda: len(receiver.received) >= 8)
+            until(lambda: len(receiver.received) >= 8, within_s=60)
             stop.set()
             running.join(timeout=30)
         assert Counter(row["key"] for row in receiver.received) == {
@@ -138,13 +139,6 @@ def test_a_deliverer_whose_database_is_killed_posts_each_case_once(
     assert "delivery goes on" in caplog.text
     pauses = [r.getMessage() for r in caplog.records if "delivery pauses" in r.getMessage()]
     assert len(pauses) == len(set(pauses)), "once for what is wrong, not every second"
-
-
-def wait_until(true: Callable[[], bool], seconds: float = 60) -> None:
-    until = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < until, "it never came"
-        time.sleep(0.1)
 
 
 def test_a_restart_is_waited_out(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
 from itertools import islice
 from typing import Any
 
@@ -19,7 +18,6 @@ from cv.detect.frames import (
 )
 
 SECRET = "Hush4711"
-DEADLINE_S = 120.0
 NO_RTSP = why_no_rtsp_server()
 needs_rtsp = pytest.mark.skipif(NO_RTSP is not None, reason=f"no RTSP server: {NO_RTSP}")
 
@@ -48,15 +46,6 @@ def reading(url: str, stop: threading.Event, **options: Any) -> Stream:
 
 def take(stream: Stream, count: int) -> list[Frame]:
     return list(islice(stream, count))
-
-
-def wait_until(happened: Callable[[], bool]) -> None:
-    pause = threading.Event()
-    for _ in range(int(DEADLINE_S / 0.05)):
-        if happened():
-            return
-        pause.wait(0.05)
-    pytest.fail("did not happen in time")
 
 
 def warnings_in(caplog: pytest.LogCaptureFixture) -> list[str]:

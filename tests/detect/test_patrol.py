@@ -14,7 +14,8 @@ from cv.detect.patrol import Beat, Patrol, glimpse
 from cv.detect.turns import Turns
 from cv.errors import SourceError
 from tests.detect.clips import number_of
-from tests.detect.streams import needs_rtsp, wait_until, warnings_in
+from tests.detect.streams import needs_rtsp, warnings_in
+from tests.listening import until
 
 
 def source_of(url: str) -> Source:
@@ -53,7 +54,7 @@ def test_every_camera_is_visited_each_round_and_a_dead_one_stops_nobody(
         patrol = threading.Thread(target=Patrol(Turns(2), stop).run, args=(beats,))
         patrol.start()
         alive = [beats[0], *beats[2:]]
-        wait_until(lambda: min(beat.source.stats.looks for beat in alive) >= 3)
+        until(lambda: min(beat.source.stats.looks for beat in alive) >= 3)
         stop.set()
         patrol.join(20)
         assert not patrol.is_alive()

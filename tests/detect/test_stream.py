@@ -34,10 +34,10 @@ from tests.detect.streams import (
     reading,
     take,
     url_with_secret,
-    wait_until,
     warnings_in,
 )
 from tests.detect.web_camera import refusing_camera
+from tests.listening import until
 
 
 def test_a_camera_that_is_off_is_tried_again_with_growing_pauses_and_one_line(stop, caplog):
@@ -45,7 +45,7 @@ def test_a_camera_that_is_off_is_tried_again_with_growing_pauses_and_one_line(st
     pauses = Pauses(stop, 12)
     with reading(url, stop, pause=pauses, rng=Random(1)) as stream:
         assert list(stream) == []
-        wait_until(lambda: stream.state is StreamState.STOPPED)
+        until(lambda: stream.state is StreamState.STOPPED)
     longest = [min(60.0, 2.0**n) for n in range(12)]
     assert all(
         most / 2 <= pause <= most for pause, most in zip(pauses.seconds, longest, strict=True)
@@ -79,13 +79,13 @@ def test_stopping_ends_the_iteration_while_a_connection_is_being_made(stop, sche
 
 def test_stopping_ends_the_iteration_while_waiting_for_the_next_attempt(stop):
     with refusing_camera() as url, reading(url, stop) as stream:
-        wait_until(lambda: stream.state is StreamState.WAITING)  # half a minute at least
+        until(lambda: stream.state is StreamState.WAITING)  # half a minute at least
         viewer = threading.Thread(target=lambda: list(stream))
         viewer.start()
         stop.set()
         viewer.join(5)
         assert not viewer.is_alive()
-        wait_until(lambda: stream.state is StreamState.STOPPED)
+        until(lambda: stream.state is StreamState.STOPPED)
     assert stream.stats.failures == 1
 
 
@@ -95,7 +95,7 @@ def test_a_camera_that_hangs_is_given_up_and_dialled_again(stop, clip):
     with RtspServer(clip, loop=True) as server, reading(server.url, stop) as stream:
         assert len(take(stream, 3)) == 3
         server.freeze()
-        wait_until(lambda: stream.stats.reconnects >= 1)
+        until(lambda: stream.stats.reconnects >= 1)
         viewer = threading.Thread(target=lambda: list(stream))
         viewer.start()
         stop.set()
@@ -106,7 +106,7 @@ def test_a_camera_that_hangs_is_given_up_and_dialled_again(stop, clip):
 def test_closing_one_stream_leaves_the_shared_stop_alone(stop):
     with reading(f"rtsp://127.0.0.1:{free_port()}/cam", stop) as stream:
         pass
-    wait_until(lambda: stream.state is StreamState.STOPPED)
+    until(lambda: stream.state is StreamState.STOPPED)
     assert not stop.is_set()
     assert list(stream) == []
 
@@ -148,7 +148,7 @@ def test_a_slow_viewer_gets_new_frames_not_those_that_waited(stop, clip):
     with RtspServer(clip) as server, reading(server.url, stop) as stream:
         frames = iter(stream)
         first = next(frames)
-        wait_until(lambda: stream.stats.decoded > first.index + 40)
+        until(lambda: stream.stats.decoded > first.index + 40)
         second = next(frames)
     assert number_of(second.image) - number_of(first.image) >= 35
     assert second.time - first.time > timedelta(seconds=1)
@@ -174,7 +174,7 @@ def test_a_run_goes_on_when_the_camera_is_restarted_even_with_another_size(
     with camera, reading(camera.url, stop, **hurried) as stream:
         before = take(stream, 5)
         camera.stop()
-        wait_until(lambda: stream.stats.failures >= 3)
+        until(lambda: stream.stats.failures >= 3)
         with replacement:
             after = [frame for frame in take(stream, 8) if frame.image.shape[0] == 352]
             messages = [record.getMessage() for record in caplog.records]
@@ -196,7 +196,7 @@ def test_a_camera_that_ends_its_stream_is_dialled_again(stop, tmp_path):
         RtspServer(short) as server,
         reading(server.url, stop, pause=lambda _: None) as stream,
     ):
-        wait_until(lambda: stream.stats.reconnects >= 2 and stream.stats.decoded > 50)
+        until(lambda: stream.stats.reconnects >= 2 and stream.stats.decoded > 50)
 
 
 @needs_rtsp
