@@ -1,6 +1,6 @@
 """Ultralytics' trainer with kerbwatch's loss, validation and checkpoints.
 
-Three things differ: bfloat16 and channels-last on processors that gain from them (ultralytics
+Three things differ: channels-last on CPUs and bfloat16 on those that compute in it (ultralytics
 keeps both for CUDA), validation by `cv.train.scoring` (its own counts unboxed things as errors),
 and checkpoints that appear whole or not at all.
 """
@@ -114,12 +114,12 @@ class StreetTrainer(DetectionTrainer):  # type: ignore[misc]  # ultralytics has 
         super()._setup_train()
         folder = Path(self.save_dir) / "tensorboard"
         self.tensorboard = TensorBoardLog(folder, self.start_epoch + 1)
-        if self._half and self.device.type == "cpu":
+        if self.device.type == "cpu":  # also in float32: 3.1 photos a second instead of 2.1
             self.model.to(memory_format=torch.channels_last)
 
     def preprocess_batch(self, batch: Any) -> Any:
         batch = super().preprocess_batch(batch)
-        if self._half and self.device.type == "cpu":
+        if self.device.type == "cpu":
             batch["img"] = batch["img"].contiguous(memory_format=torch.channels_last)
         return batch
 
