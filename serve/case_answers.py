@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from importlib.resources import files
 from typing import Annotated, Literal
 
@@ -13,18 +13,11 @@ from cv.cases.case import Case
 from cv.cases.filter import CaseFilter, Position
 from cv.cases.review import RejectReason
 from cv.labels import Matter
+from cv.plausible_time import EARLIEST, clamped
 
 __all__ = ["CaseAnswer", "CaseQuery", "CasesAnswer", "Confirmed", "Rejected", "cursor_of"]
 
-_EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
-
-
-def _of_our_time(moment: datetime) -> datetime:
-    """Nothing was seen before or after; the ends of the calendar cannot be converted to UTC."""
-    return min(max(moment, _EARLIEST), _LATEST)
-
-
-Moment = Annotated[AwareDatetime, AfterValidator(_of_our_time)]
+Moment = Annotated[AwareDatetime, AfterValidator(clamped)]
 
 
 _LON = r"-?(180(\.0{1,9})?|(1[0-7][0-9]|[0-9]{1,2})(\.[0-9]{1,9})?)"
@@ -87,12 +80,12 @@ class CaseQuery(BaseModel):
         if self.cursor is None:
             return None
         micros, _, case_id = self.cursor.partition("_")
-        return Position(_EARLIEST + timedelta(microseconds=int(micros)), case_id)
+        return Position(EARLIEST + timedelta(microseconds=int(micros)), case_id)
 
 
 def cursor_of(case: Case) -> str:
     """Where the list goes on after this case."""
-    return f"{(case.time.first_seen - _EARLIEST) // timedelta(microseconds=1)}_{case.id}"
+    return f"{(case.time.first_seen - EARLIEST) // timedelta(microseconds=1)}_{case.id}"
 
 
 class DeliveryAnswer(BaseModel):

@@ -27,7 +27,8 @@ from cv.photos.desk import OtherContentError, PhotoDesk
 from cv.photos.look import LookedAt, look_at, lowest_score
 from cv.photos.record import PhotoLocation
 from cv.photos.store import StoredPhoto
-from cv.photos.triage import Report, content_digest, is_plausible
+from cv.photos.triage import Report, content_digest
+from cv.plausible_time import is_plausible
 from cv.site import Site
 from serve.analysis import Analysed, Analyser
 from serve.answers import PhotoAnswer

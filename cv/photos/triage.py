@@ -25,11 +25,12 @@ from cv.photos.record import (
     PhotoSuggestion,
 )
 from cv.photos.store import PhotoStore
+from cv.plausible_time import is_plausible
 from cv.site import Site
 from cv.site.places import metres_between
 from cv.suggest import MAX_SUGGESTIONS, suggest
 
-__all__ = ["Report", "content_digest", "is_plausible", "photo_id", "triage"]
+__all__ = ["Report", "content_digest", "photo_id", "triage"]
 
 DISAGREE_M = 200.0
 """Phones' GPS errs by tens of metres between houses, and a photo is taken from across the road."""
@@ -57,11 +58,6 @@ def content_digest(images: Sequence[bytes], report: Report) -> str:
     digests = [hashlib.sha256(image).hexdigest() for image in images]
     text = json.dumps([digests, report.fields], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def is_plausible(moment: datetime) -> bool:
-    """Of the years 1970 to 2100: a clock that was never set is no evidence, nor to be added to."""
-    return 1970 <= moment.year <= 2100
 
 
 def photo_id(content: str, key: str | None) -> str:

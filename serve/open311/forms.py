@@ -12,6 +12,7 @@ from starlette.requests import Request
 from cv.cases.reported import GivenPoint
 from cv.cases.requested import MOST_REQUESTS, Wanted
 from cv.cases.requests import NewRequest
+from cv.plausible_time import clamped
 from cv.site import Site
 from serve.open311.errors import RefusedError
 
@@ -24,7 +25,6 @@ CONTACT = ("email", "device_id", "account_id", "first_name", "last_name", "phone
 _LONGEST_DESCRIPTION = 4000
 _LONGEST_SPAN = timedelta(days=90)
 _MOST_FIELDS = 100
-_EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 _TIME = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d))?")
 _NAME = re.compile(r"[a-z0-9-]{1,63}")
 _NUMBER = re.compile(r"[+-]?\d{1,3}(\.\d{1,15})?")
@@ -91,8 +91,7 @@ def _moment(name: str, text: str | None) -> datetime | None:
             f"{name}: write 2010-01-01T00:00:00Z, with the time zone",
             f"{name} 须为带时区的时间，如 2010-01-01T00:00:00Z",
         ) from None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return min(max(moment, _EARLIEST), _LATEST)
+    return clamped(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
 
 
 async def read_form(request: Request) -> dict[str, str]:
