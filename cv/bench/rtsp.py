@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 from pathlib import Path
-from types import TracebackType
 
 _SCRIPT = Path(__file__).with_name("rtsp_server.py")
 _PYTHON = "/usr/bin/python3"
@@ -92,10 +91,5 @@ class RtspServer:
         self.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
