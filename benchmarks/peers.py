@@ -29,10 +29,11 @@ import onnxruntime as ort
 
 from cv.bench.archive import looks_alone
 from cv.bench.clip import cache_folder, camera_clip, looped, sample_clip
-from cv.bench.infer import compare, installed_backends
+from cv.bench.infer import compare
 from cv.bench.showing import machine
 from cv.bench.timing import by_turns, middle, ratio
 from cv.bench.watching import load_detector, watch_recording
+from cv.detect.backends import installed_backends
 from cv.detect.detector import Detector, model_path
 from cv.geometry import Box, iou
 
@@ -136,7 +137,9 @@ def check_agreement(detector: Detector, exports: Exports, clip: Path) -> dict[st
         SystemExit: fewer than nine in ten sure boxes are found by both.
     """
     ours_all = both = theirs_all = 0
-    yolo = exports.yolo("openvino" if "openvino" in installed_backends() else "onnx", WIDE)
+    yolo = exports.yolo(
+        "openvino" if "openvino" in installed_backends(model_path()) else "onnx", WIDE
+    )
     with av.open(str(clip)) as container:
         container.streams.video[0].codec_context.skip_frame = "NONKEY"
         for _, frame in zip(range(4), container.decode(video=0), strict=False):
@@ -175,7 +178,7 @@ class Ours:
     @classmethod
     def load(cls, backend: str) -> Ours:
         auto = load_detector(backend=backend)
-        name = "openvino" if "openvino" in installed_backends() else "onnxruntime"
+        name = "openvino" if "openvino" in installed_backends(model_path()) else "onnxruntime"
         fast = auto if auto.backend == name else load_detector(backend=name)
         return cls(auto, fast, Detector(backend=auto.backend))
 

@@ -29,7 +29,9 @@ def serve(
         Path | None, typer.Option(help="Site file.", show_default="./site.toml if there is one")
     ] = None,
     model: Annotated[Path | None, typer.Option(help="Another model file.")] = None,
-    backend: Annotated[str, typer.Option(help="auto, onnxruntime or openvino.")] = "auto",
+    backend: Annotated[
+        str, typer.Option(help="auto, onnxruntime, openvino, openvino-int8.")
+    ] = "auto",
     threads: Annotated[
         int | None, typer.Option(help="Cores for one picture.", show_default="all usable")
     ] = None,

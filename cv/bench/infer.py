@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,25 +9,22 @@ import numpy as np
 
 from cv.bench.showing import Result, Row
 from cv.bench.timing import by_turns, middle, ratio
-from cv.detect.detector import Detector
+from cv.detect.backends import installed_backends
+from cv.detect.detector import Detector, model_path
 from cv.detect.letterbox import input_shape, letterbox
 from cv.geometry import Image
 
-__all__ = ["PICTURES", "compare", "installed_backends", "measure_infer"]
+__all__ = ["PICTURES", "compare", "measure_infer"]
 
 PICTURES = {"384x640, frame 1080p": (1080, 1920), "640x640, photo 1200x1600": (1600, 1200)}
 """(height, width) of what is looked at through each input shape."""
 _WARM = 3
 
 
-def installed_backends() -> list[str]:
-    return ["onnxruntime", *(["openvino"] if importlib.util.find_spec("openvino") else [])]
-
-
 def measure_infer(model: Path | None, threads: int | None, rounds: int) -> Result:
     """Each installed backend on each shape: `Detector.detect` against its bare session."""
     rows = []
-    for backend in installed_backends():
+    for backend in installed_backends(model or model_path()):
         detector = Detector(model, backend=backend, threads=threads)
         for name, size in PICTURES.items():
             rows.append(compare(f"{backend}, {name}", detector, street(*size), rounds))

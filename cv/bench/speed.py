@@ -24,7 +24,7 @@ Model = Annotated[Path | None, typer.Option(help="ONNX file.", show_default="the
 Threads = Annotated[
     int | None, typer.Option(help="Cores for inference.", show_default="all usable")
 ]
-Backend = Annotated[str, typer.Option(help="auto, onnxruntime or openvino.")]
+Backend = Annotated[str, typer.Option(help="auto, onnxruntime, openvino, openvino-int8.")]
 Quick = Annotated[bool, typer.Option("--quick", help="Fewer rounds, smaller inputs.")]
 Json = Annotated[bool, typer.Option("--json", help="For machines.")]
 Plot = Annotated[Path | None, typer.Option(help="Draw a plot there, as PNG.", show_default=False)]

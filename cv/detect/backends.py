@@ -1,7 +1,9 @@
-"""Running the model file: onnxruntime by default, OpenVINO where installed and faster, or chosen.
+"""Running the model: onnxruntime by default, OpenVINO where installed and faster, or chosen.
+
+OpenVINO also runs the INT8 file beside the model, if there is one.
 
 A backend takes one network input and gives the network's output; it knows nothing of labels,
-letterboxes or thresholds, so a third one is a class of one method and a row in `_BACKENDS`.
+letterboxes or thresholds, so another one is a class of one method and a row in `_BACKENDS`.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import threading
+from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -23,11 +26,23 @@ from cv.cpus import cpu_features, cpu_name, usable_cpus
 from cv.detect.fastest import Infer, fastest
 from cv.errors import ModelError
 
-__all__ = ["Backend", "BackendName", "OnnxRuntime", "OpenVino", "open_backend"]
+__all__ = [
+    "Backend",
+    "BackendName",
+    "ModelFile",
+    "OnnxRuntime",
+    "OpenVino",
+    "installed_backends",
+    "int8_file",
+    "load_backend",
+    "open_backend",
+]
 
-BackendName = Literal["auto", "onnxruntime", "openvino"]
+BackendName = Literal["auto", "onnxruntime", "openvino", "openvino-int8"]
 
 _BF16 = frozenset({"avx512_bf16", "amx_bf16"})
+_INT8 = frozenset({"avx512_vnni", "avx_vnni", "amx_int8"})
+"""Without these, 16-bit sums of 8-bit products saturate."""
 
 
 _first_use = threading.Lock()
@@ -120,17 +135,69 @@ class OpenVino:
         return self._core.compile_model(model, "CPU", settings)
 
 
-_BACKENDS: dict[str, type[OnnxRuntime] | type[OpenVino]] = {
-    "onnxruntime": OnnxRuntime,
-    "openvino": OpenVino,
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """An ONNX file, read."""
+
+    path: Path
+    content: bytes
+
+    @classmethod
+    def read(cls, path: Path) -> ModelFile:
+        """
+        Raises:
+            ModelError: it cannot be read.
+        """
+        try:
+            return cls(path, path.read_bytes())
+        except OSError as error:
+            raise ModelError(f"{path}: {error.strerror}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """A way to run a model.
+
+    Attributes:
+        package: that it needs.
+        int8: runs the INT8 file beside the model's.
+    """
+
+    load: type[OnnxRuntime] | type[OpenVino]
+    package: str
+    int8: bool = False
+
+
+_BACKENDS: dict[str, _Kind] = {
+    "onnxruntime": _Kind(OnnxRuntime, "onnxruntime"),
+    "openvino": _Kind(OpenVino, "openvino"),
+    "openvino-int8": _Kind(OpenVino, "openvino", int8=True),
 }
-"""The first one is the default; each is the name of the package that it needs."""
+"""The first one is the default."""
+
+
+def int8_file(model: Path) -> Path:
+    """Where `kerbwatch train export --int8` puts the INT8 file of a model."""
+    return model.with_stem(f"{model.stem}-int8")
+
+
+def installed_backends(model: Path) -> list[str]:
+    """Those that can run a model here, the default first.
+
+    INT8 is among them if its file is there and the processor adds up 8-bit products exactly.
+    """
+    exact = bool(_INT8 & set(cpu_features())) and int8_file(model).is_file()
+    return [
+        name
+        for name, kind in _BACKENDS.items()
+        if importlib.util.find_spec(kind.package) and (exact or not kind.int8)
+    ]
 
 
 def open_backend(
-    name: str, model: bytes, path: Path, threads: int | None, *, side_by_side: bool = False
-) -> Backend:
-    """Load an ONNX file's bytes.
+    name: str, model: Path, threads: int | None = None, *, side_by_side: bool = False
+) -> tuple[Backend, ModelFile]:
+    """Load a model; gives the file that runs, too.
 
     Args:
         name: "auto" is the fastest one here (`cv.detect.fastest`).
@@ -149,36 +216,54 @@ def open_backend(
         raise ModelError(f"backend {name!r} is unknown; choose {', '.join(get_args(BackendName))}")
     streams = count if side_by_side else 1
     if name == "auto":
-        return _open_fastest(model, path, count, streams)
-    if importlib.util.find_spec(name) is None:
-        raise ModelError(f'backend {name} is not installed; pip install "kerbwatch[{name}]"')
-    return _load(name, model, path, count, streams)
+        return _open_fastest(model, count, streams)
+    kind = _BACKENDS[name]
+    if importlib.util.find_spec(kind.package) is None:
+        package = kind.package
+        raise ModelError(f'backend {name} is not installed; pip install "kerbwatch[{package}]"')
+    file = _file(name, model)
+    return load_backend(name, file, count, streams), file
 
 
-def _open_fastest(model: bytes, path: Path, threads: int, streams: int) -> Backend:
-    names = [name for name in _BACKENDS if importlib.util.find_spec(name)]
-    if len(names) == 1:
-        return _load(names[0], model, path, threads, streams)
+def _file(name: str, model: Path) -> ModelFile:
+    return ModelFile.read(int8_file(model) if _BACKENDS[name].int8 else model)
+
+
+def _open_fastest(model: Path, threads: int, streams: int) -> tuple[Backend, ModelFile]:
+    files = {name: _file(name, model) for name in installed_backends(model)}
     loaded: dict[str, Backend] = {}
 
     def load(name: str) -> Infer:
-        loaded[name] = _load(name, model, path, threads, streams)
+        loaded[name] = load_backend(name, files[name], threads, streams)
         return loaded[name].infer
 
     circumstances = (
         cpu_name(),
         *cpu_features(),
         str(threads),
-        *(f"{name} {version(name)}" for name in names),
-        hashlib.sha256(model).hexdigest(),
+        *(f"{name} {version(_BACKENDS[name].package)}" for name in files),
+        *(hashlib.sha256(file.content).hexdigest() for file in files.values()),
     )
-    best = fastest({name: partial(load, name) for name in names}, circumstances, streams)
-    return loaded.get(best) or _load(best, model, path, threads, streams)
+    best = (
+        fastest({name: partial(load, name) for name in files}, circumstances, streams)
+        if len(files) > 1
+        else next(iter(files))
+    )
+    if best not in loaded:
+        load(best)
+    return loaded[best], files[best]
 
 
-def _load(name: str, model: bytes, path: Path, threads: int, streams: int) -> Backend:
+def load_backend(name: str, file: ModelFile, threads: int, streams: int = 1) -> Backend:
+    """Load this very file.
+
+    Raises:
+        ModelError: it is not a model that the backend can run.
+    """
     try:
-        return _BACKENDS[name](model, threads, streams)
+        backend = _BACKENDS[name].load(file.content, threads, streams)
     except Exception as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise ModelError(f"{path}: not a model that {name} can load ({reason})") from error
+        raise ModelError(f"{file.path}: not a model that {name} can load ({reason})") from error
+    backend.name = name
+    return backend

@@ -100,7 +100,9 @@ def detect(
     duration: Annotated[
         str | None, typer.Option("--for", help="Stop streams after this time.", show_default=False)
     ] = None,
-    backend: Annotated[str, typer.Option(help="auto, onnxruntime or openvino.")] = "auto",
+    backend: Annotated[
+        str, typer.Option(help="auto, onnxruntime, openvino, openvino-int8.")
+    ] = "auto",
     threads: Annotated[
         int | None, typer.Option(help="Cores for inference.", show_default="all usable")
     ] = None,

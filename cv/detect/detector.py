@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import onnxruntime as ort
 
-from cv.detect.backends import open_backend
+from cv.detect.backends import ModelFile, open_backend
 from cv.detect.letterbox import SQUARE, WIDE, input_shape
 from cv.detect.picture import Picture, Pixels
 from cv.errors import ModelError
@@ -68,7 +68,7 @@ def model_path() -> Path:
     raise ModelError(f"no model found; looked for {' and '.join(map(str, places))}")
 
 
-def read_model_info(path: Path, content: bytes) -> ModelInfo:
+def read_model_info(file: ModelFile) -> ModelInfo:
     """Read an ONNX file's metadata.
 
     Raises:
@@ -80,9 +80,9 @@ def read_model_info(path: Path, content: bytes) -> ModelInfo:
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.intra_op_num_threads = 1
     try:
-        session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        session = ort.InferenceSession(file.content, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime has no public base class for these
-        raise ModelError(f"{path}: not an ONNX model") from error
+        raise ModelError(f"{file.path}: not an ONNX model") from error
     meta = session.get_modelmeta().custom_metadata_map
     try:
         labels = tuple(json.loads(meta["labels"]))
@@ -90,14 +90,14 @@ def read_model_info(path: Path, content: bytes) -> ModelInfo:
         version = meta["version"]
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise ModelError(
-            f"{path}: no labels, thresholds and version inside; "
+            f"{file.path}: no labels, thresholds and version inside; "
             "write it with `kerbwatch train export`"
         ) from error
     return ModelInfo(
-        path=path,
-        name=meta.get("name", path.stem),
+        path=file.path,
+        name=meta.get("name", file.path.stem),
         version=version,
-        sha256=hashlib.sha256(content).hexdigest(),
+        sha256=hashlib.sha256(file.content).hexdigest(),
         labels=labels,
         thresholds=thresholds,
     )
@@ -108,7 +108,8 @@ class Detector:
 
     Args:
         model: an ONNX file as `kerbwatch train export` writes it; None is the one that ships.
-        backend: "auto", "onnxruntime" or "openvino".
+        backend: "auto", "onnxruntime", "openvino", or "openvino-int8" for the INT8 file beside the
+            model; `info` is of the file that runs.
         threads: processors to use; None is all that this process may use.
         side_by_side: that many pictures at once, each on one of them, instead of one on all.
 
@@ -124,13 +125,10 @@ class Detector:
         threads: int | None = None,
         side_by_side: bool = False,
     ) -> None:
-        path = model or model_path()
-        try:
-            content = path.read_bytes()
-        except OSError as error:
-            raise ModelError(f"{path}: {error.strerror}") from error
-        self._backend = open_backend(backend, content, path, threads, side_by_side=side_by_side)
-        self.info = read_model_info(path, content)
+        self._backend, file = open_backend(
+            backend, model or model_path(), threads, side_by_side=side_by_side
+        )
+        self.info = read_model_info(file)
         self.labels = self.info.labels
         self.thresholds = self.info.thresholds
         self.backend = self._backend.name

@@ -98,10 +98,13 @@ def placement(width: int, height: int, shape: tuple[int, int]) -> Placement:
 
 def padded(picture: Image, shape: tuple[int, int], place: Placement) -> Letterbox:
     """Put a picture that has its final size where it belongs."""
-    out = np.full((*shape, 3), GREY, dtype=np.uint8)
-    box = Letterbox(out, place)
+    box = _grey(shape, place)
     box.inside[:] = picture
     return box
+
+
+def _grey(shape: tuple[int, int], place: Placement) -> Letterbox:
+    return Letterbox(np.full((*shape, 3), GREY, dtype=np.uint8), place)
 
 
 def letterbox(image: Image, shape: tuple[int, int]) -> Letterbox:
@@ -111,7 +114,9 @@ def letterbox(image: Image, shape: tuple[int, int]) -> Letterbox:
     costs five times more and was not seen by the network.
     """
     place = placement(image.shape[1], image.shape[0], shape)
-    if (place.height, place.width) != image.shape[:2]:
-        size = (place.width, place.height)
-        image = cv2.resize(image, size, interpolation=cv2.INTER_LINEAR)  # type: ignore[assignment]
-    return padded(image, shape, place)
+    size = place.width, place.height
+    if size == (image.shape[1], image.shape[0]):
+        return padded(image, shape, place)
+    box = _grey(shape, place)
+    cv2.resize(image, size, dst=box.inside, interpolation=cv2.INTER_LINEAR)
+    return box

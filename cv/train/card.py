@@ -74,7 +74,7 @@ def _int8(evaluation: Evaluation) -> str:
     return (
         f"`{evaluation.model.name}` ({len(content) / 1e6:.1f} MB, sha256\n"
         f"`{hashlib.sha256(content).hexdigest()}`)\n"
-        "is the same network in INT8 for onnxruntime on processors with VNNI: AP50 "
+        "is the same network in INT8, which OpenVINO runs on processors with VNNI: AP50 "
         f"**{_cell(evaluation.scores.ap50, 3)}**,\n"
         f"AP50-95 **{_cell(evaluation.scores.ap, 3)}** on the same photos. Its scores "
         "differ, so its thresholds do.\n\n"

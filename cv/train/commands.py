@@ -24,6 +24,12 @@ Data = Annotated[
         help="Folder of labelled sources.", show_default="$KERBWATCH_MEDIA/data or ../shared/data"
     ),
 ]
+Exported = Annotated[
+    Path | None,
+    typer.Option(
+        "--model", help="ONNX file of `kerbwatch train export`.", show_default="what ships"
+    ),
+]
 
 
 @app.command()
@@ -171,7 +177,7 @@ def export(
 
     console = Console()
     with console.status("comparing torch and the exported file on every held-out photo"):
-        result = export(checkpoint, data or default_data(), out, int8=int8)
+        result = export(checkpoint, data or default_data(), out)
     console.print(parity_table(result.parity))
     if not result.written:
         console.print(f"[red]not written:[/red] {result.out} would differ from {checkpoint}")
@@ -180,11 +186,29 @@ def export(
         console.print("[yellow]OpenVINO's bfloat16 differs; watch with --backend onnxruntime[/]")
     console.print(evaluation_table(result.evaluation))
     console.print(f"{result.out}: version {result.version}", soft_wrap=True)
-    if result.int8:
-        console.print(f"{result.int8}: version {result.version}.int8", soft_wrap=True)
-    elif int8:
+    if int8:
+        quantize(data=data, model=result.out)
+
+
+@app.command()
+def quantize(data: Data = None, model: Exported = None) -> None:
+    """Write the INT8 file beside an exported model, if it costs little (量化)."""
+    _need_extra()
+    from cv.data.samples import default_data
+    from cv.detect.detector import model_path
+    from cv.train.evaluation_tables import evaluation_table
+    from cv.train.parity import parity_table
+    from cv.train.quantize import quantize
+
+    console = Console()
+    with console.status("rounding, and comparing both files on every held-out photo"):
+        result = quantize(model or model_path(), data or default_data())
+    console.print(parity_table(result.parity, "float32 against INT8"))
+    if not result.written:
         console.print("[red]no INT8 file written:[/red] it would cost more than 0.5 points of AP50")
         raise typer.Exit(1)
+    console.print(evaluation_table(result.evaluation))
+    console.print(f"{result.out}: version {result.version}", soft_wrap=True)
 
 
 @app.command()
@@ -212,15 +236,13 @@ def average(
 @app.command()
 def card(
     data: Data = None,
-    model: Annotated[
-        Path | None,
-        typer.Option(help="ONNX file of `kerbwatch train export`.", show_default="what ships"),
-    ] = None,
+    model: Exported = None,
     out: Annotated[Path, typer.Option(help="Markdown file to write.")] = Path("weights/README.md"),
 ) -> None:
     """Write the model card, with numbers measured now (模型卡)."""
     _need_extra()
     from cv.data.samples import default_data
+    from cv.detect.backends import int8_file
     from cv.detect.detector import model_path
     from cv.train.card import model_card
     from cv.train.evaluate import evaluate
@@ -228,7 +250,7 @@ def card(
     console = Console()
     with console.status("evaluating"):
         model, data = model or model_path(), data or default_data()
-        small = model.with_stem(f"{model.stem}-int8")
+        small = int8_file(model)
         text = model_card(evaluate(model, data), evaluate(small, data) if small.exists() else None)
     out.write_text(text, encoding="utf-8")
     console.print(f"{out}: written", soft_wrap=True)

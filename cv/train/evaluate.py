@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cv.cpus import usable_cpus
 from cv.data.samples import Sample, only, read_sources, split
-from cv.detect.backends import open_backend
+from cv.detect.backends import ModelFile, load_backend
 from cv.detect.detector import read_model_info
 from cv.errors import ModelError
 from cv.geometry import Image
@@ -117,16 +117,12 @@ def open_predictor(model: Path) -> Predict:
 
         network, known = load_foreign(model)
         return predict_with_torch(Deployed(network), known)
-    try:
-        content = model.read_bytes()
-    except OSError as error:
-        raise ModelError(f"{model}: {error.strerror}") from error
-    return predict_with_onnx(content, model)
+    return predict_with_onnx(ModelFile.read(model))
 
 
-def predict_with_onnx(content: bytes, path: Path, backend: str = "onnxruntime") -> Predict:
+def predict_with_onnx(file: ModelFile, backend: str = "onnxruntime") -> Predict:
     """Run an ONNX file as the detector does."""
-    session = open_backend(backend, content, path, usable_cpus())
+    session = load_backend(backend, file, usable_cpus())
 
     def predict(image: Image) -> Floats:
         return session.infer(image[None])
@@ -137,4 +133,4 @@ def predict_with_onnx(content: bytes, path: Path, backend: str = "onnxruntime") 
 def _own_thresholds(model: Path) -> dict[str, float] | None:
     if model.suffix in _TORCH:
         return None
-    return read_model_info(model, model.read_bytes()).thresholds
+    return read_model_info(ModelFile.read(model)).thresholds

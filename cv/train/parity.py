@@ -168,7 +168,9 @@ def _gap(a: float, b: float) -> float:
     return 0.0 if np.isnan(a) and np.isnan(b) else a - b
 
 
-def parity_table(rows: Sequence[Parity]) -> Table:
+def parity_table(
+    rows: Sequence[Parity], compared: str = "torch against the exported file"
+) -> Table:
     """For people."""
     columns = (
         "backend",
@@ -182,7 +184,7 @@ def parity_table(rows: Sequence[Parity]) -> Table:
         "ms",
         "",
     )
-    title = "torch against the exported file (AP50, AP: what is lost)"
+    title = f"{compared} (AP50, AP: what is lost)"
     table = plain_table(*columns, title=title, whole=columns, right=True)
     for row in rows:
         table.add_row(

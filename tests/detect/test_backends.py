@@ -1,0 +1,56 @@
+"""Which ways to run a model there are, and which file each of them runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cv.detect.backends import installed_backends, int8_file
+from cv.detect.detector import Detector
+from cv.errors import ModelError
+from tests.tiny_model import write_tiny_model
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    return write_tiny_model(tmp_path / "tiny.onnx", version="1")
+
+
+def test_without_an_int8_file_there_is_no_such_backend(model: Path) -> None:
+    assert installed_backends(model) == ["onnxruntime", "openvino"]
+    with pytest.raises(ModelError, match=r"tiny-int8.onnx: No such file"):
+        Detector(model, backend="openvino-int8")
+
+
+def test_the_int8_file_beside_the_model_runs_and_says_what_it_is(model: Path) -> None:
+    small = write_tiny_model(int8_file(model), version="1.int8")
+    detector = Detector(model, backend="openvino-int8")
+    assert (detector.backend, detector.info.path) == ("openvino-int8", small)
+    assert detector.info.version == "1.int8"
+    assert Detector(model, backend="openvino").info.version == "1"
+
+
+def test_the_fastest_is_chosen_with_its_own_file(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr("cv.detect.backends.cpu_features", lambda: ("avx512_vnni",))
+    write_tiny_model(int8_file(model), version="1.int8")
+    offered: list[str] = []
+
+    def last(candidates: dict[str, object], _: tuple[str, ...], __: int) -> str:
+        offered.extend(candidates)
+        return offered[-1]
+
+    monkeypatch.setattr("cv.detect.backends.fastest", last)
+    assert Detector(model).info.version == "1.int8"
+    assert offered == ["onnxruntime", "openvino", "openvino-int8"]
+
+
+def test_a_processor_that_saturates_is_not_offered_int8(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_tiny_model(int8_file(model), version="1.int8")
+    monkeypatch.setattr("cv.detect.backends.cpu_features", lambda: ("avx2",))
+    assert installed_backends(model) == ["onnxruntime", "openvino"]
