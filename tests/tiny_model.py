@@ -21,7 +21,7 @@ CAR_SIDE = 100.0
 """Of the car's box, in pixels of the network's input; blue and green are its left and top."""
 
 
-def write_tiny_model(path: Path, version: str = "1") -> Path:
+def write_tiny_model(path: Path, version: str = "1", **more: str) -> Path:
     """uint8 [1, H, W, 3] -> float32 [1, 1, 6], with the metadata that kerbwatch wants."""
     weights = np.zeros((3, 6), np.float32)
     weights[0, [0, 2]] = weights[1, [1, 3]] = 1
@@ -60,6 +60,6 @@ def write_tiny_model(path: Path, version: str = "1") -> Path:
         "labels": json.dumps(LABELS),
         "thresholds": json.dumps(dict.fromkeys(LABELS, 0.5)),
     }
-    helper.set_model_props(model, stated)
+    helper.set_model_props(model, stated | more)
     onnx.save(model, path)
     return path

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import logging
 import threading
 from dataclasses import dataclass
 from functools import partial
@@ -37,6 +38,8 @@ __all__ = [
     "load_backend",
     "open_backend",
 ]
+
+log = logging.getLogger(__name__)
 
 BackendName = Literal["auto", "onnxruntime", "openvino", "openvino-int8"]
 
@@ -153,6 +156,16 @@ class ModelFile:
         except OSError as error:
             raise ModelError(f"{path}: {error.strerror}") from error
 
+    @property
+    def sha256(self) -> str:
+        """Hexadecimal."""
+        return hashlib.sha256(self.content).hexdigest()
+
+    def is_made_from(self, other: ModelFile) -> bool:
+        """Whether the file's metadata names the other: `kerbwatch train quantize` writes that."""
+        # Metadata are plain text in the file; to parse 5 MB for them takes longer than all else.
+        return other.sha256.encode() in self.content
+
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
@@ -177,21 +190,28 @@ _BACKENDS: dict[str, _Kind] = {
 
 
 def int8_file(model: Path) -> Path:
-    """Where `kerbwatch train export --int8` puts the INT8 file of a model."""
+    """Where `kerbwatch train quantize` puts the INT8 file of a model."""
     return model.with_stem(f"{model.stem}-int8")
 
 
 def installed_backends(model: Path) -> list[str]:
     """Those that can run a model here, the default first.
 
-    INT8 is among them if its file is there and the processor adds up 8-bit products exactly.
+    INT8 is among them if its file is there, was made from this model, and the processor adds up
+    8-bit products exactly.
+
+    Raises:
+        ModelError: a file cannot be read.
     """
-    exact = bool(_INT8 & set(cpu_features())) and int8_file(model).is_file()
-    return [
-        name
-        for name, kind in _BACKENDS.items()
-        if importlib.util.find_spec(kind.package) and (exact or not kind.int8)
-    ]
+    names = [name for name, kind in _BACKENDS.items() if importlib.util.find_spec(kind.package)]
+    if _INT8 & set(cpu_features()) and int8_file(model).is_file():
+        try:
+            _read_int8(model)
+        except ModelError as error:
+            log.warning("%s", error)
+        else:
+            return names
+    return [name for name in names if not _BACKENDS[name].int8]
 
 
 def open_backend(
@@ -226,7 +246,15 @@ def open_backend(
 
 
 def _file(name: str, model: Path) -> ModelFile:
-    return ModelFile.read(int8_file(model) if _BACKENDS[name].int8 else model)
+    return _read_int8(model) if _BACKENDS[name].int8 else ModelFile.read(model)
+
+
+def _read_int8(model: Path) -> ModelFile:
+    small = ModelFile.read(int8_file(model))
+    if not small.is_made_from(ModelFile.read(model)):
+        anew = f"kerbwatch train quantize --model {model}"
+        raise ModelError(f"{small.path}: not made from {model}; write it anew with `{anew}`")
+    return small
 
 
 def _open_fastest(model: Path, threads: int, streams: int) -> tuple[Backend, ModelFile]:
@@ -242,7 +270,7 @@ def _open_fastest(model: Path, threads: int, streams: int) -> tuple[Backend, Mod
         *cpu_features(),
         str(threads),
         *(f"{name} {version(_BACKENDS[name].package)}" for name in files),
-        *(hashlib.sha256(file.content).hexdigest() for file in files.values()),
+        *(file.sha256 for file in files.values()),
     )
     best = (
         fastest({name: partial(load, name) for name in files}, circumstances, streams)

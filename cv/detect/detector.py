@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Sequence
@@ -97,7 +96,7 @@ def read_model_info(file: ModelFile) -> ModelInfo:
         path=file.path,
         name=meta.get("name", file.path.stem),
         version=version,
-        sha256=hashlib.sha256(file.content).hexdigest(),
+        sha256=file.sha256,
         labels=labels,
         thresholds=thresholds,
     )

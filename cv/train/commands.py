@@ -162,7 +162,7 @@ def export(
         ),
     ] = None,
     int8: Annotated[
-        bool, typer.Option("--int8", help="Also write OUT-int8.onnx, a third of the size.")
+        bool, typer.Option("--int8", help="Also write OUT-int8.onnx, as `quantize` does.")
     ] = False,
 ) -> None:
     """Write the ONNX file, if it proves equal to the checkpoint (导出)."""

@@ -62,7 +62,8 @@ def quantize(model: Path, data: Path) -> Quantized:
     evaluation = Evaluation.of(small.path, SHAPES[0], parity[0].found)
     passed = all(row.passed for row in parity)
     if passed:
-        write_model(small.content, evaluation, _metadata(exact) | {"version": version})
+        own = {"version": version, "made_from_sha256": exact.sha256}
+        write_model(small.content, evaluation, _metadata(exact) | own)
     return Quantized(small.path, passed, version, parity, evaluation)
 
 

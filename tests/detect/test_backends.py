@@ -6,10 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from cv.detect.backends import installed_backends, int8_file
+from cv.detect.backends import ModelFile, installed_backends, int8_file
 from cv.detect.detector import Detector
 from cv.errors import ModelError
 from tests.tiny_model import write_tiny_model
+
+
+def write_int8(model: Path) -> Path:
+    made_from = ModelFile.read(model).sha256
+    return write_tiny_model(int8_file(model), version="1.int8", made_from_sha256=made_from)
 
 
 @pytest.fixture
@@ -24,7 +29,7 @@ def test_without_an_int8_file_there_is_no_such_backend(model: Path) -> None:
 
 
 def test_the_int8_file_beside_the_model_runs_and_says_what_it_is(model: Path) -> None:
-    small = write_tiny_model(int8_file(model), version="1.int8")
+    small = write_int8(model)
     detector = Detector(model, backend="openvino-int8")
     assert (detector.backend, detector.info.path) == ("openvino-int8", small)
     assert detector.info.version == "1.int8"
@@ -36,7 +41,7 @@ def test_the_fastest_is_chosen_with_its_own_file(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr("cv.detect.backends.cpu_features", lambda: ("avx512_vnni",))
-    write_tiny_model(int8_file(model), version="1.int8")
+    write_int8(model)
     offered: list[str] = []
 
     def last(candidates: dict[str, object], _: tuple[str, ...], __: int) -> str:
@@ -51,6 +56,19 @@ def test_the_fastest_is_chosen_with_its_own_file(
 def test_a_processor_that_saturates_is_not_offered_int8(
     model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_tiny_model(int8_file(model), version="1.int8")
+    write_int8(model)
     monkeypatch.setattr("cv.detect.backends.cpu_features", lambda: ("avx2",))
     assert installed_backends(model) == ["onnxruntime", "openvino"]
+
+
+def test_an_int8_file_of_another_model_does_not_run(
+    model: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Somebody exported a new model over the old one, and the old one's INT8 file stayed."""
+    monkeypatch.setattr("cv.detect.backends.cpu_features", lambda: ("avx512_vnni",))
+    write_int8(model)
+    write_tiny_model(model, version="2")
+    assert installed_backends(model) == ["onnxruntime", "openvino"]
+    assert "kerbwatch train quantize" in caplog.text
+    with pytest.raises(ModelError, match="not made from"):
+        Detector(model, backend="openvino-int8")
