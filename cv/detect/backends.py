@@ -13,7 +13,7 @@ import importlib.util
 import logging
 import threading
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from importlib.metadata import version
 from pathlib import Path
 from queue import SimpleQueue
@@ -69,7 +69,7 @@ class Backend(Protocol):
 
 
 class OnnxRuntime:
-    name = "onnxruntime"
+    name: str
 
     def __init__(self, model: bytes, threads: int, streams: int = 1) -> None:
         self.threads = threads
@@ -89,7 +89,7 @@ class OnnxRuntime:
 class OpenVino:
     """Computes in bfloat16 where the processor has it (1.6x onnxruntime's speed), else float32."""
 
-    name = "openvino"
+    name: str
 
     def __init__(self, model: bytes, threads: int, streams: int = 1) -> None:
         import openvino
@@ -138,7 +138,7 @@ class OpenVino:
         return self._core.compile_model(model, "CPU", settings)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ModelFile:
     """An ONNX file, read."""
 
@@ -156,7 +156,7 @@ class ModelFile:
         except OSError as error:
             raise ModelError(f"{path}: {error.strerror}") from error
 
-    @property
+    @cached_property
     def sha256(self) -> str:
         """Hexadecimal."""
         return hashlib.sha256(self.content).hexdigest()
@@ -203,15 +203,36 @@ def installed_backends(model: Path) -> list[str]:
     Raises:
         ModelError: a file cannot be read.
     """
-    names = [name for name, kind in _BACKENDS.items() if importlib.util.find_spec(kind.package)]
-    if _INT8 & set(cpu_features()) and int8_file(model).is_file():
-        try:
-            _read_int8(model)
-        except ModelError as error:
-            log.warning("%s", error)
-        else:
-            return names
-    return [name for name in names if not _BACKENDS[name].int8]
+    return list(_runnable(model))
+
+
+def _runnable(model: Path) -> dict[str, ModelFile]:
+    """The same, each with the file that it runs; files are read once."""
+    exact = ModelFile.read(model)
+    small = _trusted_int8(exact)
+    return {
+        name: file
+        for name, kind in _BACKENDS.items()
+        if importlib.util.find_spec(kind.package) and (file := small if kind.int8 else exact)
+    }
+
+
+def _trusted_int8(exact: ModelFile) -> ModelFile | None:
+    if not (_INT8 & set(cpu_features()) and int8_file(exact.path).is_file()):
+        return None
+    try:
+        return _read_int8(exact)
+    except ModelError as error:
+        log.warning("%s", error)
+        return None
+
+
+def _read_int8(exact: ModelFile) -> ModelFile:
+    small = ModelFile.read(int8_file(exact.path))
+    if not small.is_made_from(exact):
+        anew = f"kerbwatch train quantize --model {exact.path}"
+        raise ModelError(f"{small.path}: not made from {exact.path}; write it anew with `{anew}`")
+    return small
 
 
 def open_backend(
@@ -241,24 +262,13 @@ def open_backend(
     if importlib.util.find_spec(kind.package) is None:
         package = kind.package
         raise ModelError(f'backend {name} is not installed; pip install "kerbwatch[{package}]"')
-    file = _file(name, model)
+    exact = ModelFile.read(model)
+    file = _read_int8(exact) if kind.int8 else exact
     return load_backend(name, file, count, streams), file
 
 
-def _file(name: str, model: Path) -> ModelFile:
-    return _read_int8(model) if _BACKENDS[name].int8 else ModelFile.read(model)
-
-
-def _read_int8(model: Path) -> ModelFile:
-    small = ModelFile.read(int8_file(model))
-    if not small.is_made_from(ModelFile.read(model)):
-        anew = f"kerbwatch train quantize --model {model}"
-        raise ModelError(f"{small.path}: not made from {model}; write it anew with `{anew}`")
-    return small
-
-
 def _open_fastest(model: Path, threads: int, streams: int) -> tuple[Backend, ModelFile]:
-    files = {name: _file(name, model) for name in installed_backends(model)}
+    files = _runnable(model)
     loaded: dict[str, Backend] = {}
 
     def load(name: str) -> Infer:

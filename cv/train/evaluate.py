@@ -17,7 +17,14 @@ from cv.train.detections import Floats, Found, Predict, find
 from cv.train.scoring import Scores, score
 from cv.train.thresholds import PRECISION, Threshold, choose_thresholds
 
-__all__ = ["Evaluation", "evaluate", "held_out", "open_predictor", "predict_with_onnx"]
+__all__ = [
+    "Evaluation",
+    "evaluate",
+    "held_out",
+    "open_predictor",
+    "predict_with_onnx",
+    "training_and_held_out",
+]
 
 _TORCH = {".pt", ".npz"}
 MIN_SIDE = 128
@@ -96,10 +103,19 @@ def held_out(data: Path) -> Sequence[Sample]:
     Raises:
         ModelError: no photos, or too few groups to hold any out.
     """
-    _, samples = split(read_sources(data))
+    return training_and_held_out(data)[1]
+
+
+def training_and_held_out(data: Path) -> tuple[Sequence[Sample], Sequence[Sample]]:
+    """All photos: those that train, and those that never do.
+
+    Raises:
+        ModelError: as `held_out`.
+    """
+    training, samples = split(read_sources(data))
     if not samples:
         raise ModelError(f"{data}: every source is a single group, so none can be held out")
-    return samples
+    return training, samples
 
 
 def open_predictor(model: Path) -> Predict:

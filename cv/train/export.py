@@ -10,12 +10,11 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from cv.data.samples import read_sources, split
 from cv.detect.backends import ModelFile
 from cv.errors import ModelError
 from cv.labels import LABELS
 from cv.train.detections import Predict
-from cv.train.evaluate import Evaluation, predict_with_onnx
+from cv.train.evaluate import Evaluation, held_out, predict_with_onnx
 from cv.train.graph import Deployed, onnx_bytes, predict_with_torch, with_metadata
 from cv.train.network import load_checkpoint, runs_of, size_of
 from cv.train.parity import EXACT, SHAPES, Parity, check_parity
@@ -55,9 +54,7 @@ def export(checkpoint: Path, data: Path, out: Path | None = None) -> Export:
     Raises:
         ModelError: the checkpoint or the data cannot be used, or the file would be too large.
     """
-    _, samples = split(read_sources(data))
-    if not samples:
-        raise ModelError(f"{data}: every source is a single group, so none can be held out")
+    samples = held_out(data)
     network = load_checkpoint(checkpoint)
     size = size_of(network)
     out = out or Path("weights", f"kerbwatch-{size}.onnx")
@@ -97,10 +94,10 @@ def _candidates(content: bytes, out: Path) -> dict[str, Predict]:
 
 
 def write_model(content: bytes, evaluation: Evaluation, metadata: dict[str, str]) -> None:
-    """Write an ONNX file with its metadata; thresholds are those of its own scores."""
+    """Write an ONNX file with its metadata; name and thresholds are its own."""
     out = evaluation.model
     thresholds = {label: chosen.score for label, chosen in evaluation.thresholds.items()}
-    stated = {"name": out.stem, "thresholds": json.dumps(thresholds), **metadata}
+    stated = {**metadata, "name": out.stem, "thresholds": json.dumps(thresholds)}
     out.parent.mkdir(parents=True, exist_ok=True)
     part = out.with_name(out.name + ".part")
     part.write_bytes(with_metadata(content, stated))

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cv.data.samples import read_sources, split, spread
+from cv.data.samples import spread
 from cv.detect.backends import ModelFile, int8_file
 from cv.detect.detector import read_model_info
 from cv.errors import ModelError
-from cv.train.evaluate import Evaluation, predict_with_onnx
+from cv.train.evaluate import Evaluation, predict_with_onnx, training_and_held_out
 from cv.train.export import write_model
 from cv.train.int8 import PHOTOS, quantized
 from cv.train.parity import EXACT, SHAPES, Parity, check_parity
@@ -51,9 +51,7 @@ def quantize(model: Path, data: Path) -> Quantized:
     """
     if importlib.util.find_spec("openvino") is None:
         raise ModelError('INT8 runs in OpenVINO; pip install "kerbwatch[openvino]"')
-    training, samples = split(read_sources(data))
-    if not samples:
-        raise ModelError(f"{data}: every source is a single group, so none can be held out")
+    training, samples = training_and_held_out(data)
     exact = ModelFile.read(model)
     version = f"{read_model_info(exact).version}.int8"
     small = ModelFile(int8_file(model), quantized(exact.content, spread(training, PHOTOS)))
@@ -68,11 +66,7 @@ def quantize(model: Path, data: Path) -> Quantized:
 
 
 def _metadata(file: ModelFile) -> dict[str, str]:
-    """What holds for both files; `write_model` adds their names and thresholds."""
     import onnx
 
     stated = onnx.load_from_string(file.content).metadata_props
-    known = {entry.key: entry.value for entry in stated}
-    known.pop("name", None)
-    known.pop("thresholds", None)
-    return known
+    return {entry.key: entry.value for entry in stated}
