@@ -118,5 +118,16 @@ def letterbox(image: Image, shape: tuple[int, int]) -> Letterbox:
     if size == (image.shape[1], image.shape[0]):
         return padded(image, shape, place)
     box = _grey(shape, place)
-    cv2.resize(image, size, dst=box.inside, interpolation=cv2.INTER_LINEAR)
+    cv2.resize(image, size, dst=box.inside, interpolation=_interpolation(image, place))
     return box
+
+
+def _interpolation(image: Image, place: Placement) -> int:
+    """Bilinear, by the cheapest way to the same pixels.
+
+    Where an odd number of pixels becomes one, as 1920x1080 does in 640x384, its centre falls on the
+    middle one, which bilinear takes alone: picking it gives the same in a third of the time.
+    """
+    factor, rest = divmod(image.shape[1], place.width)
+    whole = rest == 0 and image.shape[0] == factor * place.height
+    return cv2.INTER_NEAREST_EXACT if whole and factor % 2 else cv2.INTER_LINEAR

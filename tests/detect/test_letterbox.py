@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cv.detect.letterbox import GREY, letterbox
+from cv.detect.letterbox import GREY, input_shape, letterbox
 
 
 @given(
@@ -38,3 +39,13 @@ def test_boxes_are_clipped_to_the_picture() -> None:
     fitted = letterbox(np.zeros((100, 200, 3), np.uint8), (640, 640))
     outside = np.array([[-50, -50, 900, 900]], np.float32)
     assert fitted.to_source(outside, 200, 100).tolist() == [[0, 0, 200, 100]]
+
+
+@pytest.mark.parametrize(
+    ("height", "width"), [(1080, 1920), (1800, 3200), (1920, 1920), (720, 1280), (1081, 1920)]
+)
+def test_the_cheap_way_to_shrink_gives_what_bilinear_gives(height: int, width: int) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
+    fitted = letterbox(image, input_shape(width, height))
+    bilinear = cv2.resize(image, (fitted.place.width, fitted.place.height))
+    assert np.array_equal(fitted.inside, bilinear)
