@@ -178,17 +178,26 @@ def photos_router(
         summary="The answer to an earlier photo 查询已上传照片的识别结果",
         responses={
             404: documented(404, "Not Found", "no such photo", "没有这张照片"),
+            410: documented(410, "Gone", "the photo was deleted", "图片已按期删除"),
             422: ERRORS[422],
         },
     )
     def photo(photo_id: str) -> PhotoAnswer:
         """As it was answered; evidence links are new, and the case is as it stands now."""
-        stored = desk.get(photo_id) if _ID.fullmatch(photo_id) else None
-        if stored is None:
-            raise HTTPException(404, "no such photo")
-        return answer(stored)
+        return answer(_kept(desk, photo_id))
 
     return router
+
+
+def _kept(desk: PhotoDesk, photo_id: str) -> StoredPhoto:
+    if not _ID.fullmatch(photo_id):
+        raise HTTPException(404, "no such photo")
+    stored = desk.get(photo_id)
+    if stored is not None:
+        return stored
+    if desk.was_deleted(photo_id):
+        raise HTTPException(410, "the photo was deleted")
+    raise HTTPException(404, "no such photo")
 
 
 async def _looks(

@@ -12,6 +12,7 @@ from cv.cases.opening import open_store
 from cv.detect.detector import Detector
 from cv.disk import DiskSpace
 from cv.errors import KerbwatchError, StoreError
+from cv.evidence.log import EvidenceLog
 from cv.photos.look import LookedAt
 from cv.photos.record import PhotoRecord
 from cv.photos.store import PhotoStore, StoredPhoto
@@ -108,17 +109,28 @@ class PhotoDesk:
         Raises:
             StoreError: the store cannot be read, so that nobody knows.
         """
-        store = self._store()
-        if store is None:
-            raise StoreError("the case store cannot be opened")
-        return store.get(record_id)
+        return PhotoStore(self._open()).get(record_id)
+
+    def was_deleted(self, record_id: str) -> bool:
+        """Whether there was such a report, and its time was up.
+
+        Raises:
+            StoreError: as `get`.
+        """
+        return EvidenceLog(self._open()).tells_of_deletion(f"report {record_id}")
 
     def _store(self) -> PhotoStore | None:
+        try:
+            return PhotoStore(self._open())
+        except StoreError as error:
+            logger.error("photos are not kept: %s", error)
+            return None
+
+    def _open(self) -> Database:
         with self._opening:
             if self._database is None:
                 try:
                     self._database = open_store(self.site).database
                 except KerbwatchError as error:
-                    logger.error("photos are not kept: %s", error)
-                    return None
-            return PhotoStore(self._database)
+                    raise StoreError(f"the case store cannot be opened: {error}") from error
+            return self._database

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from fastapi.testclient import TestClient
 
 from cv.cases.store import CaseStore
 from cv.detect.detector import Detector
+from cv.evidence.retention import Retention
 from cv.photos import look
 from cv.site import Site
 from serve.app import create_app
@@ -226,3 +227,16 @@ def test_without_a_secret_there_is_no_link_and_the_answer_says_why(
     with TestClient(create_app(detector, place, limits=LIMITS)) as client:
         evidence = send(client, jpeg())[1]["images"][0]["evidence"]
         assert (evidence["url"], evidence["withheld"]) == (None, "no secret")
+
+
+def test_a_photo_whose_time_is_up_is_gone_and_not_unknown(desk: TestClient, place: Site) -> None:
+    _, answer = send(desk, encoded(scene(1)))
+    address = f"/v1/photos/{answer['id']}"
+    assert desk.get(address).status_code == 200
+    with CaseStore(place.reporting.data / "cases.sqlite") as store:
+        Retention(place, store.database).run(datetime.now(UTC) + timedelta(days=91))
+    gone = desk.get(address)
+    assert (gone.status_code, gone.json()["detail_zh"]) == (410, "图片已按期删除")
+    assert desk.get("/v1/photos/ph-00000000000000000000").status_code == 404
+    assert send(desk, encoded(scene(1)))[1]["id"] == answer["id"]
+    assert desk.get(address).status_code == 200, "sent anew, it is here anew"
