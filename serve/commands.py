@@ -14,6 +14,7 @@ from cv.access.keys import Keys
 from cv.cases.links import link_secret
 from cv.cases.opening import open_store
 from cv.detect.detector import Detector
+from cv.detect.model_options import BackendOption, ModelOption, ThreadsOption
 from cv.errors import UserError
 from cv.evidence.originals import open_originals
 from cv.evidence.retention import deleting_hourly
@@ -28,13 +29,9 @@ def serve(
     site: Annotated[
         Path | None, typer.Option(help="Site file.", show_default="./site.toml if there is one")
     ] = None,
-    model: Annotated[Path | None, typer.Option(help="Another model file.")] = None,
-    backend: Annotated[
-        str, typer.Option(help="auto, onnxruntime, openvino, openvino-int8.")
-    ] = "auto",
-    threads: Annotated[
-        int | None, typer.Option(help="Cores for one picture.", show_default="all usable")
-    ] = None,
+    model: ModelOption = None,
+    backend: BackendOption = "auto",
+    threads: ThreadsOption = None,
     workers: Annotated[int, typer.Option(min=1, help="Pictures analysed at the same time.")] = 2,
     queue: Annotated[int, typer.Option(min=0, help="Pictures that may wait.")] = 16,
     max_bytes: Annotated[int, typer.Option(min=1, help="Bytes of one picture.")] = 10 * 1024 * 1024,

@@ -20,6 +20,7 @@ from cv.bench.real import clips, watch_clip
 from cv.bench.speed import archive, cameras, infer, photos
 from cv.data.samples import default_data
 from cv.detect.detector import Detector
+from cv.detect.model_options import ModelOption
 from cv.errors import UserError
 from cv.tables import plain_table
 
@@ -67,9 +68,7 @@ def incidents(
         list[Part] | None,
         typer.Option(help="A part to measure; repeatable.", show_default="perfect, model and real"),
     ] = None,
-    model: Annotated[
-        Path | None, typer.Option(help="ONNX file.", show_default="the model that ships")
-    ] = None,
+    model: ModelOption = None,
     json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
 ) -> None:
     """Compare incidents with what really happened (事件评测).

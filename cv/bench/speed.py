@@ -16,15 +16,11 @@ from cv.bench.photos import measure_photos
 from cv.bench.showing import show
 from cv.bench.watching import load_detector
 from cv.detect.detector import Detector
+from cv.detect.model_options import BackendOption, ModelOption, ThreadsOption
 from cv.durations import parse_duration
 
 __all__ = ["archive", "cameras", "infer", "photos"]
 
-Model = Annotated[Path | None, typer.Option(help="ONNX file.", show_default="the model that ships")]
-Threads = Annotated[
-    int | None, typer.Option(help="Cores for inference.", show_default="all usable")
-]
-Backend = Annotated[str, typer.Option(help="auto, onnxruntime, openvino, openvino-int8.")]
 Quick = Annotated[bool, typer.Option("--quick", help="Fewer rounds, smaller inputs.")]
 Json = Annotated[bool, typer.Option("--json", help="For machines.")]
 Plot = Annotated[Path | None, typer.Option(help="Draw a plot there, as PNG.", show_default=False)]
@@ -32,8 +28,8 @@ Plot = Annotated[Path | None, typer.Option(help="Draw a plot there, as PNG.", sh
 
 def infer(
     *,
-    model: Model = None,
-    threads: Threads = None,
+    model: ModelOption = None,
+    threads: ThreadsOption = None,
     quick: Quick = False,
     json: Json = False,
     plot: Plot = None,
@@ -48,9 +44,9 @@ def infer(
 
 def photos(
     *,
-    model: Model = None,
-    backend: Backend = "auto",
-    threads: Threads = None,
+    model: ModelOption = None,
+    backend: BackendOption = "auto",
+    threads: ThreadsOption = None,
     quick: Quick = False,
     json: Json = False,
     plot: Plot = None,
@@ -69,9 +65,9 @@ def archive(
         Path | None,
         typer.Option(help="Recording to loop.", show_default="the clip of `make demo`"),
     ] = None,
-    model: Model = None,
-    backend: Backend = "auto",
-    threads: Threads = None,
+    model: ModelOption = None,
+    backend: BackendOption = "auto",
+    threads: ThreadsOption = None,
     quick: Quick = False,
     json: Json = False,
     plot: Plot = None,
@@ -105,9 +101,9 @@ def cameras(
         Path | None,
         typer.Option(help="Scene to send, re-encoded.", show_default="the clip of `make demo`"),
     ] = None,
-    model: Model = None,
-    backend: Backend = "auto",
-    threads: Threads = None,
+    model: ModelOption = None,
+    backend: BackendOption = "auto",
+    threads: ThreadsOption = None,
     json: Json = False,
     plot: Plot = None,
 ) -> None:
@@ -117,7 +113,6 @@ def cameras(
     of the same machine: `per core` says what a processor would watch that did nothing else.
     """
     detector = load_detector(model, backend=backend, threads=threads)
-    detector.warm_up()
     source = clip or sample_clip()
     sent = cache_folder() / f"{source.stem}-gop{gop}{'-still' if still else ''}.mp4"
     if not sent.exists():

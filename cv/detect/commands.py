@@ -26,6 +26,7 @@ from cv.detect.frames import SourceKind
 from cv.detect.jobs import Plan, plan_jobs
 from cv.detect.journal import Journal
 from cv.detect.keyframes import Decode
+from cv.detect.model_options import BackendOption, ModelOption, ThreadsOption
 from cv.detect.report import Report
 from cv.detect.resume import Resume
 from cv.detect.run import Listener, Options
@@ -100,13 +101,9 @@ def detect(
     duration: Annotated[
         str | None, typer.Option("--for", help="Stop streams after this time.", show_default=False)
     ] = None,
-    backend: Annotated[
-        str, typer.Option(help="auto, onnxruntime, openvino, openvino-int8.")
-    ] = "auto",
-    threads: Annotated[
-        int | None, typer.Option(help="Cores for inference.", show_default="all usable")
-    ] = None,
-    model: Annotated[Path | None, typer.Option(help="Another model file.")] = None,
+    backend: BackendOption = "auto",
+    threads: ThreadsOption = None,
+    model: ModelOption = None,
     data: Annotated[
         Path | None,
         typer.Option(help="Folder for cases and evidence.", show_default="the site file's"),

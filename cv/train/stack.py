@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -45,6 +46,9 @@ def load_stack(settings: Path | None = None) -> None:
         import ultralytics
 
         Image.open = pillow_open
+        if not sys.stdout.isatty():
+            # Its progress bars are drawn over themselves, and a log file keeps every stroke.
+            ultralytics.utils.tqdm.is_noninteractive_console = lambda: True
     except ModuleNotFoundError as error:
         raise ModelError(f"{error.name} is not installed; it comes with the extra train") from error
     ultralytics.settings.update({"sync": False})

@@ -67,7 +67,10 @@ def run(
             wait_for(folder / "weights/last.pt", process)
         finally:
             process.send_signal(signal.SIGKILL)
-    subprocess.run([*command, "--resume"], env=environment, check=True, capture_output=True)
+    told = subprocess.run(
+        [*command, "--resume"], env=environment, check=True, stdout=subprocess.PIPE
+    ).stdout
+    assert b"\r" not in told, "a log file cannot show bars that are drawn over themselves"
     assert fingerprint(few_photos) == before, "training wrote into the data"
     yield folder
 
