@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
 from string import Template
 
+from cv.detect.backends import ModelFile
 from cv.errors import ModelError
 from cv.train.evaluate import Evaluation
 from cv.train.mistakes import false_alarms
+from cv.train.onnx_file import metadata_of, parsed
 from cv.train.sizes import Size
 from cv.train.slices import by_source
 
@@ -29,15 +30,15 @@ def model_card(evaluation: Evaluation, int8: Evaluation | None = None) -> str:
     Raises:
         ModelError: it is not a file that `kerbwatch train export` wrote.
     """
-    content = evaluation.model.read_bytes()
-    metadata = _metadata(content, evaluation.model)
+    file = ModelFile.read(evaluation.model)
+    metadata = _metadata(file)
     sources = by_source(evaluation.found)
     return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
         name=metadata["name"],
-        file=evaluation.model.name,
-        megabytes=f"{len(content) / 1e6:.1f}",
+        file=file.path.name,
+        megabytes=f"{len(file.content) / 1e6:.1f}",
         version=metadata["version"],
-        sha256=hashlib.sha256(content).hexdigest(),
+        sha256=file.sha256,
         network=Size(metadata.get("size", Size.N)).network,
         trained="; then ".join(json.loads(metadata["trained"])),
         photos=evaluation.images,
@@ -70,10 +71,10 @@ def _rows(evaluation: Evaluation) -> Iterator[str]:
 
 
 def _int8(evaluation: Evaluation) -> str:
-    content = evaluation.model.read_bytes()
+    file = ModelFile.read(evaluation.model)
     return (
-        f"`{evaluation.model.name}` ({len(content) / 1e6:.1f} MB, sha256\n"
-        f"`{hashlib.sha256(content).hexdigest()}`)\n"
+        f"`{file.path.name}` ({len(file.content) / 1e6:.1f} MB, sha256\n"
+        f"`{file.sha256}`)\n"
         "is the same network in INT8, which OpenVINO runs on processors with VNNI: AP50 "
         f"**{_cell(evaluation.scores.ap50, 3)}**,\n"
         f"AP50-95 **{_cell(evaluation.scores.ap, 3)}** on the same photos. Its scores "
@@ -81,17 +82,12 @@ def _int8(evaluation: Evaluation) -> str:
     )
 
 
-def _metadata(content: bytes, file: Path) -> dict[str, str]:
-    import onnx
-
-    try:
-        model = onnx.load_from_string(content)
-    except Exception as error:  # whatever protobuf says of foreign bytes
-        raise ModelError(f"{file}: not an ONNX file") from error
-    metadata = {item.key: item.value for item in model.metadata_props}
+def _metadata(file: ModelFile) -> dict[str, str]:
+    metadata = metadata_of(parsed(file))
     missing = {"name", "version", "trained"} - metadata.keys()
     if missing:
-        raise ModelError(f"{file}: no {min(missing)} in it; write it with kerbwatch train export")
+        lacking = f"no {min(missing)} in it; write it with kerbwatch train export"
+        raise ModelError(f"{file.path}: {lacking}")
     return metadata
 
 

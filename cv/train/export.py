@@ -15,8 +15,9 @@ from cv.errors import ModelError
 from cv.labels import LABELS
 from cv.train.detections import Predict
 from cv.train.evaluate import Evaluation, held_out, predict_with_onnx
-from cv.train.graph import Deployed, onnx_bytes, predict_with_torch, with_metadata
+from cv.train.graph import Deployed, onnx_bytes, predict_with_torch
 from cv.train.network import load_checkpoint, runs_of, size_of
+from cv.train.onnx_file import with_metadata
 from cv.train.parity import EXACT, SHAPES, Parity, check_parity
 from cv.train.sizes import Size
 

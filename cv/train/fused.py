@@ -14,7 +14,9 @@ import numpy as np
 import torch
 from torch import nn
 
+from cv.detect.backends import ModelFile
 from cv.errors import ModelError
+from cv.train.onnx_file import metadata_of, parsed
 
 __all__ = ["Fused", "load_fused", "read_archive", "read_onnx"]
 
@@ -59,20 +61,14 @@ def read_onnx(file: Path) -> tuple[Fused, dict[str, str]]:
         ModelError: the file is missing, or no ONNX file.
     """
     import onnx
-    from google.protobuf.message import DecodeError
 
-    try:
-        model = onnx.load(str(file))
-    except OSError as error:
-        raise ModelError(f"{file}: {error.strerror}") from error
-    except DecodeError as error:
-        raise ModelError(f"{file}: not an ONNX file") from error
+    model = parsed(ModelFile.read(file))
     fused = {
         item.name.removeprefix(_ONNX_PREFIX): torch.tensor(onnx.numpy_helper.to_array(item))
         for item in model.graph.initializer
         if item.name.startswith(_ONNX_PREFIX)
     }
-    return fused, {entry.key: entry.value for entry in model.metadata_props}
+    return fused, metadata_of(model)
 
 
 def _copy_fused(model: Any, fused: Fused, weights: Path) -> None:

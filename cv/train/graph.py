@@ -14,7 +14,7 @@ from torch import nn
 from cv.geometry import Image
 from cv.train.detections import Floats, Predict
 
-__all__ = ["Deployed", "onnx_bytes", "predict_with_torch", "with_metadata"]
+__all__ = ["Deployed", "onnx_bytes", "predict_with_torch"]
 
 _OPSET = 17
 
@@ -80,14 +80,3 @@ def onnx_bytes(deployed: Deployed) -> bytes:
         )
     content: bytes = onnxslim.slim(onnx.load_from_string(buffer.getvalue())).SerializeToString()
     return content
-
-
-def with_metadata(content: bytes, metadata: Mapping[str, str]) -> bytes:
-    """The same ONNX file with this metadata and no other."""
-    import onnx
-
-    model = onnx.load_from_string(content)
-    del model.metadata_props[:]
-    onnx.helper.set_model_props(model, dict(metadata))
-    changed: bytes = model.SerializeToString()
-    return changed

@@ -14,6 +14,7 @@ from cv.errors import ModelError
 from cv.train.evaluate import Evaluation, predict_with_onnx, training_and_held_out
 from cv.train.export import write_model
 from cv.train.int8 import PHOTOS, quantized
+from cv.train.onnx_file import metadata_of, parsed
 from cv.train.parity import EXACT, SHAPES, Parity, check_parity
 
 __all__ = ["Quantized", "quantize"]
@@ -61,12 +62,5 @@ def quantize(model: Path, data: Path) -> Quantized:
     passed = all(row.passed for row in parity)
     if passed:
         own = {"version": version, "made_from_sha256": exact.sha256}
-        write_model(small.content, evaluation, _metadata(exact) | own)
+        write_model(small.content, evaluation, metadata_of(parsed(exact)) | own)
     return Quantized(small.path, passed, version, parity, evaluation)
-
-
-def _metadata(file: ModelFile) -> dict[str, str]:
-    import onnx
-
-    stated = onnx.load_from_string(file.content).metadata_props
-    return {entry.key: entry.value for entry in stated}

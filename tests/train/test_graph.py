@@ -25,7 +25,8 @@ def deployed(stack: None) -> Any:
 
 @pytest.fixture(scope="module")
 def content(deployed: Any) -> bytes:
-    from cv.train.graph import onnx_bytes, with_metadata
+    from cv.train.graph import onnx_bytes
+    from cv.train.onnx_file import with_metadata
 
     thresholds = json.dumps(dict.fromkeys(LABELS, 0.4))
     metadata = {"labels": json.dumps(LABELS), "thresholds": thresholds, "version": "1"}
@@ -118,7 +119,7 @@ def test_the_detector_reads_the_file(content: bytes, tmp_path: Path) -> None:
 
 
 def test_new_metadata_replaces_the_old(content: bytes, tmp_path: Path) -> None:
-    from cv.train.graph import with_metadata
+    from cv.train.onnx_file import with_metadata
 
     metadata = {"labels": json.dumps(LABELS), "thresholds": "{}", "version": "2"}
     file = tmp_path / "model.onnx"
