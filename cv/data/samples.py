@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -30,6 +31,7 @@ __all__ = [
     "only",
     "read_image",
     "read_sources",
+    "share_of",
     "split",
     "spread",
     "yolo_row",
@@ -184,6 +186,25 @@ def leave_out(samples: Sequence[Sample], sources: Collection[str]) -> list[Sampl
     if not kept:
         raise ModelError("every source is left out")
     return kept
+
+
+def share_of(samples: Sequence[Sample], share: float) -> list[Sample]:
+    """A share of each source's photos, group after group; a smaller share is within a larger one.
+
+    Args:
+        share: 0..1, 0 excluded; at least one photo of a source is taken.
+
+    Raises:
+        ModelError: it is not.
+    """
+    if not 0 < share <= 1:
+        raise ModelError(f"a share is more than 0 and at most 1, not {share:g}")
+    taken: set[Path] = set()
+    order = {group: n for n, group in enumerate(_by_hash({s.group for s in samples}))}
+    for source in {s.source for s in samples}:
+        drawn = sorted(only(samples, source), key=lambda s: order[s.group])
+        taken |= {s.image for s in drawn[: math.ceil(share * len(drawn))]}
+    return [sample for sample in samples if sample.image in taken]
 
 
 def _check_source(samples: Sequence[Sample], source: str) -> None:

@@ -73,6 +73,9 @@ def fit(
         list[str] | None,
         typer.Option(metavar="SOURCE", help="A source that does not train; repeatable."),
     ] = None,
+    share: Annotated[
+        float, typer.Option(help="Train on this share of each source's photos.")
+    ] = 1.0,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run in --run from its last epoch.")
     ] = False,
@@ -103,6 +106,7 @@ def fit(
             resume=resume,
             config=config,
             leave_out=tuple(leave_out or ()),
+            share=share,
         )
     )
     Console().print(f"best checkpoint: {best}", soft_wrap=True)

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from cv.cpus import cpu_features
-from cv.data.samples import Sample, leave_out, read_sources, split, spread
+from cv.data.samples import Sample, leave_out, read_sources, share_of, split, spread
 from cv.data.scenes import compose_scenes
 from cv.errors import ModelError
 from cv.train.calibration_images import calibration_batches
@@ -46,6 +46,7 @@ class FitOptions:
         run: folder for the data set, checkpoints (`weights/last.pt`, `best.pt`) and `results.csv`.
         config: a file like default.toml; None is that one.
         leave_out: sources that do not train, to see what the network makes of unknown places.
+        share: of each source's training photos, to see whether more would help.
     """
 
     data: Path
@@ -62,6 +63,7 @@ class FitOptions:
     resume: bool = False
     config: Path | None = None
     leave_out: tuple[str, ...] = ()
+    share: float = 1.0
 
 
 def fit(options: FitOptions) -> Path:
@@ -78,7 +80,7 @@ def fit(options: FitOptions) -> Path:
     torch.manual_seed(options.seed)
     half = _has_bfloat16(device)
     training, validation = split(read_sources(options.data))
-    training = leave_out(training, options.leave_out)
+    training = share_of(leave_out(training, options.leave_out), options.share)
     start, dataset = None, read_dataset(options.run / "dataset")
     if not resumed:
         calibration = list(calibration_batches(spread(training, int(own["calibration_images"]))))

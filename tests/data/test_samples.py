@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cv.data.samples import LabelledBox, Sample, leave_out, only, read_sources, split
+from cv.data.samples import LabelledBox, Sample, leave_out, only, read_sources, share_of, split
 from cv.errors import ModelError
 from cv.geometry import Box
 from cv.labels import LABELS
@@ -112,6 +112,19 @@ def test_sources_are_taken_alone_or_left_out() -> None:
             wrong()
     with pytest.raises(ModelError, match="every source is left out"):
         leave_out(photos, "abc")
+
+
+def test_a_share_is_of_every_source_by_whole_groups_and_within_a_larger_one() -> None:
+    photos = [sample(source, n % 8, n, "car") for source in "ab" for n in range(40)]
+    quarter, half = share_of(photos, 0.25), share_of(photos, 0.5)
+    assert Counter(s.source for s in quarter) == {"a": 10, "b": 10}
+    assert Counter(Counter(s.group for s in half).values()) == {5: 8}, "four groups of each"
+    assert {s.image for s in quarter} < {s.image for s in half}
+    assert share_of(photos, 1.0) == photos
+    assert len(share_of(photos[:3], 0.01)) == 1
+    for wrong in (0.0, 1.01):
+        with pytest.raises(ModelError, match="a share is more than 0"):
+            share_of(photos, wrong)
 
 
 def test_a_label_or_source_of_one_group_only_trains() -> None:

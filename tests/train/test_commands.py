@@ -43,6 +43,7 @@ def test_without_the_extra_one_line_says_what_to_install(
         (["evaluate", "--precision", "1.5"], "precision 1.5: must be between 0 and 1"),
         (["evaluate", "--source", "here"], "'here' is no source; there are cones_roadwork, j"),
         (["fit", "--leave-out", "here"], "'here' is no source; there are cones_roadwork, j"),
+        (["fit", "--share", "2"], "a share is more than 0 and at most 1, not 2"),
         (["fit", "--device", "tpu"], "choose cpu or cuda"),
         (["fit", "--config", "none.toml"], "none.toml"),
         (["export", "--checkpoint", "none.pt"], "none.pt: no such checkpoint"),
