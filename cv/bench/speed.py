@@ -93,6 +93,9 @@ def cameras(
     most: Annotated[int, typer.Option(min=1, help="Cameras to end with.")] = 400,
     every: Annotated[str, typer.Option(help="Time between looks.")] = "2s",
     gop: Annotated[int, typer.Option(min=1, help="Frames from key frame to key frame.")] = 50,
+    height: Annotated[
+        int, typer.Option(min=90, max=2160, help="Lines of a picture, 16:9; a sub-stream has few.")
+    ] = 1080,
     seconds: Annotated[int, typer.Option(min=1, help="How long each load is measured.")] = 30,
     still: Annotated[
         bool, typer.Option("--still", help="Scenes in which nothing moves, but for noise.")
@@ -107,16 +110,17 @@ def cameras(
     json: Json = False,
     plot: Plot = None,
 ) -> None:
-    """Live RTSP cameras, 1080p25 from a local server, more and more until looks are late (直播).
+    """Live RTSP cameras from a local server, more and more until looks are late (直播).
 
     Busy scenes are analysed at every look. The server's own work is not counted, but it takes part
     of the same machine: `per core` says what a processor would watch that did nothing else.
     """
     detector = load_detector(model, backend=backend, threads=threads)
     source = clip or sample_clip()
-    sent = cache_folder() / f"{source.stem}-gop{gop}{'-still' if still else ''}.mp4"
+    sent = cache_folder() / f"{source.stem}-{height}p-gop{gop}{'-still' if still else ''}.mp4"
     if not sent.exists():
-        camera_clip(source, sent, seconds=max(8, 4 * gop // 25), gop=gop, still=still)
+        size = (height * 16 // 18 * 2, height // 2 * 2)
+        camera_clip(source, sent, seconds=max(8, 4 * gop // 25), size=size, gop=gop, still=still)
 
     def told(load: Load) -> None:
         typer.echo(f"{load.cameras} cameras: {load.look_ms:.1f} ms of CPU a look", err=True)
@@ -132,5 +136,5 @@ def cameras(
         told=told,
     )
     kind = "still" if still else "busy"
-    title = f"Live 1080p25, GOP {gop}, a look every {every}, {kind} scenes, {detector.backend}"
+    title = f"Live {height}p25, GOP {gop}, a look every {every}, {kind} scenes, {detector.backend}"
     show([result_of(loads, title)], as_json=json, plot=plot)
