@@ -1,0 +1,93 @@
+"""What a user would do without kerbwatch: plain `yolo train` on the same photos.
+
+    kerbwatch data build built
+    python benchmarks/plain_yolo.py --data built --config benchmarks/short-run.toml --run runs/plain
+    kerbwatch train evaluate --data built --imgsz 320 --model runs/plain/yolo/weights/last.pt
+
+The photos, the split, COCO's weights and the settings are those of `kerbwatch train fit`. What is
+missing are its labels filled in, its loss that is silent where nobody boxed, its photos of rare
+labels that come more than once, and its head that keeps what COCO knows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tomllib
+from pathlib import Path
+
+from cv.data.samples import default_data, read_sources, split, spread
+from cv.labels import LABELS
+from cv.train.stack import load_stack
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--data", type=Path, required=True, help="of `kerbwatch data build`; gets label caches"
+    )
+    parser.add_argument(
+        "--weights",
+        type=Path,
+        default=default_data().parent / "weights/yolo26n-coco-fused.npz",
+        help="of COCO, as for `kerbwatch train fit`",
+    )
+    parser.add_argument("--config", type=Path, required=True, help="as for `kerbwatch train fit`")
+    parser.add_argument("--run", type=Path, required=True, help="folder for what comes of it")
+    arguments = parser.parse_args()
+    config = tomllib.loads(arguments.config.read_text(encoding="utf-8"))
+    run = arguments.run.absolute()
+    run.mkdir(parents=True, exist_ok=True)
+    load_stack(run / "ultralytics")
+    from ultralytics import YOLO
+
+    own = config["fit"]
+    YOLO(str(_coco(arguments, run, int(own["calibration_images"])))).train(
+        **config["ultralytics"],
+        data=str(_data_file(arguments.data, run)),
+        imgsz=own["imgsz"],
+        epochs=own["epochs"],
+        batch=own["batch"],
+        workers=own["workers"],
+        seed=0,
+        device="cpu",
+        amp=False,
+        plots=False,
+        project=str(run),
+        name="yolo",
+        exist_ok=True,
+    )
+
+
+def _coco(arguments: argparse.Namespace, run: Path, images: int) -> Path:
+    """COCO's network as the checkpoint that a user would have downloaded."""
+    import torch
+    from ultralytics.nn.tasks import DetectionModel
+
+    from cv.train.calibration_images import calibration_batches
+    from cv.train.network import load_coco
+
+    training, _ = split(read_sources(arguments.data))
+    ours = load_coco(arguments.weights, list(calibration_batches(spread(training, images))))
+    model = DetectionModel("yolo26n.yaml", nc=len(ours.names), verbose=False)
+    model.load_state_dict(ours.state_dict())
+    model.names = ours.names
+    out = run / "yolo26n.pt"
+    torch.save({"model": model, "train_args": {}, "epoch": -1}, out)
+    return out
+
+
+def _data_file(data: Path, run: Path) -> Path:
+    """Ultralytics finds labels beside images by their paths, so nothing is copied."""
+    for name, samples in zip(("train", "val"), split(read_sources(data)), strict=True):
+        lines = [str(sample.image.absolute()) for sample in samples]
+        (run / f"{name}.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    names = json.dumps(dict(enumerate(LABELS)))
+    out = run / "data.yaml"
+    text = f"path: {run}\ntrain: train.txt\nval: val.txt\nnames: {names}\n"
+    out.write_text(text, encoding="utf-8")
+    return out
+
+
+if __name__ == "__main__":
+    main()
