@@ -14,9 +14,10 @@ from __future__ import annotations
 import argparse
 import json
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 
-from cv.data.samples import default_data, read_sources, split, spread
+from cv.data.samples import Sample, default_data, spread
 from cv.labels import LABELS
 from cv.train.stack import load_stack
 
@@ -41,10 +42,14 @@ def main() -> None:
     load_stack(run / "ultralytics")
     from ultralytics import YOLO
 
+    from cv.train.evaluate import training_and_held_out
+
     own = config["fit"]
-    YOLO(str(_coco(arguments, run, int(own["calibration_images"])))).train(
+    training, validation = training_and_held_out(arguments.data)
+    calibration = spread(training, int(own["calibration_images"]))
+    YOLO(str(_coco(arguments.weights, calibration, run))).train(
         **config["ultralytics"],
-        data=str(_data_file(arguments.data, run)),
+        data=str(_data_file(training, validation, run)),
         imgsz=own["imgsz"],
         epochs=own["epochs"],
         batch=own["batch"],
@@ -59,27 +64,25 @@ def main() -> None:
     )
 
 
-def _coco(arguments: argparse.Namespace, run: Path, images: int) -> Path:
+def _coco(weights: Path, calibration: Sequence[Sample], run: Path) -> Path:
     """COCO's network as the checkpoint that a user would have downloaded."""
-    import torch
     from ultralytics.nn.tasks import DetectionModel
 
     from cv.train.calibration_images import calibration_batches
-    from cv.train.network import load_coco
+    from cv.train.network import load_coco, save_network
 
-    training, _ = split(read_sources(arguments.data))
-    ours = load_coco(arguments.weights, list(calibration_batches(spread(training, images))))
+    ours = load_coco(weights, list(calibration_batches(calibration)))
     model = DetectionModel("yolo26n.yaml", nc=len(ours.names), verbose=False)
     model.load_state_dict(ours.state_dict())
-    model.names = ours.names
+    model.names, model.args = ours.names, {}
     out = run / "yolo26n.pt"
-    torch.save({"model": model, "train_args": {}, "epoch": -1}, out)
+    save_network(model, out)
     return out
 
 
-def _data_file(data: Path, run: Path) -> Path:
+def _data_file(training: Sequence[Sample], validation: Sequence[Sample], run: Path) -> Path:
     """Ultralytics finds labels beside images by their paths, so nothing is copied."""
-    for name, samples in zip(("train", "val"), split(read_sources(data)), strict=True):
+    for name, samples in (("train", training), ("val", validation)):
         lines = [str(sample.image.absolute()) for sample in samples]
         (run / f"{name}.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
     names = json.dumps(dict(enumerate(LABELS)))
