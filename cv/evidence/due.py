@@ -19,7 +19,7 @@ from cv.cases.tables import AdoptedRow, CaseRow, PhotoRow, RequestRow
 from cv.evidence.originals import KINDS
 from cv.site import Privacy, Site
 
-__all__ = ["RECORDS", "Lot", "due"]
+__all__ = ["RECORDS", "Lot", "due", "record_name"]
 
 RECORDS = ("report", "contact", "request")
 """What goes from the database: a photo's record, who posted a request, a request's words."""
@@ -27,6 +27,11 @@ RECORDS = ("report", "contact", "request")
 _AT_ONCE = 200
 _WRITING_S = 3600.0
 _T = TypeVar("_T")
+
+
+def record_name(kind: str, record_id: str) -> str:
+    """What the log calls a record of the database; `kind` is one of `RECORDS`."""
+    return f"{kind} {record_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,7 @@ class Lot:
     def records(self) -> tuple[str, ...]:
         """What goes from the database, by its name in the log."""
         named = zip(RECORDS, (self.photo, self.contact, self.request), strict=True)
-        return tuple(f"{kind} {record_id}" for kind, record_id in named if record_id)
+        return tuple(record_name(kind, record_id) for kind, record_id in named if record_id)
 
 
 class _Times(BaseModel):

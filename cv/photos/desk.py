@@ -12,6 +12,7 @@ from cv.cases.opening import open_store
 from cv.detect.detector import Detector
 from cv.disk import DiskSpace
 from cv.errors import KerbwatchError, StoreError
+from cv.evidence.due import record_name
 from cv.evidence.log import EvidenceLog
 from cv.photos.look import LookedAt
 from cv.photos.record import PhotoRecord
@@ -117,7 +118,7 @@ class PhotoDesk:
         Raises:
             StoreError: as `get`.
         """
-        return EvidenceLog(self._open()).tells_of_deletion(f"report {record_id}")
+        return EvidenceLog(self._open()).tells_of_deletion(record_name("report", record_id))
 
     def _store(self) -> PhotoStore | None:
         try:
