@@ -99,8 +99,11 @@ def iou_pairs(a: Collection[Box], b: Collection[Box], grow: float = 0) -> list[I
         grow: pixels by which each box is grown on every side: a shift of a few pixels then matters
             less for small, far boxes.
     """
-    margin = np.array([-grow, -grow, grow, grow])
-    first, second = edges(a) + margin, edges(b) + margin
+    first = edges(a)
+    second = first if b is a else edges(b)
+    if grow:
+        margin = np.array([-grow, -grow, grow, grow])
+        first, second = first + margin, second + margin
     # Most are apart: the arithmetic is for the few that are not.
     i, j = np.divmod(np.flatnonzero(meeting(first, second)), max(1, len(b)))
     ax1, ay1, ax2, ay2 = first[i].T

@@ -109,7 +109,7 @@ class IncidentRules:
         self, thing: StillObject, zone: str, time: datetime, step: float, size: tuple[int, int]
     ) -> Change | None:
         """One object in one zone at one look."""
-        place = thing.key, zone
+        place, seen_now = (thing.key, zone), thing.seen_now
         candidate = self.candidates.get(place)
         rule = self._zones.rule(thing, zone, time, size, entered=candidate is not None)
         if rule is None:
@@ -119,15 +119,15 @@ class IncidentRules:
                 del self.candidates[place]
             return None
         if candidate is None:
-            if not thing.seen_now:
+            if not seen_now:
                 return None
             candidate = Candidate(thing.key, zone, time, PresenceWindow(rule.dwell_s))
             self.candidates[place] = candidate
         else:
             candidate.observed_s += step
         if thing.hidden_since is None:
-            candidate.presence.add(time.timestamp(), thing.seen_now)
-        if not thing.seen_now:
+            candidate.presence.add(time.timestamp(), seen_now)
+        if not seen_now:
             return None
         candidate.absent_since = None
         if candidate.incident:
@@ -256,7 +256,13 @@ class IncidentRules:
         ]
         if not absent:
             return
-        settled = [t for t in by_key.values() if t.seen_now and t.hits >= _SETTLED_HITS]
+        settled = [
+            thing
+            for thing in by_key.values()
+            if thing.key not in self._open_keys and thing.hits >= _SETTLED_HITS and thing.seen_now
+        ]
+        if not settled:
+            return
         pairs = iou_pairs([incident.box for _, incident in absent], [t.box for t in settled])
         found: set[int] = set()
         for i, j, share in pairs:

@@ -59,6 +59,8 @@ class StillObject:
             them in which it was there.
         missing_since: first of the present run of looks that showed its place without it.
         hidden_since: first of the present run of looks in which something stood before it.
+        votes: looks per label.
+        label: the one seen most often here; of equals, the earlier one.
     """
 
     key: int
@@ -74,13 +76,19 @@ class StillObject:
     hidden_since: datetime | None = None
     votes: dict[str, int] = field(default_factory=dict)
     scores: list[float] = field(default_factory=list)
+    label: str = field(init=False)
 
-    @property
-    def label(self) -> str:
-        """The label seen most often here; of equals, the earlier one."""
-        if len(self.votes) == 1:
-            return next(iter(self.votes))
-        return max(self.votes, key=lambda label: self.votes[label])
+    def __post_init__(self) -> None:
+        self.label = self._voted()
+
+    def vote(self, label: str) -> None:
+        """Count a look that saw this label."""
+        self.votes[label] = self.votes.get(label, 0) + 1
+        if label != self.label:
+            self.label = self._voted()
+
+    def _voted(self) -> str:
+        return max(self.votes, key=lambda label: self.votes[label], default="")
 
     @property
     def score(self) -> float:
@@ -173,7 +181,7 @@ class StillObjects:
         thing.missed = 0
         thing.last_seen = time
         thing.missing_since = thing.hidden_since = None
-        thing.votes[detection.label] = thing.votes.get(detection.label, 0) + 1
+        thing.vote(detection.label)
         thing.scores.append(detection.score)
         del thing.scores[:-_SCORES_KEPT]
         thing.seen = detection.box

@@ -47,6 +47,27 @@ class _Drawn(NamedTuple):
     bounds: npt.NDArray[np.float64]
 
 
+class _Measured:
+    """The share of a box in a zone, and how far the box may move before it is another."""
+
+    __slots__ = ("_slack", "_x1", "_x2", "_y1", "_y2", "share")
+
+    def __init__(self, box: Box, share: float) -> None:
+        self._x1, self._y1, self._x2, self._y2 = box
+        self._slack = _MOVED * max(box.width, box.height)
+        self.share = share
+
+    def holds_for(self, box: Box) -> bool:
+        x1, y1, x2, y2 = box
+        slack = self._slack
+        return (
+            -slack <= x1 - self._x1 <= slack
+            and -slack <= y1 - self._y1 <= slack
+            and -slack <= x2 - self._x2 <= slack
+            and -slack <= y2 - self._y2 <= slack
+        )
+
+
 class CameraZones:
     """The zones of one camera in which something can be filed.
 
@@ -77,7 +98,7 @@ class CameraZones:
             [[(zone.id, label) in self._rules for label in (*LABELS, None)] for zone in ordered]
         )
         self._drawn: dict[tuple[int, int], _Drawn] = {}
-        self._measured: dict[int, dict[str, tuple[Box, float]]] = {}
+        self._measured: dict[int, dict[str, _Measured]] = {}
 
     def __contains__(self, zone: str) -> bool:
         return zone in self._zones
@@ -142,15 +163,15 @@ class CameraZones:
     def _overlap(self, thing: StillObject, zone: str, size: tuple[int, int]) -> float:
         """Measured again only when the box moved: still objects seldom do."""
         box = thing.box
-        measured = self._measured.setdefault(thing.key, {})
-        if zone in measured:
-            before, share = measured[zone]
-            if _is_near(box, before):
-                return share
+        of_thing = self._measured.get(thing.key)
+        if of_thing is None:
+            of_thing = self._measured[thing.key] = {}
+        measured = of_thing.get(zone)
+        if measured is not None and measured.holds_for(box):
+            return measured.share
         polygon = self._draw(size).polygons[self._numbers[zone]]
-        share = overlap(footprint(box), polygon)
-        measured[zone] = box, share
-        return share
+        of_thing[zone] = measured = _Measured(box, overlap(footprint(box), polygon))
+        return measured.share
 
     def _draw(self, size: tuple[int, int]) -> _Drawn:
         if size not in self._drawn:
@@ -161,15 +182,3 @@ class CameraZones:
     def _forget(self, things: Sequence[StillObject]) -> None:
         for key in self._measured.keys() - {thing.key for thing in things}:
             del self._measured[key]
-
-
-def _is_near(box: Box, other: Box) -> bool:
-    x1, y1, x2, y2 = box
-    other_x1, other_y1, other_x2, other_y2 = other
-    slack = _MOVED * max(x2 - x1, y2 - y1)
-    return (
-        abs(x1 - other_x1) <= slack
-        and abs(y1 - other_y1) <= slack
-        and abs(x2 - other_x2) <= slack
-        and abs(y2 - other_y2) <= slack
-    )
