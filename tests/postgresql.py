@@ -10,7 +10,9 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +96,28 @@ class PostgreSQL:
                 os.kill(child, signal.SIGKILL)
         while any(Path(f"/proc/{child}").exists() for child in children):
             time.sleep(0.01)
+
+    @contextlib.contextmanager
+    def hanging(self) -> Iterator[None]:
+        """Its processes do nothing, as on a disk that does not answer; the kernel still does.
+
+        At most for 20 seconds, so that a test fails rather than hangs with it.
+        """
+        assert self._process is not None
+        stopped = [self._process.pid, *_children(self._process.pid)]
+
+        def send(number: signal.Signals) -> None:
+            for pid in stopped:
+                os.kill(pid, number)
+
+        end = threading.Timer(20, send, [signal.SIGCONT])
+        send(signal.SIGSTOP)
+        end.start()
+        try:
+            yield
+        finally:
+            end.cancel()
+            send(signal.SIGCONT)
 
     def url(self, database: str = "postgres", password: str = _PASSWORD) -> str:
         return f"postgresql+psycopg://{_USER}:{password}@127.0.0.1:{self.port}/{database}"

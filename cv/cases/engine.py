@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Dialect, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError
 
 from cv.errors import UserError
@@ -19,6 +21,7 @@ __all__ = [
     "make_engine",
     "reason",
     "take_turns",
+    "without_limit",
 ]
 
 _BUSY_S = 30.0
@@ -72,7 +75,10 @@ def make_engine(url: URL) -> Engine:
     if not _is_sqlite(url):
         wanted = _POSTGRESQL if url.get_backend_name() == "postgresql" else {}
         settings = {name: value for name, value in wanted.items() if name not in url.query}
-        return create_engine(url, pool_pre_ping=True, connect_args=settings)
+        engine = create_engine(url, pool_pre_ping=True, connect_args=settings)
+        if url.get_driver_name() == "psycopg":
+            event.listen(engine, "do_connect", _connect)
+        return engine
     engine = create_engine(url, connect_args={"timeout": _BUSY_S})
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin)
@@ -92,6 +98,20 @@ def reason(error: Exception) -> str:
     return (str(cause).strip() or "database error").splitlines()[0]
 
 
+@contextmanager
+def without_limit(connection: Connection) -> Iterator[None]:
+    """For statements that may take minutes, such as migrations: a driver's limit does not hold."""
+    driver: Any = connection.connection.dbapi_connection
+    limited = getattr(driver, "limited", False)
+    try:
+        if limited:
+            driver.limited = False
+        yield
+    finally:
+        if limited:
+            driver.limited = True
+
+
 def take_turns(connection: Connection, number: int) -> None:
     """Wait until no other transaction holds this number; it is held until this one ends.
 
@@ -103,6 +123,12 @@ def take_turns(connection: Connection, number: int) -> None:
 
 def _is_sqlite(url: URL) -> bool:
     return url.get_backend_name() == "sqlite"
+
+
+def _connect(_: Dialect, __: object, arguments: list[Any], named: dict[str, Any]) -> Any:
+    from cv.cases.patience import PatientConnection  # psycopg is an extra
+
+    return PatientConnection.connect(*arguments, **named)
 
 
 def _set_up_sqlite(connection: Any, _: object) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, inspect, text
 
-from cv.cases.engine import take_turns
+from cv.cases.engine import take_turns, without_limit
 from cv.errors import UserError
 
 __all__ = ["HEAD", "is_current", "migrate", "migrations_folder"]
@@ -37,11 +37,12 @@ def migrate(connection: Connection, name: str) -> None:
     Raises:
         UserError: a newer kerbwatch wrote the database.
     """
-    take_turns(connection, _TURNS)
-    found = _revision(connection)
-    if found != HEAD:
-        with _one_at_a_time:
-            _upgrade(connection, found, name)
+    with without_limit(connection):
+        take_turns(connection, _TURNS)
+        found = _revision(connection)
+        if found != HEAD:
+            with _one_at_a_time:
+                _upgrade(connection, found, name)
 
 
 def _revision(connection: Connection) -> str | None:

@@ -6,16 +6,19 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import create_engine, event, text
 
 from cv.cases.again import retried, retried_if_undone
 from cv.cases.database import Database
+from cv.cases.engine import take_turns
+from cv.cases.migrate import _TURNS
 from cv.cases.outbox import Outbox
 from cv.cases.outgoing import Outgoing
 from cv.cases.recorder import CaseRecorder
@@ -175,6 +178,54 @@ def test_a_longer_outage_is_waited_for_once_and_then_told_at_once(
         server.kill()
         with pytest.raises(UserError, match="Connection refused"):
             CaseStore(url)
+
+
+def test_a_server_that_hangs_is_an_outage_too(
+    server: PostgreSQL, url: str, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its machine answers for it, so that the network sees nothing wrong."""
+    monkeypatch.setattr("cv.cases.patience.ANSWER_S", 0.5)
+    with CaseStore(url) as store:
+        commit(store, site, 1)
+        with server.hanging(), pytest.raises(StoreError) as caught:
+            commit(store, site, 2)
+        assert "\n" not in str(caught.value)
+        commit(store, site, 2)
+        assert len(store.cases(limit=9)) == 2
+
+
+def test_a_hang_in_the_middle_of_a_transaction_says_how_long_it_was_waited_for(
+    server: PostgreSQL, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cv.cases.patience.ANSWER_S", 1)
+    with CaseStore(url) as store:
+        with (
+            pytest.raises(StoreError, match="it gave no answer for 1 s"),
+            store.database.read() as session,
+        ):
+            session.execute(text("select 1"))
+            with server.hanging():
+                session.execute(text("select 2"))
+        with store.database.read() as session:
+            assert session.scalar(text("select 3")) == 3, "another connection took its place"
+
+
+def test_a_migration_may_take_as_long_as_it_does(
+    server: PostgreSQL, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here it waits for another process that migrates."""
+    monkeypatch.setattr("cv.cases.patience.ANSWER_S", 0.3)
+    monkeypatch.setattr("cv.cases.again._WAITS_S", ())
+    engine = create_engine(url)
+    with ThreadPoolExecutor() as threads, engine.connect() as migrating:
+        take_turns(migrating, _TURNS)
+        opening = threads.submit(CaseStore, url)
+        time.sleep(1.5)
+        assert not opening.done()
+        migrating.rollback()
+        with opening.result() as store:
+            assert store.cases(limit=9) == []
+    engine.dispose()
 
 
 def cut_at_commit(store: CaseStore, server: PostgreSQL, database: str, *, stored: bool) -> None:
