@@ -64,6 +64,11 @@ class Box(NamedTuple):
     def shifted(self, dx: float, dy: float) -> Box:
         return Box(self.x1 + dx, self.y1 + dy, self.x2 + dx, self.y2 + dy)
 
+    def resized(self, size: tuple[int, int], to: tuple[int, int]) -> Box:
+        """The same part of a picture of `size`, (width, height), when that is resized."""
+        sx, sy = to[0] / size[0], to[1] / size[1]
+        return Box(self.x1 * sx, self.y1 * sy, self.x2 * sx, self.y2 * sy)
+
 
 def intersection(a: Box, b: Box) -> float:
     """Shared area in square pixels."""

@@ -95,5 +95,5 @@ def watch_recording(
     return counter.looks
 
 
-def _no_watch(camera: Camera, stream: str) -> CameraWatch:
+def _no_watch(camera: Camera, _: Job) -> CameraWatch:
     raise AssertionError(f"{camera.id}: no camera was given")

@@ -16,7 +16,8 @@ from cv.detect.detector import ModelInfo as LoadedModel
 from cv.detect.evidence import EvidenceFile
 from cv.detect.incident import Incident
 from cv.detect.look import Filing
-from cv.detect.run import Options
+from cv.detect.main_stream import MainStream, places
+from cv.detect.run import Job, Options
 from cv.detect.watch import CameraWatch
 from cv.errors import StoreError
 from cv.site import Camera, Site
@@ -107,22 +108,24 @@ class CaseRecorder:
 
 def watches(
     store: CaseStore, site: Site, detector: Detector, options: Options, *, refresh_s: float
-) -> Callable[[Camera, str], CameraWatch]:
-    """What makes the watch of a camera, for a line of time, that files its cases in the store.
+) -> Callable[[Camera, Job], CameraWatch]:
+    """What makes the watch of a job's camera that files its cases in the store.
 
     Args:
         refresh_s: as for a watch.
     """
+    sending = places()
 
-    def watch_of(camera: Camera, stream: str) -> CameraWatch:
+    def watch_of(camera: Camera, job: Job) -> CameraWatch:
         return CameraWatch(
             site,
             camera,
             detector,
-            CaseRecorder(store, site, camera, stream, detector.info),
+            CaseRecorder(store, site, camera, job.line_of_time, detector.info),
             every_s=options.every_for(camera) or 1.0,
             # Who asks for every frame wants every frame analysed.
             refresh_s=0.0 if options.all_frames else refresh_s,
+            main=MainStream(job.main, sending) if job.main else None,
         )
 
     return watch_of

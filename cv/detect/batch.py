@@ -14,7 +14,6 @@ from cv.detect.detector import Detection, Detector
 from cv.detect.frames import (
     Frame,
     Recording,
-    Source,
     SourceKind,
     Stream,
     open_recording,
@@ -39,7 +38,7 @@ class Batch:
     """Runs jobs; one that fails is reported and never stops the others.
 
     Args:
-        watch_of: makes the watch of a camera for a line of time ("live", "recording", "http").
+        watch_of: makes the watch of a job's camera.
         stop: set it to end early; what was looked at is recorded.
         resume: knows which recordings an earlier run has done, and is told of those done now.
     """
@@ -47,7 +46,7 @@ class Batch:
     def __init__(
         self,
         detector: Detector,
-        watch_of: Callable[[Camera, str], CameraWatch],
+        watch_of: Callable[[Camera, Job], CameraWatch],
         options: Options,
         listener: Listener,
         stop: threading.Event,
@@ -143,7 +142,7 @@ class Batch:
     def _watch(self, job: Job) -> Watching:
         if job.camera is None:
             return Glance(self._detector)
-        return self._watch_of(job.camera, _line_of_time(job.source))
+        return self._watch_of(job.camera, job)
 
     def _play(self, job: Job) -> None:
         watch = self._watch(job)
@@ -225,10 +224,3 @@ class Batch:
                 progress.incidents += filing.change.event == "new"
                 self._listener.changed(job, filing)
             self._listener.looked(job, progress, look)
-
-
-def _line_of_time(source: Source) -> str:
-    """Wall and media time of one camera must not mix; an http address may be either."""
-    if source.kind is SourceKind.RECORDING:
-        return "recording"
-    return "live" if source.name.startswith("rtsp") else "http"

@@ -125,7 +125,7 @@ def detect(
 ) -> None:
     """Watch photos, recordings and streams; open incidents, file and deliver cases."""
     place = open_site(site, data)
-    plan = plan_jobs(sources or [], place, camera)
+    plan = plan_jobs(sources or [], place, camera, patrol=patrol)
     if patrol:
         _only_streams(plan)
     options = Options(

@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 
 from cv.detect.drawing import GREEN, RED, draw_box, draw_title, draw_zone, zone_colour
+from cv.detect.frames import Frame
 from cv.detect.incident import Incident
 from cv.detect.masking import MaskCounts
 from cv.disk import DiskSpace, Room
@@ -64,8 +65,11 @@ class EvidenceFile:
 
 @dataclass(frozen=True, slots=True)
 class _Shot:
-    """A frame, clean and masked; `counts` is None where masking failed."""
+    """A frame, clean and masked, and the incident in its pixels; `counts` is None where masking
+    failed.
+    """
 
+    incident: Incident
     clean: Image
     masked: Image
     counts: MaskCounts | None
@@ -109,34 +113,34 @@ class EvidenceFolder:
         self._originals.drop(file)
 
     def opened(
-        self, incident: Incident, image: Image, first: str | None
+        self, incident: Incident, frame: Frame, first: str | None
     ) -> tuple[EvidenceFile, ...]:
-        """Scene and crop of the look that confirmed the incident, and its earliest frame.
+        """Scene and crop of an incident that was confirmed, and its earliest frame.
 
         Args:
-            image: the frame of that look, clean.
+            frame: of the look that confirmed it, or one of the main stream shortly before, clean.
             first: the kept frame of the first look, relative to the data folder.
         """
-        now = self._prepare(incident, image, incident.confirmed_at)
-        items = [self._write(incident, now, "scene"), self._write(incident, now, "crop")]
+        now = self._prepare(incident, frame.image, frame.time)
+        items = [self._write(now, "scene"), self._write(now, "crop")]
         earliest = self._candidate(first) if first and not self.thinned else None
         if earliest is not None:
             then = self._prepare(incident, earliest, incident.first_seen)
-            items.append(self._write(incident, then, "before"))
+            items.append(self._write(then, "before"))
         return tuple(item for item in items if item)
 
-    def updated(self, incident: Incident, image: Image) -> tuple[EvidenceFile, ...]:
+    def updated(self, incident: Incident, frame: Frame) -> tuple[EvidenceFile, ...]:
         """The scene as it is now."""
         if self.thinned:
             return ()
-        shot = self._prepare(incident, image, incident.last_seen)
-        item = self._write(incident, shot, "scene", suffix=f"-{shot.time:%Y%m%dT%H%M%SZ}")
+        shot = self._prepare(incident, frame.image, frame.time)
+        item = self._write(shot, "scene", suffix=f"-{shot.time:%Y%m%dT%H%M%SZ}")
         return (item,) if item else ()
 
-    def cleared(self, incident: Incident, image: Image) -> tuple[EvidenceFile, ...]:
+    def cleared(self, incident: Incident, frame: Frame) -> tuple[EvidenceFile, ...]:
         """The empty place."""
-        shot = self._prepare(incident, image, incident.cleared_at or incident.last_seen)
-        item = self._write(incident, shot, "after")
+        shot = self._prepare(incident, frame.image, frame.time)
+        item = self._write(shot, "after")
         return (item,) if item else ()
 
     def _keep(self, kind: Kind, image: Image, time: datetime) -> str:
@@ -161,14 +165,13 @@ class EvidenceFolder:
         except (KerbwatchError, RuntimeError, ValueError, cv2.error) as error:
             logger.warning("%s: masking failed, pictures are withheld: %s", incident.id, error)
             counts = None
-        return _Shot(clean, picture, counts, time)
+        height, width = clean.shape[:2]
+        return _Shot(incident.resized((width, height)), clean, picture, counts, time)
 
-    def _write(
-        self, incident: Incident, shot: _Shot, role: Role, suffix: str = ""
-    ) -> EvidenceFile | None:
+    def _write(self, shot: _Shot, role: Role, suffix: str = "") -> EvidenceFile | None:
         """Draw and write one picture. A disk without room costs the file, never the case."""
-        masked = shot.counts is not None
-        picture = self._picture(incident, shot, role) if masked else shot.clean
+        incident, masked = shot.incident, shot.counts is not None
+        picture = self._picture(shot, role) if masked else shot.clean
         content = self._jpeg(picture)
         file: str | None = None
         try:
@@ -209,11 +212,11 @@ class EvidenceFolder:
         assert done, "an array of pixels can be encoded"
         return content.tobytes()
 
-    def _picture(self, incident: Incident, shot: _Shot, role: Role) -> Image:
+    def _picture(self, shot: _Shot, role: Role) -> Image:
         if role == "crop":
-            return self._crop(incident, shot.masked)
+            return self._crop(shot.incident, shot.masked)
         picture = shot.masked.copy()
-        self._draw(incident, picture, shot.time, role)
+        self._draw(shot.incident, picture, shot.time, role)
         return picture
 
     def _crop(self, incident: Incident, picture: Image) -> Image:

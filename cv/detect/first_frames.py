@@ -59,12 +59,12 @@ class FirstFrames:
     def pictures(
         self, change: Change, frame: Frame, candidates: Sequence[Candidate]
     ) -> tuple[EvidenceFile, ...]:
-        """The pictures of an incident's change at this frame."""
+        """The pictures of an incident's change; `frame` shows it."""
         event, incident = change
         if event == "cleared":
-            return self.evidence.cleared(incident, frame.image)
+            return self.evidence.cleared(incident, frame)
         if event == "updated":
-            return self.evidence.updated(incident, frame.image)
+            return self.evidence.updated(incident, frame)
         own = (c.key for c in candidates if c.incident and c.incident.id == incident.id)
         first = next((self.files.get(key) for key in own), None)
-        return self.evidence.opened(incident, frame.image, first)
+        return self.evidence.opened(incident, frame, first)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal, NamedTuple
 
@@ -53,6 +53,15 @@ class Incident:
     @property
     def dwell_s(self) -> float:
         return (self.last_seen - self.first_seen).total_seconds()
+
+    def resized(self, size: tuple[int, int]) -> Incident:
+        """The same in pixels of a picture of another size, (width, height), of the same view."""
+        return replace(
+            self,
+            first_box=self.first_box.resized(self.size, size),
+            box=self.box.resized(self.size, size),
+            size=size,
+        )
 
 
 @dataclass(slots=True)

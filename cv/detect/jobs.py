@@ -28,12 +28,17 @@ class Plan:
     photos: list[str] = field(default_factory=list)
 
 
-def plan_jobs(arguments: Sequence[str], site: Site, camera: str | None) -> Plan:
+def plan_jobs(
+    arguments: Sequence[str], site: Site, camera: str | None, *, patrol: bool = False
+) -> Plan:
     """Turn the command line's sources into jobs.
 
     A camera's id stands for its stream; no argument at all, for every camera's. A recording or
     another stream belongs to `camera`, to the camera whose id its file or folder is named after,
     or to the only camera that there is.
+
+    Args:
+        patrol: a visit takes one key frame, so it takes the main stream's.
 
     Raises:
         SourceError: nothing to watch, or it is not clear whose picture a source is.
@@ -41,12 +46,12 @@ def plan_jobs(arguments: Sequence[str], site: Site, camera: str | None) -> Plan:
     """
     chosen = site.camera(camera) if camera else None
     if not arguments:
-        return Plan(_all_cameras(site, chosen))
+        return Plan(_all_cameras(site, chosen, patrol=patrol))
     plan = Plan()
     for argument in arguments:
         own = next((c for c in site.cameras if c.id == argument), None)
         if own is not None and not Path(argument).exists():
-            plan.jobs.append(_live(own))
+            plan.jobs.append(_live(own, patrol=patrol))
             continue
         for source in walk_sources([argument]):
             if source.kind is SourceKind.PHOTO:
@@ -56,21 +61,24 @@ def plan_jobs(arguments: Sequence[str], site: Site, camera: str | None) -> Plan:
     return plan
 
 
-def _all_cameras(site: Site, chosen: Camera | None) -> list[Job]:
+def _all_cameras(site: Site, chosen: Camera | None, *, patrol: bool) -> list[Job]:
     cameras = [chosen] if chosen else [camera for camera in site.cameras if camera.url]
     if not cameras:
         raise SourceError(
             "nothing to watch: give photos, folders, videos or stream URLs, "
             "or cameras with a url in the site file"
         )
-    return [_live(camera) for camera in cameras]
+    return [_live(camera, patrol=patrol) for camera in cameras]
 
 
-def _live(camera: Camera) -> Job:
+def _live(camera: Camera, *, patrol: bool) -> Job:
     if camera.url is None:
         raise SourceError(f"camera {camera.id} has no url in the site file")
-    (source,) = find_sources([camera.url.reveal()])
-    return Job(source, camera)
+    watched, main = camera.url, None
+    if camera.sub_url and not patrol:
+        watched, main = camera.sub_url, camera.url
+    (source,) = find_sources([watched.reveal()])
+    return Job(source, camera, main)
 
 
 def _owner(source: Source, site: Site, chosen: Camera | None) -> Camera | None:

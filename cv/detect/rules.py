@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from math import inf
 from zoneinfo import ZoneInfo
 
 from cv.detect.incident import Candidate, Change, Incident, incident_id
@@ -80,6 +81,31 @@ class IncidentRules:
         self.issued = dict(issued)
         self._last_look = last_look
         self._open_keys = self._opened()
+
+    def foreseen(self, time: datetime, within_s: float) -> datetime | None:
+        """After when a picture shows all that may open, be told of again or be cleared so soon.
+
+        None where nothing may.
+        """
+        moments = [
+            c.incident.last_seen if c.incident and c.absent_since else c.first_seen
+            for c in self.candidates.values()
+            if self._left_s(c, time) <= within_s
+        ]
+        return max(moments, default=None)
+
+    def _left_s(self, candidate: Candidate, time: datetime) -> float:
+        """Seconds until a candidate may bring a change, if it stays as it is."""
+        incident = candidate.incident
+        if incident is None:
+            if candidate.key in self._open_keys:
+                return inf  # it is an incident of another zone
+            return candidate.presence.window_s - candidate.observed_s
+        if candidate.absent_since:
+            return incident.rule.clear_s - (time - candidate.absent_since).total_seconds()
+        last = candidate.updated_at or incident.confirmed_at
+        every_s = self._update_every_s
+        return every_s - (time - last).total_seconds() if every_s else inf
 
     def look(
         self, objects: Sequence[StillObject], time: datetime, size: tuple[int, int]

@@ -9,7 +9,7 @@ from time import monotonic
 from typing import Protocol
 
 from cv.detect.detector import Detection
-from cv.detect.frames import Source, SourceStats
+from cv.detect.frames import Source, SourceKind, SourceStats, SourceUrl
 from cv.detect.keyframes import Decode
 from cv.detect.look import Filing, Look
 from cv.detect.photo import Photo
@@ -51,10 +51,22 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A source and the camera that took it; without one there are no zones, so no incidents."""
+    """A source and the camera that took it; without one there are no zones, so no incidents.
+
+    Attributes:
+        main: the main stream of the same view, where the source is a sub-stream.
+    """
 
     source: Source
     camera: Camera | None
+    main: SourceUrl | None = None
+
+    @property
+    def line_of_time(self) -> str:
+        """Wall and media time of one camera must not mix; an http address may be either."""
+        if self.source.kind is SourceKind.RECORDING:
+            return "recording"
+        return "live" if self.source.name.startswith("rtsp") else "http"
 
 
 @dataclass(slots=True)

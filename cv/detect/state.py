@@ -10,7 +10,6 @@ from pydantic import TypeAdapter, ValidationError
 
 from cv.detect.incident import Candidate
 from cv.detect.still import StillObject
-from cv.geometry import Box
 
 __all__ = ["WatchState", "dump_state", "parse_state"]
 
@@ -45,35 +44,20 @@ class WatchState:
         """The same in pixels of another picture size: the camera changed its resolution."""
         if size == self.size:
             return self
-        sx, sy = size[0] / self.size[0], size[1] / self.size[1]
-
-        def scaled(box: Box) -> Box:
-            return Box(box.x1 * sx, box.y1 * sy, box.x2 * sx, box.y2 * sy)
-
         return replace(
             self,
             size=size,
             objects=[
                 replace(
                     thing,
-                    box=scaled(thing.box),
-                    origin=scaled(thing.origin),
-                    seen=scaled(thing.seen),
+                    box=thing.box.resized(self.size, size),
+                    origin=thing.origin.resized(self.size, size),
+                    seen=thing.seen.resized(self.size, size),
                 )
                 for thing in self.objects
             ],
             candidates=[
-                replace(
-                    c,
-                    incident=replace(
-                        c.incident,
-                        box=scaled(c.incident.box),
-                        first_box=scaled(c.incident.first_box),
-                        size=size,
-                    ),
-                )
-                if c.incident
-                else c
+                replace(c, incident=c.incident.resized(size)) if c.incident else c
                 for c in self.candidates
             ],
         )

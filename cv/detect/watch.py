@@ -18,6 +18,7 @@ from cv.detect.frames import Frame
 from cv.detect.incident import Change, Incident
 from cv.detect.letterbox import input_shape
 from cv.detect.look import Begun, Detect, Done, Filing, Look
+from cv.detect.main_stream import AHEAD_S, MainStream
 from cv.detect.masking import MaskCounts, mask
 from cv.detect.picture import Picture
 from cv.detect.rules import IncidentRules
@@ -62,6 +63,7 @@ class CameraWatch:
         every_s: usual time between looks.
         refresh_s: detections hold for at most this long while nothing changes; 0 analyses all.
         space: of the data folder; by default the camera measures by itself.
+        main: gives the pictures of cases where the frames are a sub-stream's.
     """
 
     def __init__(
@@ -74,6 +76,7 @@ class CameraWatch:
         every_s: float,
         refresh_s: float = 0.0,
         space: DiskSpace | None = None,
+        main: MainStream | None = None,
     ) -> None:
         self._camera = camera
         self._detector = detector
@@ -85,6 +88,8 @@ class CameraWatch:
 
         space = space or DiskSpace(site.reporting.data, site.disk)
         evidence = EvidenceFolder(site, camera, hide, space)
+        self._main = main
+        self._every_s = every_s
         self._firsts = FirstFrames(evidence, seldom=every_s >= _SELDOM_S)
         self._still = StillObjects(detector.thresholds)
         self._rules = IncidentRules(
@@ -149,9 +154,12 @@ class CameraWatch:
         if here:
             self._still.look(self._detections, frame.time, size, self._rules.is_open)
             changes = self._rules.look(self._still.objects, frame.time, size)
+        if self._main:
+            ahead_s = AHEAD_S + self._every_s
+            self._main.look(frame.time, self._rules.foreseen(frame.time, ahead_s) if here else None)
         candidates = list(self._rules.candidates.values())
         self._unrecorded += [
-            Filing(c, self._firsts.pictures(c, frame, candidates)) for c in changes
+            Filing(c, self._firsts.pictures(c, self._best(c, frame), candidates)) for c in changes
         ]
         self._firsts.keep(self._still.objects, candidates, frame)
         self._last = frame.time, size
@@ -168,6 +176,14 @@ class CameraWatch:
             unchanged=found is None,
         )
 
+    def _best(self, change: Change, frame: Frame) -> Frame:
+        """What shows a change best: the main stream's picture, if one was taken since it holds."""
+        if self._main is None:
+            return frame
+        event, incident = change
+        since = incident.last_seen if event == "cleared" else incident.first_seen
+        return self._main.frame(since) or frame
+
     @property
     def open_incidents(self) -> list[Incident]:
         return [c.incident for c in self._rules.candidates.values() if c.incident]
@@ -183,6 +199,8 @@ class CameraWatch:
 
     def close(self) -> None:
         """Save what is known, for the next run."""
+        if self._main:
+            self._main.close()
         if self._last is not None:
             self._record()
 

@@ -31,6 +31,10 @@ def disagreements(data: Table) -> Iterator[Problem]:
     for path, camera in cameras:
         yield from _doubles(list(_tables(camera, (*path, "zones"))))
         yield from _point(path, camera)
+        if "sub_url" in camera and "url" not in camera:
+            yield Problem(
+                (*path, "sub_url"), "needs url as well, which gives the pictures of cases"
+            )
         yield from _codes(path, camera, site.get("division"))
     reporting = _table(data, "reporting")
     yield from _targets(reporting)

@@ -154,6 +154,7 @@ def _camera(table: CameraTable, places: Places | None) -> Camera:
         id=table.id,
         name=table.name or table.id,
         url=table.url,
+        sub_url=table.sub_url,
         gb_id=table.gb_id,
         lon=lon,
         lat=lat,

@@ -133,6 +133,8 @@ def _cameras(site: Site) -> Table:
     for camera in site.cameras:
         zones = ", ".join(f"{zone.id} ({zone.kind})" for zone in camera.zones)
         source = str(camera.url) if camera.url else "recordings"
+        if camera.sub_url:
+            source += f", watched: {camera.sub_url}"
         cells = (camera.id, camera.name, source, _place(camera), zones)
         table.add_row(*(escape(cell) for cell in cells))
     return table

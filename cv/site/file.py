@@ -229,6 +229,7 @@ class CameraTable(_Table):
     id: Id
     name: Text | None = None
     url: StreamUrl | None = None
+    sub_url: StreamUrl | None = None
     gb_id: Annotated[str, digits(20)] | None = None
     lon: Annotated[Number, between(-180, 180)] | None = None
     lat: Annotated[Number, between(-90, 90, hint=" (are lon and lat swapped?)")] | None = None

@@ -62,6 +62,8 @@ class Camera:
     """
     Attributes:
         url: its stream; None for a camera of which there are only recordings.
+        sub_url: a smaller stream of the same view, which is watched instead; `url` then only gives
+            the pictures of cases.
         gb_id: its 20 digits in GB/T 28181.
         lon, lat: degrees in `coord_sys`, which is CGCS2000 or WGS84.
         given: the original point, if it was GCJ-02.
@@ -73,6 +75,7 @@ class Camera:
     id: str
     name: str
     url: SourceUrl | None = None
+    sub_url: SourceUrl | None = None
     gb_id: str | None = None
     lon: float | None = None
     lat: float | None = None

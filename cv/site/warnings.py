@@ -41,8 +41,9 @@ def warnings_of(
     for i, camera in enumerate(site.cameras):
         path: KeyPath = ("cameras", i)
         written = data["cameras"][i]
-        if _shows_password(written.get("url", "")):
-            yield Problem((*path, "url"), "holds a password; write ${NAME} and set it outside")
+        for key in ("url", "sub_url"):
+            if _shows_password(written.get(key, "")):
+                yield Problem((*path, key), "holds a password; write ${NAME} and set it outside")
         yield from _place(path, camera, written, site.places)
         yield from _zones((*path, "zones"), camera)
     yield from _reporting(site.reporting, variables)

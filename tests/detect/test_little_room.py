@@ -150,7 +150,7 @@ def test_where_there_is_little_room_pictures_are_smaller(small_disk: SmallDisk, 
         small_disk.leave(free)
         folder = evidence_of(site, lambda _: MaskCounts())
         moment = replace(INCIDENT, id=f"kw-{free}")
-        (scene, *_) = folder.opened(moment, noise, None)
+        (scene, *_) = folder.opened(moment, Frame(Pixels(noise), moment.confirmed_at, 0.0, 0), None)
         assert scene.file is not None
         sizes.append((small_disk.folder / scene.file).stat().st_size)
     assert sizes[1] < 0.7 * sizes[0]

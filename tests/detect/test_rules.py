@@ -106,6 +106,31 @@ def test_a_parked_car_is_one_incident_after_its_dwell_and_for_two_hours() -> Non
     assert incident.confirmed_at == START + timedelta(seconds=60)
 
 
+def test_a_change_is_foreseen_when_little_is_left_of_dwell_update_or_clear_time() -> None:
+    scene = Scene(update_every_s=300)
+
+    def soon() -> bool:
+        return scene.rules.foreseen(scene.now, within_s=20) is not None
+
+    def first(times: int, *seen: Detection) -> int | None:
+        """In how many looks a change is foreseen."""
+        return next((n for n in range(times) if scene.look(*seen) and soon()), None)
+
+    assert not soon()
+    assert first(60, see("car")) in range(38, 43)
+    assert scene.rules.foreseen(scene.now, within_s=20) == START, "when the car came"
+    scene.look(see("car"), times=40)
+    assert (scene.events, soon()) == (["new"], False)
+    assert first(300, see("car")) in range(250, 265)
+    scene.look(see("car"), times=25)
+    assert (scene.events, soon()) == (["new", "updated"], False)
+    assert first(120) in range(97, 104)
+    (open_one,) = (c.incident for c in scene.rules.candidates.values() if c.incident)
+    assert scene.rules.foreseen(scene.now, within_s=20) == open_one.last_seen
+    scene.look(times=25)
+    assert (scene.events, soon()) == (["new", "updated", "cleared"], False)
+
+
 def test_a_car_that_leaves_before_the_dwell_is_none() -> None:
     assert Scene().look(see("car"), times=59).look(times=600).changes == []
 

@@ -15,12 +15,14 @@ import cv2
 import numpy as np
 import pytest
 
+from cv.bench.rtsp import RtspServer
 from cv.codes import edition
 from cv.detect.detector import Detection, Detector
 from cv.detect.evidence import EvidenceFolder, Mask, span
-from cv.detect.frames import Frame
+from cv.detect.frames import Frame, SourceUrl
 from cv.detect.incident import Incident
 from cv.detect.look import Filing
+from cv.detect.main_stream import MainStream, places
 from cv.detect.masking import MaskCounts
 from cv.detect.picture import Picture, Pixels
 from cv.detect.trouble import Trouble
@@ -33,6 +35,9 @@ from cv.geometry import Box, Image
 from cv.labels import Matter, ZoneKind
 from cv.site import Camera, Privacy, Reporting, Rule, Site, Zone
 from cv.site.rules import RuleChange
+from tests.detect.clips import make_clip
+from tests.detect.streams import needs_rtsp
+from tests.listening import until
 
 WHOLE = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
 START = datetime(2026, 3, 14, 8, tzinfo=UTC)
@@ -102,6 +107,11 @@ def picture(shade: int = 90) -> Image:
     image = np.full((480, 640, 3), shade, np.uint8)
     image[150:300, 200:400] = (30, 60, 200)
     return image
+
+
+def shot() -> Frame:
+    """The frame of the look that confirmed INCIDENT."""
+    return Frame(Pixels(picture()), INCIDENT.confirmed_at, 0.0, 0)
 
 
 @pytest.fixture(scope="module")
@@ -347,7 +357,7 @@ def test_the_scene_shows_box_zone_and_caption_and_keeps_the_original(tmp_path: P
     site = site_in(tmp_path)
     folder = evidence_of(site, lambda _: MaskCounts(2, 0))
     scene, crop, _ = folder.opened(
-        INCIDENT, picture(), folder.keep_candidate(picture(60), INCIDENT.first_seen)
+        INCIDENT, shot(), folder.keep_candidate(picture(60), INCIDENT.first_seen)
     )
     assert scene.counts == MaskCounts(2, 0)
     drawn = cv2.imread(str(tmp_path / scene.file))
@@ -363,6 +373,45 @@ def test_the_scene_shows_box_zone_and_caption_and_keeps_the_original(tmp_path: P
         assert clean[:12, :300].max() < 120
 
 
+def test_a_picture_of_another_size_shows_the_incident_at_its_place(tmp_path: Path) -> None:
+    """The main stream's, where the sub-stream is watched, which gives the earliest frame."""
+    folder = evidence_of(site_in(tmp_path), lambda _: MaskCounts())
+    first = folder.keep_candidate(picture(), INCIDENT.first_seen)
+    grey = Frame(Pixels(np.full((720, 1280, 3), 90, np.uint8)), INCIDENT.confirmed_at, 0.0, 0)
+    scene, crop, before = folder.opened(INCIDENT, grey, first)
+    assert (scene.width, scene.height) == (1280, 720)
+    assert (before.width, before.height) == (640, 480)
+    drawn = cv2.imread(str(tmp_path / scene.file))
+    assert drawn is not None
+    row = drawn[400, 100:1200].astype(int)
+    red = 100 + np.flatnonzero(row[:, 2] - row[:, 0] > 80)
+    assert {400, 800} <= set(red.tolist()), "twice 200 and twice 400"
+    assert set((red / 400).round(1)) == {1.0, 2.0}, "and nowhere else"
+    assert crop.width > crop.height
+
+
+@needs_rtsp
+@pytest.mark.media
+def test_pictures_of_a_case_are_the_main_streams(
+    tmp_path: Path, detector: Detector, junction: Image
+) -> None:
+    large = np.asarray(cv2.resize(junction, (1920, 1080)), np.uint8)
+    clip = make_clip(tmp_path / "main.mp4", frames=30, images=[large] * 30, size=(1920, 1080))
+    site, memory = site_in(tmp_path / "data"), Memory()
+    with RtspServer(clip, loop=True) as server:
+        main = MainStream(SourceUrl(server.url), places())
+        watch = CameraWatch(site, site.cameras[0], detector, memory, every_s=1, main=main)
+        looks(watch, junction, range(2))
+        until(lambda: main.frame(START) is not None)
+    looks(watch, junction, range(2, 8))
+    assert memory.filings
+    for (_, incident), evidence in memory.filings:
+        assert incident.size == junction.shape[1::-1]
+        scene, _, before = evidence
+        assert (scene.width, scene.height) == (1920, 1080)
+        assert (before.width, before.height) == incident.size
+
+
 def test_with_a_key_the_pictures_are_the_same_and_no_original_is_plain(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -370,7 +419,7 @@ def test_with_a_key_the_pictures_are_the_same_and_no_original_is_plain(
         site = site_in(folder)
         kept = evidence_of(site, lambda _: MaskCounts(2, 0))
         first = kept.keep_candidate(picture(60), INCIDENT.first_seen)
-        items = kept.opened(INCIDENT, picture(), first)
+        items = kept.opened(INCIDENT, shot(), first)
         assert first is not None
         kept.drop_candidate(first)
         return {item.id: item.sha256 for item in items}
@@ -391,7 +440,7 @@ def test_where_masking_fails_nothing_is_written_for_sending(
         raise RuntimeError("no session")
 
     site = site_in(tmp_path)
-    items = evidence_of(site, fail).opened(INCIDENT, picture(), None)
+    items = evidence_of(site, fail).opened(INCIDENT, shot(), None)
     assert items
     assert not any(item.masked for item in items)
     assert all(item.file.startswith("originals/") for item in items)
@@ -405,7 +454,7 @@ def test_a_full_disk_costs_the_picture_not_the_case(
     (tmp_path / "evidence").write_text("a file where the folder should be")
     site = site_in(tmp_path)
     folder = evidence_of(site, lambda _: MaskCounts())
-    scene, crop = folder.opened(INCIDENT, picture(), None)
+    scene, crop = folder.opened(INCIDENT, shot(), None)
     assert (scene.file, scene.masked, scene.width) == (None, True, 640)
     assert crop.file is None
     assert "not written" in caplog.text

@@ -7,10 +7,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+import av
+import cv2
+import numpy as np
 import pytest
 
 from cv.bench.rtsp import RtspServer
 from cv.geometry import Box, iou
+from tests.detect.clips import make_clip
 from tests.e2e.conftest import COMMAND, ROOT, Run, json_lines
 
 pytestmark = [pytest.mark.media, pytest.mark.slow]
@@ -96,3 +100,35 @@ def test_a_patrol_finds_what_stays_from_visit_to_visit(demo_site: Path, tmp_path
         "out_of_store_vending",
     }
     assert "alone" in run.stderr, "each visit decodes one key frame"
+
+
+def test_a_watched_sub_stream_gives_cases_with_the_main_streams_pictures(
+    demo_site: Path, tmp_path: Path
+) -> None:
+    clip = ROOT / "datasets/samples/street.mp4"
+    with av.open(str(clip)) as container:
+        frames = [
+            np.asarray(cv2.resize(frame.to_ndarray(format="bgr24"), (640, 360)), np.uint8)
+            for frame in container.decode(video=0)
+        ]
+    small = make_clip(tmp_path / "sub.mp4", images=frames, frames=len(frames), fps=8, gop=8,
+                      size=(640, 360))  # fmt: skip
+    site = tmp_path / "site.toml"
+    with RtspServer(clip, loop=True) as main, RtspServer(small) as sub:
+        text = demo_site.read_text(encoding="utf-8")
+        urls = f'id = "street"\nurl = "{main.url}"\nsub_url = "{sub.url}"'
+        assert text.count('id = "street"') == 1
+        site.write_text(text.replace('id = "street"', urls), encoding="utf-8")
+        run = subprocess.run(
+            [
+                COMMAND, "detect", "street", "--site", site, "--data", tmp_path / "data",
+                "--for", "38s", "--json",
+            ],
+            capture_output=True, text=True, check=False, timeout=120,
+        )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    changes = [change for change in json_lines(run.stdout) if change["state"] == "open"]
+    assert changes
+    for change in changes:
+        (scene,) = (tmp_path / "data/evidence" / change["id"]).glob("scene.jpg")
+        assert cv2.imread(str(scene)).shape == (720, 1280, 3)

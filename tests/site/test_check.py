@@ -95,6 +95,7 @@ ONE_MISTAKE = [
     ('[[cameras]]\nid = "../x"\n', "2: cameras[0].id: '../x' is not allowed; write lower-case letters, digits, - and _ (it becomes part of file names)"),
     (CAMERA + "\n" + CAMERA, "5: cameras[1].id: 'gate' is the id of cameras[0] too"),
     (CAMERA + 'gb_id = "4210020000132000001"\n', "3: cameras[0].gb_id: '4210020000132000001' is not 20 digits"),
+    (CAMERA + 'sub_url = "rtsp://10.0.0.8/2"\n', "3: cameras[0].sub_url: needs url as well, which gives the pictures of cases"),
     (CAMERA + "lon = 112.25\n", "3: cameras[0].lon: needs lat as well"),
     (CAMERA + "lat = 30.31\n", "3: cameras[0].lat: needs lon as well"),
     (CAMERA + "lon = 30.31\nlat = 112.25\n", "4: cameras[0].lat: 112.25 is out of range; allowed are -90 to 90 (are lon and lat swapped?)"),
