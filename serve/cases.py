@@ -25,8 +25,8 @@ from serve.case_answers import (
     Rejected,
     cursor_of,
 )
-from serve.conditional import answered, etag_of, etags
-from serve.detect import ERRORS, NOT_MODIFIED, documented
+from serve.conditional import NOT_MODIFIED, IfNoneMatch, answered, etag_of, etags
+from serve.detect import ERRORS, documented
 from serve.limits import Rate
 
 __all__ = ["CASES", "cases_router"]
@@ -39,9 +39,6 @@ CaseId = Annotated[
         description="The whole id.",
         examples=["kw-2bb4aded7b26ce10c7a2"],
     ),
-]
-IfNoneMatch = Annotated[
-    str | None, Header(description="The ETag of what you have: 304 if it still holds.")
 ]
 _REFUSED: dict[int | str, dict[str, Any]] = {422: ERRORS[422]}
 _UNKNOWN: dict[int | str, dict[str, Any]] = {

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from typing import Annotated, Any
 
-from starlette.responses import Response
+from fastapi import Header, Response
 
-__all__ = ["answered", "etag_of", "etags"]
+__all__ = ["NOT_MODIFIED", "IfNoneMatch", "answered", "etag_of", "etags", "unless_known"]
+
+IfNoneMatch = Annotated[
+    str | None, Header(description="The ETag of what you have: 304 if it still holds.")
+]
+NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
+    304: {"description": "As it was: the ETag that was sent still holds."}
+}
 
 
 def etag_of(content: bytes, prefix: str = "") -> str:
@@ -28,8 +36,15 @@ def etags(header: str) -> set[str]:
 def answered(
     content: bytes, etag: str, if_none_match: str | None, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """JSON with its tag, or 304 if the client has it; to be asked for again every time."""
-    sent = {"etag": etag, "cache-control": "no-cache", **(headers or {})}
-    if etag in etags(if_none_match or ""):
-        return Response(status_code=304, headers=sent)
-    return Response(content, media_type="application/json", headers=sent)
+    """JSON with its tag, or 304 if the client has it."""
+    whole = Response(content, media_type="application/json", headers=headers)
+    return unless_known(whole, etag, if_none_match)
+
+
+def unless_known(whole: Response, etag: str, if_none_match: str | None) -> Response:
+    """An answer with its tag, or 304 if the client has it; to be asked for again every time."""
+    whole.headers.update({"etag": etag, "cache-control": "no-cache"})
+    if etag not in etags(if_none_match or ""):
+        return whole
+    kept = {k: v for k, v in whole.headers.items() if k not in ("content-type", "content-length")}
+    return Response(status_code=304, headers=kept)

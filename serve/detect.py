@@ -11,7 +11,7 @@ from cv.errors import ImageError
 from cv.site import Site
 from serve.analysis import Analysed, Analyser
 from serve.answers import BatchAnswer, DetectAnswer, LabelsAnswer, detect_answer, labels_answer
-from serve.conditional import answered, etag_of
+from serve.conditional import NOT_MODIFIED, answered, etag_of
 from serve.limits import Limits, Rate
 from serve.problems import Problem, problem_of
 from serve.upload import read_body, read_upload
@@ -21,7 +21,6 @@ __all__ = [
     "DETECT",
     "ERRORS",
     "IMAGE_BODY",
-    "NOT_MODIFIED",
     "REFUSED",
     "detect_router",
     "documented",
@@ -91,9 +90,6 @@ REFUSED: dict[int | str, dict[str, Any]] = {
     503: ERRORS[503],
 }
 """What any address that needs a key may answer."""
-NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
-    304: {"description": "As it was: the ETag that was sent still holds."}
-}
 _NOT_ACCEPTABLE: dict[int | str, dict[str, Any]] = {
     406: documented(406, "Not Acceptable", "choose JSON or JPEG", "无法提供该格式")
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -14,6 +16,7 @@ from cv.cases.requests import OtherRequestError, Requests
 from cv.cases.store import CaseStore
 from cv.site import Site
 from serve.auth import Needs
+from serve.conditional import NOT_MODIFIED, IfNoneMatch, etag_of, unless_known
 from serve.limits import Rate
 from serve.open311.answers import request_answer
 from serve.open311.documented import (
@@ -89,37 +92,46 @@ def requests_router(
     )
     requests = Requests(store.database)
 
-    def answer(request: Request, found: list[Requested], form: Format) -> Response:
+    def answer(
+        request: Request, found: list[Requested], form: Format, if_none_match: str | None
+    ) -> Response:
         reporting = site.reporting
         outgoing = Outgoing(reporting.data, site.privacy, _address(request, site), secret)
         now = datetime.now(UTC)
         rows = [request_answer(one, site, outgoing, now) for one in found]
-        return rendered("service_requests", rows, form)
+        whole = rendered("service_requests", rows, form)
+        return unless_known(whole, _tag(rows, form, now), if_none_match)
 
     @router.get(
         f"{OPEN311}/requests.{{form}}",
         summary="Requests and how they stand 上报查询",
-        responses=answers_with(REQUESTS),
+        responses=answers_with(REQUESTS) | NOT_MODIFIED,
     )
     def request_list(
-        request: Request, form: Format, query: Annotated[RequestQuery, Query()]
+        request: Request,
+        form: Format,
+        query: Annotated[RequestQuery, Query()],
+        if_none_match: IfNoneMatch = None,
     ) -> Response:
         """At most 1000, the latest first, of 90 days at most: of the last 90 if nobody says."""
         ids = listed(query.service_request_id)
         if ids is not None:
-            return answer(request, requests.find(ids), form)
-        return answer(request, requests.wanted(wanted(query, datetime.now(UTC))), form)
+            return answer(request, requests.find(ids), form, if_none_match)
+        found = requests.wanted(wanted(query, datetime.now(UTC)))
+        return answer(request, found, form, if_none_match)
 
     @router.get(
         f"{OPEN311}/requests/{{service_request_id}}.{{form}}",
         summary="One request and how it stands 上报进度",
-        responses=answers_with(REQUESTS),
+        responses=answers_with(REQUESTS) | NOT_MODIFIED,
     )
-    def one_request(request: Request, service_request_id: str, form: Format) -> Response:
+    def one_request(
+        request: Request, service_request_id: str, form: Format, if_none_match: IfNoneMatch = None
+    ) -> Response:
         found = requests.find(listed(service_request_id) or [])
         if not found:
             raise RefusedError(404, "service_request_id was not found", "没有该上报")
-        return answer(request, found, form)
+        return answer(request, found, form, if_none_match)
 
     @router.post(
         f"{OPEN311}/requests.{{form}}",
@@ -158,6 +170,14 @@ def requests_router(
         return rendered("service_requests", [row], form, 201)
 
     return router
+
+
+def _tag(rows: Sequence[Mapping[str, object]], form: Format, now: datetime) -> str:
+    """Of a list: not of its links, which are new each time, but of the day, so that nobody keeps
+    links that have expired.
+    """
+    lasting = [{**row, "media_url": None} for row in rows]
+    return etag_of(json.dumps([f"{now:%Y-%m-%d}", form, lasting]).encode())
 
 
 def _address(request: Request, site: Site) -> str:

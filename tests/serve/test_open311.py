@@ -39,8 +39,10 @@ _W3 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+08:00")
 class City(Service):
     """Asked by two partners' apps and the desk."""
 
-    def get(self, path: str, who: str = "app", **query: str) -> Any:
-        return self.client.get(f"{BASE}/{path}", params={"api_key": self.keys[who], **query})
+    def get(self, path: str, who: str = "app", have: str | None = None, **query: str) -> Any:
+        headers = {"If-None-Match": have} if have else {}
+        query["api_key"] = self.keys[who]
+        return self.client.get(f"{BASE}/{path}", params=query, headers=headers)
 
     def post(
         self, who: str = "app", form: str = "json", key: str | None = None, **fields: str
@@ -412,6 +414,23 @@ def test_a_database_that_is_away_is_asked_again_later(city: City, form: str) -> 
         assert int(answer.headers["retry-after"]) > 0
         assert form in answer.headers["content-type"]
         assert "503" in answer.text
+
+
+@pytest.mark.parametrize(("form", "other"), [("json", "xml"), ("xml", "json")])
+@pytest.mark.parametrize("one", [False, True])
+def test_what_an_app_has_already_is_not_sent_again(
+    city: City, form: str, other: str, one: bool
+) -> None:
+    number = city.posted(**FAR)
+    place = f"requests/{number}" if one else "requests"
+    tag = city.get(f"{place}.{form}").headers["etag"]
+    again = city.get(f"{place}.{form}", have=tag)
+    assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", tag)
+    assert "content-type" not in again.headers
+    assert city.get(f"{place}.{other}", have=tag).status_code == 200, "that is another text"
+    (stored,) = city.store.cases(limit=9)
+    city.confirm(stored.case.id)
+    assert city.get(f"{place}.{form}", have=tag).status_code == 200
 
 
 def test_an_unknown_request_is_404(city: City) -> None:
