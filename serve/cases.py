@@ -160,8 +160,10 @@ def cases_router(store: CaseStore, site: Site, secret: str | None, rate: Rate) -
 
         Its author is the name of the key. What waited for it is posted, or withdrawn.
         """
-        if desk.store.find(case_id) is None:
+        found = desk.store.find(case_id)
+        if found is None:
             raise HTTPException(404, "no such case")
+        case_id = found.case.id  # an incident's may have been asked for
         author = _author(request)
         said = review_of(word.reason, author, datetime.now(site.tz))
         try:

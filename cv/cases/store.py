@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, func, or_, select
 
 from cv.cases.again import retried, retried_if_undone
 from cv.cases.case import Case
@@ -20,7 +20,7 @@ from cv.cases.nearby import Sighting
 from cv.cases.parts import ReviewPart
 from cv.cases.reported import only_reported, take_turns_nearby
 from cv.cases.review import is_same_word, review_digest
-from cv.cases.tables import AnyText, CaseRow, StateRow
+from cv.cases.tables import AdoptedRow, AnyText, CaseRow, StateRow
 from cv.errors import KerbwatchError, UserError
 from cv.geometry import Box, iou
 from cv.site import PhotoSettings
@@ -163,12 +163,16 @@ class CaseStore:
                 yield Case.model_validate_json(row.document)
 
     def find(self, case_id: str) -> StoredCase | None:
-        """The case of this very id, if there is one."""
-        stored = self._stored(self._rows(select(CaseRow).where(CaseRow.id == case_id)))
+        """The case of this very id, if there is one; or the citizen's that goes on with a camera's
+        incident of this id.
+        """
+        adopting = select(AdoptedRow.case_id).where(AdoptedRow.id == case_id)
+        wanted = or_(CaseRow.id == case_id, CaseRow.id.in_(adopting))
+        stored = self._stored(self._rows(select(CaseRow).where(wanted)))
         return stored[0] if stored else None
 
     def case(self, prefix: str) -> StoredCase:
-        """The case whose id begins so.
+        """The case whose id, or the id of an incident that it goes on with, begins so.
 
         Raises:
             UserError: none does, or several do.
@@ -177,8 +181,12 @@ class CaseStore:
         if whole:
             return whole
         # Not LIKE: SQLite's takes A for a, PostgreSQL's does not.
-        begins = func.substr(CaseRow.id, 1, len(prefix), type_=AnyText) == prefix
-        rows = self._rows(select(CaseRow).where(begins).limit(2))
+        own, adopted = (
+            func.substr(id_, 1, len(prefix), type_=AnyText) == prefix
+            for id_ in (CaseRow.id, AdoptedRow.id)
+        )
+        wanted = or_(own, CaseRow.id.in_(select(AdoptedRow.case_id).where(adopted)))
+        rows = self._rows(select(CaseRow).where(wanted).limit(2))
         if len(rows) == 1:
             return self._stored(rows)[0]
         problem = "several cases begin so; give more of the id" if rows else "no such case"

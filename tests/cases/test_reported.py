@@ -287,6 +287,7 @@ class TestCameraAndCitizen:
         assert [item.id.partition("/")[2] for item in case.evidence] == ["1", "scene"]
         assert case.evidence[-1].id == f"{opened}/scene"
         assert case.evidence[-1].file == f"evidence/{own}/scene.jpg"
+        assert store.find(own) == store.case(own[:9]) == stored, "the watch tells its own id"
         assert [d.event for d in stored.deliveries] == ["new", "updated", "cleared"]
 
     @pytest.mark.both_databases

@@ -15,7 +15,7 @@ from cv.access.keys import Keys
 from cv.access.roles import Role
 from cv.cases.case import Case
 from cv.cases.store import CaseStore
-from cv.cases.tables import CaseRow, DeliveryRow, RequestRow
+from cv.cases.tables import AdoptedRow, CaseRow, DeliveryRow, RequestRow
 from cv.detect.detector import Detector
 from cv.site import Site
 from serve.app import create_app
@@ -49,7 +49,7 @@ class Service:
     def empty(self) -> None:
         """Without cases. The keys stay: each costs an argon2 hash."""
         with self.store.database.write() as session:
-            for table in (RequestRow, DeliveryRow, CaseRow):
+            for table in (RequestRow, DeliveryRow, AdoptedRow, CaseRow):
                 session.execute(delete(table))
 
 

@@ -15,6 +15,7 @@ from sqlalchemy import text
 
 from cv.access.roles import Role
 from cv.cases.store import CaseStore
+from cv.cases.tables import AdoptedRow
 from cv.detect.detector import Detector
 from serve.app import create_app
 from serve.case_answers import CaseAnswer, CasesAnswer
@@ -173,6 +174,20 @@ def test_a_confirmed_case_is_let_go_under_the_name_of_the_key(desk: Desk) -> Non
     assert [d["state"] for d in answer.json()["deliveries"]] == ["pending"]
     stored = desk.store.find(incident().id)
     assert stored and stored.case.review.by == "李"
+
+
+def test_the_incident_that_a_citizens_case_goes_on_with_is_found_by_its_own_id(desk: Desk) -> None:
+    """The watch tells its own id, and so do its log and the names of its pictures."""
+    case = case_of(desk.site)
+    desk.file(case)
+    with desk.store.database.write() as session:
+        session.add(AdoptedRow(id="kw-of-the-watch", case_id=case.id))
+    path = "/v1/cases/kw-of-the-watch"
+    assert desk.get(path).json()["id"] == case.id
+    headers = {"X-API-Key": desk.keys["王"]}
+    answer = desk.client.post(f"{path}/review", json=CONFIRMED, headers=headers)
+    assert (answer.status_code, answer.json()["id"]) == (200, case.id)
+    assert answer.json()["review"]["state"] == "confirmed"
 
 
 def test_a_rejected_case_is_withdrawn(desk: Desk) -> None:
