@@ -109,16 +109,21 @@ def test_check_of_no_file_at_all_is_a_site_error(run) -> None:
 def test_check_shows_cameras_rules_warnings_and_receivers_but_no_password(run, tmp_path) -> None:
     (tmp_path / "site.toml").write_text(
         '[[cameras]]\nid = "gate"\nurl = "rtsp://admin:hunter2@10.0.0.8/stream"\n'
+        'sub_url = "rtsp://admin:hunter2@10.0.0.8/small"\n'
         "lon = 112.25\nlat = 30.31\n"
         '[[cameras.zones]]\nid = "fire"\nkind = "fire_lane"\npolygon = [[0, 0], [1, 0], [1, 1]]\n'
         'active = ["Mon-Fri 08:00-20:00"]\n'
     )
     result = run("check")
     assert result.exit_code == 0
-    assert (
-        "warning: site.toml:3: cameras[0].url: holds a password; write ${NAME} and set it outside"
-    ) in result.output.splitlines()
-    for word in ("10.0.0.8", "fire (fire_lane)", "112.250000, 30.310000 CGCS2000", "gate/fire"):
+    for line, key in ((3, "url"), (4, "sub_url")):
+        assert (
+            f"warning: site.toml:{line}: cameras[0].{key}: holds a password; "
+            "write ${NAME} and set it outside"
+        ) in result.output.splitlines()
+    for word in ("10.0.0.8/stream", "watched:", "10.0.0.8/small"):
+        assert word in result.output
+    for word in ("fire (fire_lane)", "112.250000, 30.310000 CGCS2000", "gate/fire"):
         assert word in result.output
     for word in ("Mon-Fri 08:00-20:00", "30%", "60%", "garbage_heap", "go to: spool"):
         assert word in result.output
