@@ -15,8 +15,8 @@ from psycopg.abc import PQGen
 
 __all__ = ["PatientConnection"]
 
-ANSWER_S = 30.0
-"""For one statement: the longest that the store sends takes a second or two."""
+ANSWER_S = 15.0
+"""Without a byte of it: the longest statement that the store sends takes a second or two."""
 
 T = TypeVar("T")
 
@@ -34,13 +34,15 @@ class PatientConnection(psycopg.Connection[tuple[Any, ...]]):
         return super().wait(self._limited(gen) if self.limited else gen, *args, **kwargs)
 
     def _limited(self, gen: PQGen[T]) -> PQGen[T]:
-        """The same generator; whoever runs it says `0` every tenth of a second without news."""
+        """The same generator; whoever runs it sends 0 for each tenth of a second without news."""
         deadline = monotonic() + ANSWER_S
         try:
             wanted = next(gen)
             while True:
                 ready = yield wanted
-                if not ready and monotonic() > deadline:
+                if ready:
+                    deadline = monotonic() + ANSWER_S
+                elif monotonic() > deadline:
                     self.pgconn.finish()
                     raise psycopg.OperationalError(f"it gave no answer for {ANSWER_S:.0f} s")
                 wanted = gen.send(ready)
