@@ -26,6 +26,7 @@ __all__ = ["Database"]
 
 _PATIENCE_S = 3.0
 """How long an outage is waited out. Later calls ask once, so that nothing piles up behind them."""
+_SLOW_S, _PAUSE_S = 1.0, 5.0
 _PASSING = {
     "40001",  # serialization failure
     "40P01",  # deadlock
@@ -50,6 +51,7 @@ class Database:
         url = database_url(place)
         self.name = database_name(url)
         self._away_since: float | None = None
+        self._paused_until, self._said = 0.0, ""
         try:
             self._engine = make_engine(url)
         except (ArgumentError, ImportError) as error:
@@ -74,6 +76,7 @@ class Database:
         Raises:
             StoreError: the database refused it (disk full, read-only file), or is away.
         """
+        self._check_pause()
         with Session(self._writing) as session:
             with self._told():
                 yield session
@@ -89,6 +92,7 @@ class Database:
         Raises:
             StoreError: as `write`.
         """
+        self._check_pause()
         with self._told(), Session(self._engine) as session:
             yield session
         self._away_since = None
@@ -105,6 +109,7 @@ class Database:
     @contextmanager
     def _told(self, *, committing: bool = False) -> Iterator[None]:
         """Turn what the database says into one line. Mistakes in our own SQL stay as they are."""
+        began = monotonic()
         try:
             yield
         except IntegrityError:
@@ -119,7 +124,18 @@ class Database:
             passing = state in _PASSING or (lost and not mistaken and self._is_waited_for())
             undone = not (committing and lost)
             line = f"{self.name}: {said}"
+            if lost and monotonic() - began > _SLOW_S:
+                self._paused_until, self._said = monotonic() + _PAUSE_S, line
             raise StoreError(line, passing=passing, undone=undone) from error
+
+    def _check_pause(self) -> None:
+        """A server that took seconds to say nothing is left alone for a while.
+
+        A hundred cameras save what they know: each would wait for the same time-out, in the place
+        of another's look. One that refuses at once is asked at once.
+        """
+        if monotonic() < self._paused_until:
+            raise StoreError(self._said, passing=False, undone=True)
 
     def _is_lost(self, error: DatabaseError | PoolTimeoutError) -> bool:
         """Whether the connection is gone, or there was none to be had."""
