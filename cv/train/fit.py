@@ -107,6 +107,7 @@ def fit(options: FitOptions) -> Path:
         workers=int(own["workers"]),
         half=half,
         corrupted=float(own["corrupted"]),
+        ema_steps=own["ema_steps"],
     )
     trainer.train()
     return Path(trainer.best)
