@@ -108,7 +108,8 @@ class PostgreSQL:
 
         def send(number: signal.Signals) -> None:
             for pid in stopped:
-                os.kill(pid, number)
+                with contextlib.suppress(ProcessLookupError):  # a worker that was done
+                    os.kill(pid, number)
 
         end = threading.Timer(20, send, [signal.SIGCONT])
         send(signal.SIGSTOP)
