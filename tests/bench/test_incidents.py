@@ -96,6 +96,7 @@ def test_looking_anew_only_where_the_film_changes_delays_nothing() -> None:
     assert "exact" in result.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.media
 def test_real_clips_give_no_false_incident(media: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KERBWATCH_MEDIA", str(media))

@@ -70,6 +70,7 @@ def moments(seed: int, first_s: float, last_s: float, count: int) -> Iterator[fl
     return (chance.uniform(first_s, last_s) for _ in range(count))
 
 
+@pytest.mark.slow
 def test_photos_killed_at_any_moment_go_on_and_give_the_same(
     kerbwatch: Run, tiny: Path, tmp_path: Path
 ) -> None:

@@ -64,6 +64,7 @@ def test_passers_by_before_shops_are_no_incident(
     assert result.stdout == ""
 
 
+@pytest.mark.slow
 def test_two_segments_in_a_row_go_on_with_the_same_incident(
     kerbwatch: Run, demo_site: Path, parking: Path, tmp_path: Path
 ) -> None:

@@ -18,6 +18,8 @@ from cv.sim.scenario import SHAPES, Scenario, StreetTable, load_scenario
 from cv.sim.scene import SIZES, size_of
 from cv.site import load_site
 
+pytestmark = pytest.mark.slow
+
 TEXT = """
 name = "Short"
 about = "A car stands, one drives up, somebody passes behind a stall."

@@ -12,7 +12,7 @@ from cv.detect.detector import model_path
 from cv.errors import ModelError
 from cv.labels import LABELS
 
-pytestmark = [pytest.mark.media, pytest.mark.usefixtures("stack")]
+pytestmark = [pytest.mark.slow, pytest.mark.media, pytest.mark.usefixtures("stack")]
 
 LAST = "one2one_cv3.0.2.weight"
 COCO_CAR, COCO_PERSON = 2, 0

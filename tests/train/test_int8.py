@@ -15,7 +15,7 @@ from cv.train.average_precision import iou_matrix
 from cv.train.detections import find
 from cv.train.evaluate import predict_with_onnx
 
-pytestmark = [pytest.mark.media, pytest.mark.usefixtures("stack")]
+pytestmark = [pytest.mark.slow, pytest.mark.media, pytest.mark.usefixtures("stack")]
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,8 @@ from cv.train.sizes import Size
 from tests.labelled import Row
 from tests.train.lively import lively_network
 
+pytestmark = pytest.mark.slow
+
 CAR = "8 0.5 0.5 0.4 0.5"
 
 
