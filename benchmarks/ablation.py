@@ -40,7 +40,9 @@ class Step:
 
 def no_pseudo_boxes() -> AbstractContextManager[Any]:
     """Persons and vehicles that nobody boxed are background."""
-    return patch("cv.train.fit.fill", lambda samples, *_, **__: [_filling()] * len(samples))
+    from cv.train.fill import Filling
+
+    return patch("cv.train.fit.fill", lambda samples, *_, **__: [Filling()] * len(samples))
 
 
 def nothing_unsure() -> AbstractContextManager[Any]:
@@ -179,12 +181,6 @@ def show(run: Path) -> None:
 
 def _scores_file(run: Path, name: str) -> Path:
     return run / name.replace(" ", "-") / "scores.json"
-
-
-def _filling() -> Any:
-    from cv.train.fill import Filling
-
-    return Filling()
 
 
 if __name__ == "__main__":
