@@ -24,7 +24,7 @@ from unittest.mock import patch
 import cv2
 import numpy as np
 
-from cv.data.samples import Sample, default_data, read_image
+from cv.data.samples import Sample, default_weights, read_image
 from cv.train.stack import load_stack
 
 Without = Callable[[], AbstractContextManager[Any]]
@@ -119,13 +119,15 @@ def make(name: str, data: Path, config: Path, run: Path) -> None:
     load_stack(folder / "ultralytics")
     from cv.train.fit import FitOptions, fit
 
-    weights = default_data().parent / "weights/yolo26n-coco-fused.npz"
     trained = folder / "trained"
     if not trained.exists():
         with ExitStack() as stack:
             for without in STEPS[name].without:
                 stack.enter_context(without())
-            fit(FitOptions(data=data, weights=weights, run=folder, config=own, resume=True))
+            options = FitOptions(
+                data=data, weights=default_weights("n"), run=folder, config=own, resume=True
+            )
+            fit(options)
         trained.touch()
     side = int(tomllib.loads(text)["fit"]["imgsz"])
     scores = scores_of(folder / "weights/last.pt", data, run, side)

@@ -17,7 +17,7 @@ import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
-from cv.data.samples import Sample, default_data, spread
+from cv.data.samples import Sample, default_weights, spread
 from cv.labels import LABELS
 from cv.train.stack import load_stack
 
@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument(
         "--weights",
         type=Path,
-        default=default_data().parent / "weights/yolo26n-coco-fused.npz",
+        default=default_weights("n"),
         help="of COCO, as for `kerbwatch train fit`",
     )
     parser.add_argument("--config", type=Path, required=True, help="as for `kerbwatch train fit`")

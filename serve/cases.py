@@ -25,7 +25,7 @@ from serve.case_answers import (
     Rejected,
     cursor_of,
 )
-from serve.conditional import NOT_MODIFIED, IfNoneMatch, answered, etag_of, etags
+from serve.conditional import NOT_MODIFIED, IfNoneMatch, answered, etag_of, etags, of_the_day
 from serve.detect import ERRORS, documented
 from serve.limits import Rate
 
@@ -198,15 +198,13 @@ def _following(query: CaseQuery, shown: Sequence[StoredCase]) -> str:
 
 
 def _lasting(documents: Sequence[dict[str, Any]]) -> bytes:
-    """What makes one answer another: not the links, which are new each time, but the day, so that
-    nobody keeps links that have expired.
-    """
+    """What makes one answer another."""
     plain = [
         {**document, "evidence": [{**item, "url": None, "expires": None} for item in items]}
         for document in documents
         for items in (document["evidence"],)
     ]
-    return _json([f"{datetime.now(UTC):%Y-%m-%d}", plain])
+    return of_the_day(plain, datetime.now(UTC))
 
 
 def _json(document: object) -> bytes:

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import Header, Response
 
-__all__ = ["NOT_MODIFIED", "IfNoneMatch", "answered", "etag_of", "etags", "unless_known"]
+__all__ = [
+    "NOT_MODIFIED",
+    "IfNoneMatch",
+    "answered",
+    "etag_of",
+    "etags",
+    "of_the_day",
+    "unless_known",
+]
 
 IfNoneMatch = Annotated[
     str | None, Header(description="The ETag of what you have: 304 if it still holds.")
@@ -26,6 +36,16 @@ def etag_of(content: bytes, prefix: str = "") -> str:
     """
     digest = hashlib.sha256(content).hexdigest()[:32]
     return f'"{prefix}.{digest}"' if prefix else f'"{digest}"'
+
+
+def of_the_day(lasting: object, now: datetime) -> bytes:
+    """What tells answers apart whose links are new each time: all but the links, and the day (UTC),
+    so that nobody keeps links that have expired.
+
+    Args:
+        lasting: the answer without its links; JSON has a place for all of it.
+    """
+    return json.dumps([f"{now:%Y-%m-%d}", lasting]).encode()
 
 
 def etags(header: str) -> set[str]:

@@ -10,7 +10,7 @@ from fastapi import Request
 
 from cv.errors import KerbwatchError
 from cv.evidence.log import Event, EvidenceLog
-from serve.limits import BusyError
+from serve.limits import BusyError, address
 
 __all__ = ["Seen", "UnloggedError"]
 
@@ -56,7 +56,7 @@ class Seen:
             outcome=outcome,
             who=who,
             what=what,
-            address=request.client.host if request.client else None,
+            address=address(request),
             reason=reason,
         )
         try:

@@ -27,6 +27,7 @@ __all__ = [
     "LabelledBox",
     "Sample",
     "default_data",
+    "default_weights",
     "leave_out",
     "only",
     "read_image",
@@ -74,6 +75,11 @@ class Sample:
 def default_data() -> Path:
     """KERBWATCH_MEDIA/data, else ../shared/data."""
     return Path(os.environ.get("KERBWATCH_MEDIA", "../shared")) / "data"
+
+
+def default_weights(size: str) -> Path:
+    """COCO's weights of a network of this size, n or s, beside the data."""
+    return default_data().parent / "weights" / f"yolo26{size}-coco-fused.npz"
 
 
 def read_image(path: Path) -> Image:

@@ -82,18 +82,17 @@ def fit(
 ) -> None:
     """Fine-tune YOLO26 for kerbwatch's labels (训练)."""
     _need_extra()
-    from cv.data.samples import default_data
+    from cv.data.samples import default_data, default_weights
     from cv.train.stack import load_stack
 
     run = run or Path("runs", model)
     load_stack(run / "ultralytics")
     from cv.train.fit import FitOptions, fit
 
-    own = default_data().parent / "weights" / f"yolo26{model}-coco-fused.npz"
     best = fit(
         FitOptions(
             data=data or default_data(),
-            weights=weights or own,
+            weights=weights or default_weights(model),
             run=run,
             size=model,
             start=start,

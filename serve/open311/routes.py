@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -16,7 +14,7 @@ from cv.cases.requests import OtherRequestError, Requests
 from cv.cases.store import CaseStore
 from cv.site import Site
 from serve.auth import Needs
-from serve.conditional import NOT_MODIFIED, IfNoneMatch, etag_of, unless_known
+from serve.conditional import NOT_MODIFIED, IfNoneMatch, etag_of, of_the_day, unless_known
 from serve.limits import Rate
 from serve.open311.answers import request_answer
 from serve.open311.documented import (
@@ -100,7 +98,8 @@ def requests_router(
         now = datetime.now(UTC)
         rows = [request_answer(one, site, outgoing, now) for one in found]
         whole = rendered("service_requests", rows, form)
-        return unless_known(whole, _tag(rows, form, now), if_none_match)
+        lasting = [form, [{**row, "media_url": None} for row in rows]]
+        return unless_known(whole, etag_of(of_the_day(lasting, now)), if_none_match)
 
     @router.get(
         f"{OPEN311}/requests.{{form}}",
@@ -170,14 +169,6 @@ def requests_router(
         return rendered("service_requests", [row], form, 201)
 
     return router
-
-
-def _tag(rows: Sequence[Mapping[str, object]], form: Format, now: datetime) -> str:
-    """Of a list: not of its links, which are new each time, but of the day, so that nobody keeps
-    links that have expired.
-    """
-    lasting = [{**row, "media_url": None} for row in rows]
-    return etag_of(json.dumps([f"{now:%Y-%m-%d}", form, lasting]).encode())
 
 
 def _address(request: Request, site: Site) -> str:
