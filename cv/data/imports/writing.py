@@ -6,7 +6,7 @@ import io
 import json
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path, PurePosixPath
@@ -61,7 +61,7 @@ class Taken:
 
 
 def write_source(
-    found: Iterable[Imported],
+    found: Collection[Imported],
     to: Path,
     *,
     labels: LabelMap,
