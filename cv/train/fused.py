@@ -6,7 +6,7 @@ function of the network does not change.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from torch import nn
 
 from cv.detect.backends import ModelFile
 from cv.errors import ModelError
+from cv.train.batch_norm import settle_batch_norm
 from cv.train.onnx_file import metadata_of, parsed
 
 __all__ = ["Fused", "load_fused", "read_archive", "read_onnx"]
@@ -82,65 +83,22 @@ def _copy_fused(model: Any, fused: Fused, weights: Path) -> None:
     model.load_state_dict(known, strict=False)
 
 
-class _Moments:
-    """Sums of what enters one batch-norm, per channel, in float64."""
-
-    def __init__(self, channels: int) -> None:
-        self.count = 0
-        self.first = torch.zeros(channels, dtype=torch.float64)
-        self.second = torch.zeros(channels, dtype=torch.float64)
-
-    def add(self, x: torch.Tensor) -> None:
-        x = x.double()
-        self.count += x.numel() // x.shape[1]
-        self.first += x.sum((0, 2, 3))
-        self.second += x.square().sum((0, 2, 3))
-
-
-def _bypass(moments: _Moments, bias: torch.Tensor) -> Callable[..., torch.Tensor]:
-    """A forward hook: count the input, and let it pass with the fused bias added."""
-
-    def hook(_norm: nn.Module, args: tuple[torch.Tensor, ...], _out: torch.Tensor) -> torch.Tensor:
-        moments.add(args[0])
-        return args[0] + bias.view(1, -1, 1, 1)
-
-    return hook
-
-
 def _unfuse_batch_norm(model: nn.Module, fused: Fused, images: Iterable[torch.Tensor]) -> None:
-    """Give every batch-norm of `model` statistics and scale that add up to the fused bias.
+    """Give every batch-norm of `model` that was fused statistics, scale and shift.
 
-    With m, v the mean and variance of a convolution's output over `images`: running_mean = m,
-    running_var = v, weight = sqrt(v + eps), bias = m + fused bias; so bn(x) = x + fused bias.
+    Together they add the fused bias and do no more.
 
     Args:
         fused: name -> tensor; `<layer>.conv.bias` is read for each batch-norm `<layer>.bn`.
         images: batches [B, 3, H, W]; at least one.
     """
-    norms = [
-        (module, fused[f"{name[:-3]}.conv.bias"])
-        for name, module in model.named_modules()
-        if isinstance(module, nn.BatchNorm2d) and f"{name[:-3]}.conv.bias" in fused
-    ]
-    moments = [_Moments(norm.num_features) for norm, _ in norms]
-    hooks = [
-        norm.register_forward_hook(_bypass(seen, bias))
-        for (norm, bias), seen in zip(norms, moments, strict=True)
-    ]
-    model.eval()
-    with torch.inference_mode():
-        for batch in images:
-            model(batch)
-    for handle in hooks:
-        handle.remove()
-    for (norm, bias), seen in zip(norms, moments, strict=True):
-        mean = seen.first / seen.count
-        variance = (seen.second / seen.count - mean.square()).clamp_min(0)
-        with torch.no_grad():
-            norm.running_mean.copy_(mean)
-            norm.running_var.copy_(variance)
-            norm.weight.copy_((variance + norm.eps).sqrt())
-            norm.bias.copy_(mean + bias)
+    for name, norm in model.named_modules():
+        bias = fused.get(f"{name[:-3]}.conv.bias")
+        if isinstance(norm, nn.BatchNorm2d) and bias is not None:
+            with torch.no_grad():
+                norm.weight.copy_((norm.running_var + norm.eps).sqrt())
+                norm.bias.copy_(norm.running_mean + bias)
+    settle_batch_norm(model.eval(), images)
 
 
 def _share_head(model: Any) -> None:

@@ -9,6 +9,7 @@ at all.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from cv.cpus import usable_cpus
 from cv.data.samples import Sample
 from cv.errors import ModelError
 from cv.labels import LABELS
+from cv.train.batch_norm import settle_batch_norm
 from cv.train.corruption import Corrupt
 from cv.train.detections import find
 from cv.train.graph import Deployed, predict_with_torch
@@ -32,6 +34,9 @@ from cv.train.scoring import score
 from cv.train.tensorboard_log import TensorBoardLog
 
 __all__ = ["StreetTrainer", "ema_decay"]
+
+_SETTLING = 16
+"""Batches that set batch-norm's statistics at the start."""
 
 
 def ema_decay(steps: int) -> Callable[[int], float]:
@@ -136,10 +141,20 @@ class StreetTrainer(DetectionTrainer):  # type: ignore[misc]  # ultralytics has 
     def _setup_train(self) -> None:
         super()._setup_train()
         self.ema.decay = ema_decay(self._ema_steps)
+        if not self.resume:
+            self._settle()
         folder = Path(self.save_dir) / "tensorboard"
         self.tensorboard = TensorBoardLog(folder, self.start_epoch + 1)
         if self.device.type == "cpu":  # also in float32: 3.1 photos a second instead of 2.1
             self.model.to(memory_format=torch.channels_last)
+
+    def _settle(self) -> None:
+        """What was loaded is what begins to train: batch-norm as it is on these very pictures."""
+        batches = islice(self.train_loader, _SETTLING)
+        settle_batch_norm(
+            self.model.train(), (self.preprocess_batch(batch)["img"] for batch in batches)
+        )
+        self.ema.ema.load_state_dict(self.model.state_dict())
 
     def preprocess_batch(self, batch: Any) -> Any:
         batch = super().preprocess_batch(batch)
