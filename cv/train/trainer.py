@@ -1,9 +1,9 @@
 """Ultralytics' trainer with kerbwatch's loss, validation and checkpoints.
 
-Four things differ: channels-last on CPUs and bfloat16 on those that compute in it (ultralytics
-keeps both for CUDA), validation by `cv.train.scoring` (its own counts unboxed things as errors),
-a moving average of weights that is as long as asked for, and checkpoints that appear whole or not
-at all.
+Five things differ: channels-last on CPUs and bfloat16 on those that compute in it (ultralytics
+keeps both for CUDA), batch-norm that begins with the statistics of the training pictures,
+validation by `cv.train.scoring` (its own counts unboxed things as errors), a moving average of
+weights that is as long as asked for, and checkpoints that appear whole or not at all.
 """
 
 from __future__ import annotations
