@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -19,8 +19,9 @@ class _Moments:
         self.first = torch.zeros(channels, dtype=torch.float64)
         self.second = torch.zeros(channels, dtype=torch.float64)
 
-    def add(self, x: torch.Tensor) -> None:
-        x = x.double()
+    def count_input(self, _norm: Any, args: tuple[torch.Tensor, ...]) -> None:
+        """A forward pre-hook."""
+        x = args[0].double()
         self.count += x.numel() // x.shape[1]
         self.first += x.sum((0, 2, 3)).cpu()
         self.second += x.square().sum((0, 2, 3)).cpu()
@@ -43,7 +44,7 @@ def settle_batch_norm(model: nn.Module, batches: Iterable[torch.Tensor]) -> None
     norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
     moments = [_Moments(norm.num_features) for norm in norms]
     hooks = [
-        norm.register_forward_pre_hook(_counted(seen))
+        norm.register_forward_pre_hook(seen.count_input)
         for norm, seen in zip(norms, moments, strict=True)
     ]
     modes = [norm.training for norm in norms]
@@ -62,19 +63,12 @@ def settle_batch_norm(model: nn.Module, batches: Iterable[torch.Tensor]) -> None
             _settle(norm, seen)
 
 
-def _counted(moments: _Moments) -> Callable[[Any, tuple[torch.Tensor, ...]], None]:
-    def hook(_norm: Any, args: tuple[torch.Tensor, ...]) -> None:
-        moments.add(args[0])
-
-    return hook
-
-
 def _settle(norm: nn.BatchNorm2d, seen: _Moments) -> None:
     assert norm.running_mean is not None
     assert norm.running_var is not None
-    mean = (seen.first / seen.count).to(norm.running_mean)
-    variance = seen.second / seen.count - (seen.first / seen.count).square()
-    variance = variance.clamp_min(0).to(norm.running_var)
+    mean = seen.first / seen.count
+    variance = (seen.second / seen.count - mean.square()).clamp_min(0)
+    mean, variance = mean.to(norm.running_mean), variance.to(norm.running_var)
     with torch.no_grad():
         scale = norm.weight / (norm.running_var + norm.eps).sqrt()
         norm.bias += scale * (mean - norm.running_mean)

@@ -154,6 +154,7 @@ class StreetTrainer(DetectionTrainer):  # type: ignore[misc]  # ultralytics has 
         settle_batch_norm(
             self.model.train(), (self.preprocess_batch(batch)["img"] for batch in batches)
         )
+        self.train_loader.reset()  # it would go on from there, and epochs not see each photo once
         self.ema.ema.load_state_dict(self.model.state_dict())
 
     def preprocess_batch(self, batch: Any) -> Any:

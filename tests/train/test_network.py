@@ -78,6 +78,39 @@ def test_batch_norm_sees_in_training_what_it_was_given(coco: Any, photos: list[P
 
 
 @pytest.mark.media
+def test_what_ships_goes_on_as_it_is_on_pictures_of_another_kind(photos: list[Path]) -> None:
+    """Deployed weights get their statistics of plain photos; training has mosaics."""
+    import torch
+
+    from cv.detect.detector import model_path
+    from cv.train.batch_norm import settle_batch_norm
+    from cv.train.network import load_shipped
+
+    def neck(model: Any, pictures: torch.Tensor) -> torch.Tensor:
+        seen: list[torch.Tensor] = []
+        hook = model.model[-1].register_forward_pre_hook(lambda _, args: seen.append(args[0][-1]))
+        with torch.no_grad():
+            model(pictures)
+        hook.remove()
+        return seen[0]
+
+    model = load_shipped(model_path(), [as_batch(photos[:7], 192)])
+    dark = as_batch(photos[:7], 256) * 0.4
+    expected = neck(model.eval(), dark)
+
+    def apart() -> float:
+        own = {name: value.clone() for name, value in model.state_dict().items()}
+        trained = neck(model.train(), dark)
+        model.load_state_dict(own)  # a pass in training moves the statistics
+        return float((trained - expected).abs().mean() / expected.abs().mean())
+
+    assert apart() > 0.2
+    settle_batch_norm(model.train(), [dark])
+    assert apart() < 0.02
+    assert torch.allclose(neck(model.eval(), dark), expected, atol=1e-2)
+
+
+@pytest.mark.media
 def test_labels_that_coco_has_keep_their_scores(coco: Any, photos: list[Path]) -> None:
     import copy
 
