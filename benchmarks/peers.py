@@ -85,15 +85,12 @@ class Exports:
 
 
 def _export(checkpoint: Path, kind: str, shape: tuple[int, int]) -> Path:
-    import torch
     from ultralytics import YOLO
 
     from cv.train.network import load_shipped, save_network
 
     print(f"exporting to {kind} at {shape[0]}x{shape[1]}, once", file=sys.stderr)
-    generator = torch.Generator().manual_seed(0)
-    batch = torch.rand(1, 3, 64, 64, generator=generator)  # sets what only training would use
-    save_network(load_shipped(model_path(), [batch]), checkpoint)
+    save_network(load_shipped(model_path()), checkpoint)
     made = YOLO(checkpoint).export(format=kind, nms=False, imgsz=shape, verbose=False)
     return Path(str(made))
 

@@ -16,10 +16,17 @@ import json
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from cv.data.samples import Sample, default_weights, spread
+import numpy as np
+
+from cv.data.samples import Sample, default_weights, read_image, spread
+from cv.detect.letterbox import letterbox
 from cv.labels import LABELS
 from cv.train.stack import load_stack
+
+_SETTLING = 8
+"""Batches of photos for batch-norm's statistics, which COCO's fused weights have not."""
 
 
 def main() -> None:
@@ -46,8 +53,8 @@ def main() -> None:
 
     own = config["fit"]
     training, validation = training_and_held_out(arguments.data)
-    calibration = spread(training, int(own["calibration_images"]))
-    YOLO(str(_coco(arguments.weights, calibration, run))).train(
+    some = spread(training, _SETTLING * int(own["batch"]))
+    YOLO(str(_coco(arguments.weights, some, own, run))).train(
         **config["ultralytics"],
         data=str(_data_file(training, validation, run)),
         imgsz=own["imgsz"],
@@ -64,20 +71,31 @@ def main() -> None:
     )
 
 
-def _coco(weights: Path, calibration: Sequence[Sample], run: Path) -> Path:
+def _coco(weights: Path, samples: Sequence[Sample], own: dict[str, Any], run: Path) -> Path:
     """COCO's network as the checkpoint that a user would have downloaded."""
     from ultralytics.nn.tasks import DetectionModel
 
-    from cv.train.calibration_images import calibration_batches
+    from cv.train.batch_norm import settle_batch_norm
     from cv.train.network import load_coco, save_network
 
-    ours = load_coco(weights, list(calibration_batches(calibration)))
+    batch, side = int(own["batch"]), int(own["imgsz"])
+    batches = (samples[first : first + batch] for first in range(0, len(samples), batch))
+    ours = load_coco(weights)
+    settle_batch_norm(ours, (_pictures(some, side) for some in batches))
     model = DetectionModel("yolo26n.yaml", nc=len(ours.names), verbose=False)
     model.load_state_dict(ours.state_dict())
     model.names, model.args = ours.names, {}
     out = run / "yolo26n.pt"
     save_network(model, out)
     return out
+
+
+def _pictures(samples: Sequence[Sample], side: int) -> Any:
+    """A batch, float [B, 3, side, side] RGB 0..1, letterboxed."""
+    import torch
+
+    stack = np.stack([letterbox(read_image(s.image), (side, side)).image for s in samples])
+    return torch.from_numpy(stack[..., ::-1].transpose(0, 3, 1, 2).copy()).float() / 255
 
 
 def _data_file(training: Sequence[Sample], validation: Sequence[Sample], run: Path) -> Path:

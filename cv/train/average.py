@@ -3,6 +3,9 @@
 Along the way from one to the other the loss is low, and in between often lowest (M. Wortsman et
 al., "Robust fine-tuning of zero-shot models", 2022): the mean keeps what the earlier one knew. The
 earliest is COCO's own network, from which all others went on.
+
+What is averaged are the deployed weights, those of the functions: batch-norm's scales and shifts
+belong to statistics, and those of two networks may be of different pictures.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ import torch
 
 from cv.errors import ModelError
 from cv.labels import LABELS
-from cv.train.calibration_images import calibration_images
+from cv.train.fused import fused_of, load_fused
 from cv.train.network import (
     COCO_IDS,
     adapt_head,
@@ -23,12 +26,13 @@ from cv.train.network import (
     load_shipped,
     runs_of,
     save_network,
+    size_of,
 )
 
 __all__ = ["average"]
 
 
-def average(first: Path, second: Path, out: Path, *, share: float = 0.5, data: Path) -> None:
+def average(first: Path, second: Path, out: Path, *, share: float = 0.5) -> None:
     """Write a checkpoint with a mean of two networks' weights, to evaluate and to export.
 
     Args:
@@ -36,29 +40,25 @@ def average(first: Path, second: Path, out: Path, *, share: float = 0.5, data: P
             not know, the class weights stay the second's.
         second: a checkpoint or an exported ONNX file.
         share: the first's weight, 0 to 1.
-        data: sources; some of their training photos set the batch-norm statistics of deployed
-            weights. Unused for two checkpoints.
 
     Raises:
-        ModelError: one is no such file, they differ in shape, the share is none, or `out` exists.
+        ModelError: one is no such file, they differ in size, the share is none, or `out` exists.
     """
     if not 0 < share < 1:
         raise ModelError(f"share {share:g}: must be between 0 and 1")
     if out.exists():
         raise ModelError(f"{out} exists; name a new file")
-    earlier, later = _open(first, data), _open(second, data)
-    weights = earlier.state_dict()
-    mean = later.state_dict()
-    if {n: w.shape for n, w in weights.items()} != {n: w.shape for n, w in mean.items()}:
-        raise ModelError(f"{first} and {second} are networks of different shapes")
+    earlier, later = _open(first), _open(second)
+    if size_of(earlier) != size_of(later):
+        raise ModelError(f"{first} and {second} are networks of different sizes")
+    weights, mean = fused_of(earlier), fused_of(later)
     for name, weight in mean.items():
-        if weight.is_floating_point():
-            mean[name] = torch.lerp(weight, weights[name], share)
-            if first.suffix == ".npz" and _is_last_of_classes(name, later):
-                unknown = [i for i, label in enumerate(LABELS) if label not in COCO_IDS]
-                mean[name][unknown] = weight[unknown]
+        mean[name] = torch.lerp(weight, weights[name], share)
+        if first.suffix == ".npz" and _is_last_of_classes(name, later):
+            unknown = [i for i, label in enumerate(LABELS) if label not in COCO_IDS]
+            mean[name][unknown] = weight[unknown]
     history = runs_of(later)
-    later.load_state_dict(mean)
+    load_fused(later, mean, out)
     told = "COCO's network" if first.suffix == ".npz" else f"the network of {runs_of(earlier)[-1]}"
     parts = "" if share == 0.5 else f" ({share:g} of that)"
     later.averaged_with = f"{later.averaged_with}, averaged with {told}{parts}"
@@ -69,11 +69,11 @@ def average(first: Path, second: Path, out: Path, *, share: float = 0.5, data: P
     save_network(later, out)
 
 
-def _open(path: Path, data: Path) -> Any:
+def _open(path: Path) -> Any:
     if path.suffix == ".npz":
-        return adapt_head(load_coco(path, calibration_images(data)))
+        return adapt_head(load_coco(path))
     if path.suffix == ".onnx":
-        return load_shipped(path, calibration_images(data))
+        return load_shipped(path)
     return load_checkpoint(path)
 
 

@@ -222,17 +222,15 @@ def average(
     later: Annotated[Path, typer.Argument(help="What it went on to: checkpoint or ONNX file.")],
     out: Annotated[Path, typer.Option(help="Checkpoint to write.")],
     share: Annotated[float, typer.Option(help="Share of the earlier one, 0 to 1.")] = 0.5,
-    data: Data = None,
 ) -> None:
     """Average a network with the one it went on from (权重平均)."""
     _need_extra()
     from cv.train.stack import load_stack
 
     load_stack()
-    from cv.data.samples import default_data
     from cv.train.average import average
 
-    average(earlier, later, out, share=share, data=data or default_data())
+    average(earlier, later, out, share=share)
     Console().print(f"{out}: written; evaluate it, then export it", soft_wrap=True)
 
 

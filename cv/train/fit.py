@@ -11,10 +11,9 @@ from typing import Any
 import torch
 
 from cv.cpus import cpu_features
-from cv.data.samples import Sample, leave_out, read_sources, share_of, split, spread
+from cv.data.samples import Sample, leave_out, read_sources, share_of, split
 from cv.data.scenes import compose_scenes
 from cv.errors import ModelError
-from cv.train.calibration_images import calibration_batches
 from cv.train.dataset import Dataset, read_dataset, write_dataset
 from cv.train.fill import Filling, fill, without_hidden
 from cv.train.network import (
@@ -23,7 +22,6 @@ from cv.train.network import (
     load_coco,
     load_shipped,
     runs_of,
-    save_network,
     size_of,
 )
 from cv.train.sizes import Size
@@ -83,8 +81,7 @@ def fit(options: FitOptions) -> Path:
     training = share_of(leave_out(training, options.leave_out), options.share)
     start, dataset = None, read_dataset(options.run / "dataset")
     if not resumed:
-        calibration = list(calibration_batches(spread(training, int(own["calibration_images"]))))
-        coco = load_coco(options.weights, calibration, options.size)
+        coco = load_coco(options.weights, options.size)
         fillings = _fillings(training, coco, options.run, half=half, device=device)
         scenes = compose_scenes(
             training, config["compose"], options.run / "composed", seed=options.seed
@@ -96,7 +93,7 @@ def fit(options: FitOptions) -> Path:
             validation,
             options.run / "dataset",
         )
-        start = _earlier(options, calibration) if options.start else adapt_head(coco.cpu())
+        start = _earlier(options.start, options.size) if options.start else adapt_head(coco.cpu())
     if dataset is None:
         raise ModelError(f"{options.run}/dataset/data.yaml is gone; train anew in another --run")
     trainer = StreetTrainer(
@@ -113,18 +110,10 @@ def fit(options: FitOptions) -> Path:
     return Path(trainer.best)
 
 
-def _earlier(options: FitOptions, calibration: Sequence[torch.Tensor]) -> Any:
+def _earlier(file: Path, size: Size) -> Any:
     """The network of an earlier run, ready to go on."""
-    assert options.start is not None
-    if options.start.suffix == ".onnx":
-        model = load_shipped(options.start, calibration)
-        # What averages with this run's end is the network as it was rebuilt here.
-        start = options.run / "weights" / "start.pt"
-        start.parent.mkdir(parents=True, exist_ok=True)
-        save_network(model, start)
-    else:
-        model = load_checkpoint(options.start)
-    _check_size(model, options.start, options.size)
+    model = load_shipped(file) if file.suffix == ".onnx" else load_checkpoint(file)
+    _check_size(model, file, size)
     model.history, model.averaged_with, model.exported = runs_of(model), "", False
     return model.requires_grad_(True)
 

@@ -1,12 +1,13 @@
 """Weights with batch-norm folded into the convolutions, as deployed networks have them.
 
-Training needs batch-norm back, so it is rebuilt from the statistics of real images such that the
-function of the network does not change.
+Training needs batch-norm back, so it is rebuilt such that the function of the network does not
+change. Its statistics stay those of a new network until training sets them
+(`cv.train.batch_norm`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,9 @@ from torch import nn
 
 from cv.detect.backends import ModelFile
 from cv.errors import ModelError
-from cv.train.batch_norm import settle_batch_norm
 from cv.train.onnx_file import metadata_of, parsed
 
-__all__ = ["Fused", "load_fused", "read_archive", "read_onnx"]
+__all__ = ["Fused", "fused_of", "load_fused", "read_archive", "read_onnx"]
 
 Fused = dict[str, torch.Tensor]
 """`model.<i>....conv.weight` and `.bias` -> values."""
@@ -27,19 +27,33 @@ Fused = dict[str, torch.Tensor]
 _ONNX_PREFIX = "model."
 
 
-def load_fused(model: Any, fused: Fused, file: Path, images: Iterable[torch.Tensor]) -> None:
+def fused_of(model: Any) -> Fused:
+    """The weights of a trainable YOLO26 with batch-norm folded in, of both branches of its head."""
+    from ultralytics.nn.modules import Conv
+    from ultralytics.utils.torch_utils import fuse_conv_and_bn
+
+    model = copy.deepcopy(model).eval()
+    for module in model.modules():
+        if isinstance(module, Conv):
+            fuse_conv_and_bn(module.conv, module.bn)
+            del module.bn
+    fused: Fused = model.state_dict()
+    return fused
+
+
+def load_fused(model: Any, fused: Fused, file: Path) -> None:
     """Put fused weights into a trainable YOLO26 whose head fits, in place.
 
     Args:
         file: where the weights are from, for messages.
-        images: batches [B, 3, H, W] RGB 0..1 that set the batch-norm statistics; at least one.
 
     Raises:
         ModelError: the weights are another network's.
     """
     _copy_fused(model, fused, file)
-    _unfuse_batch_norm(model, fused, images)
-    _share_head(model)
+    _unfuse_batch_norm(model, fused)
+    if not any(name.startswith(f"model.{len(model.model) - 1}.cv3.") for name in fused):
+        _share_head(model)
 
 
 def read_archive(file: Path) -> Fused:
@@ -83,14 +97,10 @@ def _copy_fused(model: Any, fused: Fused, weights: Path) -> None:
     model.load_state_dict(known, strict=False)
 
 
-def _unfuse_batch_norm(model: nn.Module, fused: Fused, images: Iterable[torch.Tensor]) -> None:
-    """Give every batch-norm of `model` that was fused statistics, scale and shift.
+def _unfuse_batch_norm(model: nn.Module, fused: Fused) -> None:
+    """Give every batch-norm `<layer>.bn` such a scale and shift that it adds `<layer>.conv.bias`.
 
-    Together they add the fused bias and do no more.
-
-    Args:
-        fused: name -> tensor; `<layer>.conv.bias` is read for each batch-norm `<layer>.bn`.
-        images: batches [B, 3, H, W]; at least one.
+    With its statistics, whatever they are, it does no more.
     """
     for name, norm in model.named_modules():
         bias = fused.get(f"{name[:-3]}.conv.bias")
@@ -98,7 +108,6 @@ def _unfuse_batch_norm(model: nn.Module, fused: Fused, images: Iterable[torch.Te
             with torch.no_grad():
                 norm.weight.copy_((norm.running_var + norm.eps).sqrt())
                 norm.bias.copy_(norm.running_mean + bias)
-    settle_batch_norm(model.eval(), images)
 
 
 def _share_head(model: Any) -> None:

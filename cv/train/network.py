@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -44,13 +43,12 @@ _FRESH_BIAS = -7.0
 _COCO_CLASSES = 80
 
 
-def load_coco(weights: Path, images: Iterable[torch.Tensor], size: Size = Size.N) -> Any:
+def load_coco(weights: Path, size: Size = Size.N) -> Any:
     """YOLO26, 80 COCO classes, trainable, in eval mode with its NMS-free head.
 
     Args:
         weights: a numpy archive of fused weights (`model.<i>....conv.weight`), or the official
             `yolo26n.pt` or `yolo26s.pt`.
-        images: batches [B, 3, H, W] RGB 0..1 that set the batch-norm statistics; unused for .pt.
 
     Raises:
         ModelError: the file is missing, not of such a model, or has other classes.
@@ -62,7 +60,7 @@ def load_coco(weights: Path, images: Iterable[torch.Tensor], size: Size = Size.N
     if weights.suffix == ".pt":
         _copy_official(model, weights, size)
     else:
-        load_fused(model, read_archive(weights), weights, images)
+        load_fused(model, read_archive(weights), weights)
     model.end2end = True
     return model.eval()
 
@@ -80,11 +78,8 @@ def load_checkpoint(path: Path) -> Any:
     return model
 
 
-def load_shipped(file: Path, images: Iterable[torch.Tensor]) -> Any:
+def load_shipped(file: Path) -> Any:
     """The network of an ONNX file that `kerbwatch train export` wrote, trainable, in eval mode.
-
-    Args:
-        images: as for `load_coco`.
 
     Raises:
         ModelError: the file is missing, or not of such a network.
@@ -94,7 +89,7 @@ def load_shipped(file: Path, images: Iterable[torch.Tensor]) -> Any:
         raise ModelError(f"{file}: trained for other labels; expected {', '.join(LABELS)}")
     size = Size(metadata.get("size", Size.N))  # older files, all of n, do not say it
     model = adapt_head(StreetModel(size.yaml, nc=_COCO_CLASSES, verbose=False))
-    load_fused(model, fused, file, images)
+    load_fused(model, fused, file)
     model.history = tuple(json.loads(metadata.get("trained", "[]")))
     model.args, model.exported = {}, True
     model.end2end = True
@@ -110,10 +105,7 @@ def load_foreign(path: Path) -> tuple[Any, dict[int, int]]:
         ModelError: the file is missing, is no such network, or knows none of our labels.
     """
     if path.suffix == ".npz":
-        # The function stays the same whatever the images; only training would care.
-        generator = torch.Generator().manual_seed(0)
-        model = load_coco(path, [torch.rand(1, 3, 64, 64, generator=generator)])
-        return model, {number: LABELS.index(label) for label, number in COCO_IDS.items()}
+        return load_coco(path), {number: LABELS.index(label) for label, number in COCO_IDS.items()}
     model = _load(path, "a YOLO checkpoint")
     if not hasattr(model.model[-1], "one2one_cv3"):
         raise ModelError(f"{path}: has no NMS-free head; YOLO26 has")

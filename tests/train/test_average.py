@@ -24,13 +24,11 @@ def coco_file(media: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def mean(
-    stack: None, coco_file: Path, few_photos: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def mean(stack: None, coco_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     from cv.train.average import average
 
     out = tmp_path_factory.mktemp("mean") / "mean.pt"
-    average(coco_file, model_path(), out, share=0.25, data=few_photos)
+    average(coco_file, model_path(), out, share=0.25)
     return out
 
 
@@ -61,11 +59,33 @@ def test_the_mean_tells_how_it_was_made(mean: Path) -> None:
     assert len(told) > 1
 
 
+def test_what_is_averaged_is_what_networks_do_not_their_batch_norm(tmp_path: Path) -> None:
+    """The same function with the statistics of other pictures is the same network."""
+    import torch
+
+    from cv.train.average import average
+    from cv.train.batch_norm import settle_batch_norm
+    from cv.train.network import load_checkpoint, load_shipped, save_network
+
+    first, second = tmp_path / "first.pt", tmp_path / "second.pt"
+    generator = torch.Generator().manual_seed(0)
+    pictures = torch.rand(2, 3, 128, 128, generator=generator)
+    model = load_shipped(model_path())
+    model.args |= {"imgsz": 0, "epochs": 0, "batch": 0, "seed": 0}
+    expected = model(pictures)[0]
+    for file, given in ((first, pictures), (second, pictures.pow(3) - 1)):
+        settle_batch_norm(model, [given])
+        save_network(model, file)
+    average(first, second, tmp_path / "mean.pt")
+    mean = load_checkpoint(tmp_path / "mean.pt")
+    norms = [load_checkpoint(file).model[0].bn.running_mean for file in (first, second)]
+    assert not torch.allclose(*norms, atol=0.1)
+    assert torch.allclose(mean(pictures)[0], expected, atol=0.01)
+
+
 @pytest.mark.parametrize("share", [0.0, 1.0, -0.5, float("nan")])
-def test_a_share_is_between_0_and_1(
-    share: float, coco_file: Path, few_photos: Path, tmp_path: Path
-) -> None:
+def test_a_share_is_between_0_and_1(share: float, coco_file: Path, tmp_path: Path) -> None:
     from cv.train.average import average
 
     with pytest.raises(ModelError, match="must be between 0 and 1"):
-        average(coco_file, model_path(), tmp_path / "mean.pt", share=share, data=few_photos)
+        average(coco_file, model_path(), tmp_path / "mean.pt", share=share)

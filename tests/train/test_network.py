@@ -29,11 +29,11 @@ def photos(media: Path) -> list[Path]:
 
 
 @pytest.fixture(scope="module")
-def coco(stack: None, media: Path, photos: list[Path]) -> Any:
+def coco(stack: None, media: Path) -> Any:
     from cv.train.network import load_coco
 
     weights = media / "weights/yolo26n-coco-fused.npz"
-    return load_coco(weights, [as_batch(photos[:8], 320)])
+    return load_coco(weights)
 
 
 @pytest.mark.media
@@ -64,8 +64,11 @@ def test_batch_norm_sees_in_training_what_it_was_given(coco: Any, photos: list[P
 
     import torch
 
+    from cv.train.batch_norm import settle_batch_norm
+
     model = copy.deepcopy(coco)
     batch = as_batch(photos[:8], 320)
+    settle_batch_norm(model, [batch])
     norm = model.model[0].bn
     seen: list[torch.Tensor] = []
     norm.register_forward_hook(lambda _m, args, _o: seen.append(args[0]))
@@ -79,7 +82,7 @@ def test_batch_norm_sees_in_training_what_it_was_given(coco: Any, photos: list[P
 
 @pytest.mark.media
 def test_what_ships_goes_on_as_it_is_on_pictures_of_another_kind(photos: list[Path]) -> None:
-    """Deployed weights get their statistics of plain photos; training has mosaics."""
+    """Deployed weights have no statistics, and those of a new network are of nothing."""
     import torch
 
     from cv.detect.detector import model_path
@@ -94,7 +97,7 @@ def test_what_ships_goes_on_as_it_is_on_pictures_of_another_kind(photos: list[Pa
         hook.remove()
         return seen[0]
 
-    model = load_shipped(model_path(), [as_batch(photos[:7], 192)])
+    model = load_shipped(model_path())
     dark = as_batch(photos[:7], 256) * 0.4
     expected = neck(model.eval(), dark)
 
@@ -133,7 +136,7 @@ def test_a_missing_weights_file_is_named(tmp_path: Path) -> None:
     from cv.train.network import load_coco
 
     with pytest.raises(ModelError, match="no such weights file"):
-        load_coco(tmp_path / "none.npz", [])
+        load_coco(tmp_path / "none.npz")
 
 
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
@@ -142,7 +145,7 @@ def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     file = tmp_path / "other.npz"
     np.savez(file, **{"model.0.conv.weight": np.zeros((99, 3, 3, 3), dtype=np.float32)})
     with pytest.raises(ModelError, match=r"model\.0\.conv\.weight does not fit"):
-        load_coco(file, [])
+        load_coco(file)
 
 
 def test_a_file_that_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
@@ -165,7 +168,7 @@ def test_the_model_that_ships_can_be_trained_on(photos: list[Path]) -> None:
     from cv.detect.detector import model_path
     from cv.train.network import load_shipped, runs_of
 
-    model = load_shipped(model_path(), [as_batch(photos[:4], 320)])
+    model = load_shipped(model_path())
     session = ort.InferenceSession(model_path(), providers=["CPUExecutionProvider"])
     photo = letterbox(cv2.imread(str(photos[9])), (640, 640)).image
     (expected,) = session.run(None, {"images": photo[None]})
@@ -184,9 +187,9 @@ def test_a_file_that_is_no_export_is_refused(tmp_path: Path, media: Path) -> Non
 
     file = tmp_path / "photo.onnx"
     with pytest.raises(ModelError, match="No such file"):
-        load_shipped(file, [])
+        load_shipped(file)
     file.write_bytes(b"\xff\xd8\xff not an ONNX file")
     with pytest.raises(ModelError, match="not an ONNX file"):
-        load_shipped(file, [])
+        load_shipped(file)
     with pytest.raises(ModelError, match="trained for other labels"):
-        load_shipped(media / "weights/yolo26n-coco.onnx", [])
+        load_shipped(media / "weights/yolo26n-coco.onnx")

@@ -106,10 +106,10 @@ def test_weights_of_the_other_size_are_refused(official: Path) -> None:
     from cv.train.network import load_coco
 
     for size, other in ((Size.N, Size.S), (Size.S, Size.N)):
-        assert load_coco(official / size.official, [], size).yaml["scale"] == size
+        assert load_coco(official / size.official, size).yaml["scale"] == size
         needed = f"not {size.network} with the 80 COCO classes; give the official {size.official}"
         with pytest.raises(ModelError, match=needed):
-            load_coco(official / other.official, [], size)
+            load_coco(official / other.official, size)
 
 
 def test_without_weights_for_s_one_line_says_what_to_give(data: Path, tmp_path: Path) -> None:
