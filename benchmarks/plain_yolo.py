@@ -79,9 +79,9 @@ def _coco(weights: Path, samples: Sequence[Sample], own: dict[str, Any], run: Pa
     from cv.train.network import load_coco, save_network
 
     batch, side = int(own["batch"]), int(own["imgsz"])
-    batches = (samples[first : first + batch] for first in range(0, len(samples), batch))
+    starts = range(0, len(samples), batch)
     ours = load_coco(weights)
-    settle_batch_norm(ours, (_pictures(some, side) for some in batches))
+    settle_batch_norm(ours, (_pictures(samples[n : n + batch], side) for n in starts))
     model = DetectionModel("yolo26n.yaml", nc=len(ours.names), verbose=False)
     model.load_state_dict(ours.state_dict())
     model.names, model.args = ours.names, {}

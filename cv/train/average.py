@@ -21,9 +21,8 @@ from cv.train.fused import fused_of, load_fused
 from cv.train.network import (
     COCO_IDS,
     adapt_head,
-    load_checkpoint,
     load_coco,
-    load_shipped,
+    load_trained,
     runs_of,
     save_network,
     size_of,
@@ -72,9 +71,7 @@ def average(first: Path, second: Path, out: Path, *, share: float = 0.5) -> None
 def _open(path: Path) -> Any:
     if path.suffix == ".npz":
         return adapt_head(load_coco(path))
-    if path.suffix == ".onnx":
-        return load_shipped(path)
-    return load_checkpoint(path)
+    return load_trained(path)
 
 
 def _is_last_of_classes(name: str, model: Any) -> bool:

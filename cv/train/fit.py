@@ -18,9 +18,8 @@ from cv.train.dataset import Dataset, read_dataset, write_dataset
 from cv.train.fill import Filling, fill, without_hidden
 from cv.train.network import (
     adapt_head,
-    load_checkpoint,
     load_coco,
-    load_shipped,
+    load_trained,
     runs_of,
     size_of,
 )
@@ -112,7 +111,7 @@ def fit(options: FitOptions) -> Path:
 
 def _earlier(file: Path, size: Size) -> Any:
     """The network of an earlier run, ready to go on."""
-    model = load_shipped(file) if file.suffix == ".onnx" else load_checkpoint(file)
+    model = load_trained(file)
     _check_size(model, file, size)
     model.history, model.averaged_with, model.exported = runs_of(model), "", False
     return model.requires_grad_(True)

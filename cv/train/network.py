@@ -22,6 +22,7 @@ __all__ = [
     "load_coco",
     "load_foreign",
     "load_shipped",
+    "load_trained",
     "runs_of",
     "save_network",
     "size_of",
@@ -63,6 +64,15 @@ def load_coco(weights: Path, size: Size = Size.N) -> Any:
         load_fused(model, read_archive(weights), weights)
     model.end2end = True
     return model.eval()
+
+
+def load_trained(file: Path) -> Any:
+    """The network of an exported ONNX file, else of a checkpoint, in eval mode.
+
+    Raises:
+        ModelError: as `load_shipped` and `load_checkpoint`.
+    """
+    return load_shipped(file) if file.suffix == ".onnx" else load_checkpoint(file)
 
 
 def load_checkpoint(path: Path) -> Any:
