@@ -54,13 +54,15 @@ def fill(
 
     Args:
         coco: network for the 80 COCO classes, eval mode, NMS-free.
-        cache: JSON file of what the network found; read if it is there, else written.
+        cache: JSON file of what the network found, read if it is there; photos that it lacks are
+            added.
         half: run the network in bfloat16.
     """
-    if cache.exists():
-        found = json.loads(cache.read_text())
-    else:
-        found = dict(_find(samples, coco, half=half, device=device))
+    found: dict[str, list[Row]] = json.loads(cache.read_text()) if cache.exists() else {}
+    # A run that was killed before its first checkpoint begins anew, perhaps with more photos.
+    new = [sample for sample in samples if _key(sample) not in found]
+    if new:
+        found |= _find(new, coco, half=half, device=device)
         part = cache.with_suffix(".part")
         part.write_text(json.dumps(found))
         part.replace(cache)

@@ -64,6 +64,32 @@ def test_of_two_names_for_one_thing_the_surer_is_kept() -> None:
     assert [b.label for b in sort_found(sample(), found, SURE).sure] == ["motorcycle"]
 
 
+def test_photos_that_the_cache_lacks_are_looked_at_and_added(media: Path, tmp_path: Path) -> None:
+    """A run that was killed before its first checkpoint begins anew with a source more."""
+    from cv.train.fill import Filling, fill
+    from cv.train.network import load_coco
+
+    network = load_coco(media / "weights" / "yolo26n-coco-fused.npz").eval()
+    seen: list[int] = []
+    network.register_forward_hook(lambda _module, inputs, _out: seen.append(len(inputs[0])))
+    folder = media / "data" / "junction_cctv" / "images"
+    photos = [
+        Sample(image, "junction_cctv", "g", frozenset(), ()) for image in sorted(folder.iterdir())
+    ][:3]
+    cache = tmp_path / "coco-boxes.json"
+
+    def filled(some: list[Sample]) -> list[Filling]:
+        return fill(some, network, cache, half=False)
+
+    before = filled(photos[:1])
+    after = filled(photos)
+    assert seen == [1, 2]
+    assert after[0] == before[0]
+    assert all(filling.sure for filling in after)  # a junction with cars
+    filled(photos)
+    assert seen == [1, 2]
+
+
 class TestSureness:
     BOX = (0.1, 0.1, 0.3, 0.3)
 
