@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import json as jsonlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict
 from enum import StrEnum
 from functools import partial
+from math import isfinite
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 from rich.console import Console
 from rich.progress import track
 
 from cv.bench.incidents import GatedEyes, ModelEyes, own_scenarios, play
-from cv.bench.outcome import Outcome, summary
-from cv.bench.real import clips, watch_clip
+from cv.bench.outcome import Outcome, as_document, summary
+from cv.bench.real import Clip, clips, watch_clip
 from cv.bench.speed import archive, cameras, infer, photos
 from cv.data.samples import default_data
 from cv.detect.detector import Detector
 from cv.detect.model_options import ModelOption
 from cv.errors import UserError
+from cv.sim.blender import blender_library
 from cv.tables import plain_table
 
 __all__ = ["app"]
+
+Item = TypeVar("Item", Path, Clip)
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
 app.command()(infer)
@@ -84,12 +87,19 @@ def incidents(
     files = scenarios or own_scenarios()
     usual = [Part.PERFECT, Part.MODEL] if scenarios else [Part.PERFECT, Part.MODEL, Part.REAL]
     parts = only or usual
+    # What is missing is said before the long parts, not after them.
+    if {Part.GATED, Part.MODEL} & set(parts):
+        blender_library()
+    videos = default_data().parent / "video"
+    real = _real(videos, console) if Part.REAL in parts else []
     detector = Detector(model) if {Part.MODEL, Part.REAL} & set(parts) else None
     measured: dict[Part, list[Outcome]] = {}
 
-    def each(items: Sequence[Path], part: Part, one: Callable[[Path], Outcome]) -> None:
-        shown: Iterable[Path] = track(items, part, console=console, transient=True)
+    def each(items: Sequence[Item], part: Part, one: Callable[[Item], Outcome]) -> None:
+        shown: Iterable[Item] = track(items, part, console=console, transient=True)
         measured[part] = [one(item) for item in shown]
+        if not json:
+            _print(_TITLES[part], measured[part])
 
     if Part.PERFECT in parts:
         each(files, Part.PERFECT, play)
@@ -97,26 +107,21 @@ def incidents(
         each(files, Part.GATED, lambda file: play(file, GatedEyes))
     if Part.MODEL in parts and detector:
         each(files, Part.MODEL, lambda file: play(file, partial(ModelEyes, detector=detector)))
-    if Part.REAL in parts and detector:
-        measured[Part.REAL] = _real(detector, console)
+    if detector and real:
+        each(real, Part.REAL, lambda clip: watch_clip(clip, videos, detector))
     if json:
-        typer.echo(jsonlib.dumps({part: asdict(summary(o)) for part, o in measured.items()}))
-    else:
-        for part, outcomes in measured.items():
-            _print(_TITLES[part], outcomes)
+        typer.echo(jsonlib.dumps({part: as_document(summary(o)) for part, o in measured.items()}))
     if not all(_reached(part, outcomes) for part, outcomes in measured.items()):
         raise typer.Exit(1)
 
 
-def _real(detector: Detector, console: Console) -> list[Outcome]:
-    videos = default_data().parent / "video"
+def _real(videos: Path, console: Console) -> list[Clip]:
     there, missing = clips(videos)
     if not there:
         raise UserError(f"{videos}: none of the real clips is there; set KERBWATCH_MEDIA or --only")
     for name in missing:
         console.print(f"[yellow]not measured:[/yellow] {videos / name} is missing", soft_wrap=True)
-    shown = track(there, Part.REAL, console=console, transient=True)
-    return [watch_clip(clip, videos, detector) for clip in shown]
+    return there
 
 
 def _reached(part: Part, outcomes: Sequence[Outcome]) -> bool:
@@ -128,6 +133,10 @@ def _reached(part: Part, outcomes: Sequence[Outcome]) -> bool:
     return both.precision >= _PRECISION and both.recall >= _RECALL and not both.duplicates
 
 
+def _delay(seconds: float) -> str:
+    return f"{seconds:+.0f}" if isfinite(seconds) else "never"
+
+
 def _print(title: str, outcomes: Sequence[Outcome]) -> None:
     columns = ("scenario", "true", "found", "false", "doubled", "open", "clear", "")
     title = f"{title}; the largest delays, in seconds"
@@ -137,8 +146,8 @@ def _print(title: str, outcomes: Sequence[Outcome]) -> None:
         table.add_row(
             outcome.name,
             *map(str, (outcome.true, outcome.found, outcome.false, outcome.duplicates)),
-            f"{one.open_delay_s:+.0f}",
-            f"{one.clear_delay_s:+.0f}",
+            _delay(one.open_delay_s),
+            _delay(one.clear_delay_s),
             "exact" if outcome.exact else "right" if outcome.right else "[red]wrong[/red]",
         )
     table.add_section()
@@ -149,8 +158,8 @@ def _print(title: str, outcomes: Sequence[Outcome]) -> None:
         str(sum(o.found for o in outcomes)),
         str(sum(o.false for o in outcomes)),
         str(both.duplicates),
-        f"{both.open_delay_s:+.0f}",
-        f"{both.clear_delay_s:+.0f}",
+        _delay(both.open_delay_s),
+        _delay(both.clear_delay_s),
         "",
     )
     Console().print(table)

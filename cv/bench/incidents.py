@@ -20,6 +20,7 @@ import numpy as np
 from cv.bench.outcome import Happened, Outcome, compared
 from cv.detect.change import ChangeGate
 from cv.detect.detector import Detection, Detector
+from cv.detect.ignored import IgnoreZones
 from cv.detect.incident import Incident
 from cv.detect.rules import IncidentRules
 from cv.detect.still import StillObjects
@@ -36,7 +37,6 @@ from cv.site.rules import Rule, effective_rule
 
 __all__ = ["GatedEyes", "ModelEyes", "PerfectEyes", "Seeing", "own_scenarios", "play", "report"]
 
-CHINA_TIME = ZoneInfo("Asia/Shanghai")
 _SCORE = 0.9
 _REFRESH_S = 60.0  # as `kerbwatch detect` does by default
 _JPEG = [cv2.IMWRITE_JPEG_QUALITY, 60]
@@ -158,12 +158,14 @@ def play(file: Path, see: Callable[[Scenario], Seeing] = PerfectEyes) -> Outcome
     def moment(time_s: float) -> datetime:
         return start + timedelta(seconds=time_s)
 
+    times = list(moments(scenario))
     reported = report(
-        ((moment(time_s), eyes.look(time_s)) for time_s in moments(scenario)),
+        ((moment(time_s), eyes.look(time_s)) for time_s in times),
         scenario.camera.size,
         [_zone(table, eyes.lens) for table in scenario.zones],
         eyes.thresholds,
         scenario.every,
+        tz=scenario.timezone,
     )
     happened = [
         Happened(
@@ -175,8 +177,8 @@ def play(file: Path, see: Callable[[Scenario], Seeing] = PerfectEyes) -> Outcome
         )
         for true in scenario.incidents
     ]
-    end = moment(scenario.duration)
-    return compared(scenario.name, happened, reported, end=end, every_s=scenario.every)
+    last = moment(max(times, default=0.0))
+    return compared(scenario.name, happened, reported, last=last, every_s=scenario.every)
 
 
 def report(
@@ -185,16 +187,23 @@ def report(
     zones: Sequence[Zone],
     thresholds: Mapping[str, float],
     every_s: float,
+    *,
+    tz: ZoneInfo,
 ) -> list[Incident]:
-    """Every incident that the rules make of what was seen, as of its last change."""
+    """Every incident that the rules make of what was seen, as of its last change.
+
+    Args:
+        tz: of the rules' hours.
+    """
     still = StillObjects(dict(thresholds))
     gap = max(30.0, 3 * every_s)
-    rules = IncidentRules("bench", zones, _rule, zone_time=CHINA_TIME, longest_gap_s=gap)
+    rules = IncidentRules("bench", zones, _rule, zone_time=tz, longest_gap_s=gap)
+    ignored = IgnoreZones(zones)
     latest: dict[str, Incident] = {}
     for time, detections in looks:
         if detections is None:
             continue
-        still.look(detections, time, size, rules.is_open)
+        still.look(ignored.visible(detections, size), time, size, rules.is_open)
         for change in rules.look(still.objects, time, size):
             latest[change.incident.id] = replace(change.incident)
     return sorted(latest.values(), key=lambda incident: incident.first_seen)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from math import isfinite
 
 from cv.detect.incident import Incident
 from cv.geometry import Box, iou
 from cv.labels import Matter
 
-__all__ = ["Happened", "Outcome", "Summary", "compared", "summary"]
+__all__ = ["Happened", "Outcome", "Summary", "as_document", "compared", "summary"]
 
 _SAME_PLACE_IOU = 0.5
 
@@ -95,6 +96,11 @@ def summary(outcomes: Sequence[Outcome]) -> Summary:
     )
 
 
+def as_document(result: Summary) -> dict[str, float | None]:
+    """For JSON, which has no infinity: a delay without end is None."""
+    return {key: value if isfinite(value) else None for key, value in asdict(result).items()}
+
+
 def _largest(delays: Iterator[float]) -> float:
     return max(delays, key=abs, default=0.0)
 
@@ -104,14 +110,14 @@ def compared(
     happened: Sequence[Happened],
     reported: Sequence[Incident],
     *,
-    end: datetime,
+    last: datetime,
     every_s: float,
 ) -> Outcome:
     """Pair what was reported with what happened: same matter, zone, time and place.
 
     Args:
         reported: each as of its last change, the earliest first.
-        end: of the scenario or clip.
+        last: when the last look was.
     """
     matches: list[list[Incident]] = [[] for _ in happened]
     false = 0
@@ -123,7 +129,7 @@ def compared(
         else:
             false += 1
     pairs = [(t, m[0]) for t, m in zip(happened, matches, strict=True) if m and t.certain]
-    clear = (_clear_delay(true, incident, end) for true, incident in pairs)
+    clear = (_clear_delay(true, incident, last) for true, incident in pairs)
     return Outcome(
         name=name,
         true=sum(t.certain for t in happened),
@@ -152,10 +158,10 @@ def _open_delay(true: Happened, incident: Incident) -> float:
     return (incident.confirmed_at - due).total_seconds()
 
 
-def _clear_delay(true: Happened, incident: Incident, end: datetime) -> float | None:
+def _clear_delay(true: Happened, incident: Incident, last: datetime) -> float | None:
     """None where it neither should have been cleared nor was."""
     due = None if true.end is None else true.end + timedelta(seconds=incident.rule.clear_s)
-    if (due is None or due >= end) and incident.cleared_at is None:
+    if (due is None or due >= last) and incident.cleared_at is None:
         return None
     if due is None or incident.cleared_at is None:
         return float("inf")

@@ -11,11 +11,12 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from cv.bench.incidents import CHINA_TIME, Look, report
+from cv.bench.incidents import Look, report
 from cv.bench.outcome import Happened, Outcome, compared
 from cv.detect.detector import Detector
 from cv.detect.frames import Recording, find_sources, open_recording
 from cv.detect.letterbox import input_shape
+from cv.detect.recording import CHINA_TIME
 from cv.detect.view import View
 from cv.detect.watch import EASE
 from cv.geometry import Box
@@ -83,9 +84,11 @@ def watch_clip(clip: Clip, videos: Path, detector: Detector) -> Outcome:
     with open_recording(source, every_s=clip.every, start=_START, tz=CHINA_TIME) as recording:
         seen = _Looks(recording, detector)
         first = next(seen)
-        reported = report(chain([first], seen), seen.size, zones, detector.thresholds, clip.every)
+        reported = report(
+            chain([first], seen), seen.size, zones, detector.thresholds, clip.every, tz=CHINA_TIME
+        )
     happened = [_happened(standing, seen.size) for standing in clip.standing]
-    return compared(clip.file, happened, reported, end=seen.last, every_s=clip.every)
+    return compared(clip.file, happened, reported, last=seen.last, every_s=clip.every)
 
 
 class _Looks:

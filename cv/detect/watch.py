@@ -7,14 +7,13 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Protocol
 
-from shapely import Polygon
-
 from cv.detect.change import ChangeGate
 from cv.detect.closer import detect_closer, parts
 from cv.detect.detector import Detection, Detector
 from cv.detect.evidence import EvidenceFolder
 from cv.detect.first_frames import FirstFrames
 from cv.detect.frames import Frame
+from cv.detect.ignored import IgnoreZones
 from cv.detect.incident import Change, Incident
 from cv.detect.letterbox import input_shape
 from cv.detect.look import Begun, Detect, Done, Filing, Look
@@ -25,9 +24,8 @@ from cv.detect.rules import IncidentRules
 from cv.detect.state import FORMAT, WatchState, dump_state, parse_state
 from cv.detect.still import StillObject, StillObjects
 from cv.detect.view import View, zones_mark
-from cv.detect.zones import footprint
 from cv.disk import DiskSpace
-from cv.geometry import Image, overlap, pixel_polygon
+from cv.geometry import Image
 from cv.labels import ZoneKind
 from cv.site import Camera, Site
 
@@ -35,7 +33,6 @@ __all__ = ["EASE", "CameraWatch", "Recorder"]
 
 EASE = 0.6
 """Boxes down to this share of a label's threshold keep an object alive (hysteresis)."""
-_IGNORED_FROM = 0.5
 _SAVE_EVERY = timedelta(seconds=10)
 _GAP_LOOKS = 3
 _GAP_S = 30.0
@@ -107,7 +104,7 @@ class CameraWatch:
             [zone.polygon for zone in camera.zones if zone.kind is not ZoneKind.IGNORE],
             refresh_s=refresh_s,
         )
-        self._ignored: dict[tuple[int, int], list[Polygon]] = {}
+        self._ignored = IgnoreZones(camera.zones)
         self._begun = self._here = False
         self._detections: list[Detection] = []
         self._last: tuple[datetime, tuple[int, int]] | None = None
@@ -149,7 +146,7 @@ class CameraWatch:
         if self._last and self._last[1] != size:
             self._restore(self._state(*self._last).resized(size))
         if found:
-            self._detections = self._visible(found.result(), size)
+            self._detections = self._ignored.visible(found.result(), size)
         changes: list[Change] = []
         if here:
             self._still.look(self._detections, frame.time, size, self._rules.is_open)
@@ -253,17 +250,3 @@ class CameraWatch:
             view=self._view.dump(),
             zones=self._zones,
         )
-
-    def _visible(self, detections: list[Detection], size: tuple[int, int]) -> list[Detection]:
-        """Without what stands in an `ignore` zone."""
-        if size not in self._ignored:
-            self._ignored[size] = [
-                pixel_polygon(zone.polygon, *size)
-                for zone in self._camera.zones
-                if zone.kind is ZoneKind.IGNORE
-            ]
-        return [
-            d
-            for d in detections
-            if all(overlap(footprint(d.box), p) < _IGNORED_FROM for p in self._ignored[size])
-        ]

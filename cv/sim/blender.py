@@ -81,15 +81,24 @@ def _silence() -> Iterator[None]:
             os.close(copy)
 
 
-def _library() -> Any:
+def blender_library() -> Any:
+    """Blender's `bpy`.
+
+    Raises:
+        UserError: it is not installed, or cannot be loaded.
+    """
     try:
         with _silence():  # it misses a sound card, and add-ons that were built for numpy 1
             import bpy
     except ImportError as error:
-        raise UserError(
-            f'rendering needs Blender: pip install "kerbwatch[sim]" ({error})'
-        ) from error
+        raise UserError(f"rendering needs Blender: {_cure()} ({error})") from error
     return bpy
+
+
+def _cure() -> str:
+    if sys.version_info[:2] != (3, 11):
+        return "its module is made for Python 3.11 only, use that"
+    return 'pip install "kerbwatch[sim]"'
 
 
 class Blender:
@@ -100,7 +109,7 @@ class Blender:
     """
 
     def __init__(self) -> None:
-        bpy = self._bpy = _library()
+        bpy = self._bpy = blender_library()
         bpy.ops.wm.read_factory_settings(use_empty=True)
         scene = self._scene = bpy.context.scene
         scene.render.engine = "CYCLES"

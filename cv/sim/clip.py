@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, timedelta
@@ -25,6 +26,7 @@ __all__ = ["write_clip"]
 Progress = Callable[[Sequence[float]], Iterable[float]]
 
 _TICKS = 1000
+_LABELS = re.compile(r"\d{6,}\.txt")
 _GOP_S = 4.0
 """Between keyframes: many cameras come set to 50 or 100 frames at 25 a second."""
 
@@ -44,6 +46,8 @@ def write_clip(
     Raises:
         UserError: the scenario is none, a file cannot be written, or Blender is not installed.
     """
+    if every_s is not None and every_s <= 0:
+        raise UserError(f"{every_s:g} s between frames: must be more than 0")
     scenario = load_scenario(file)
     times = list(moments(scenario, every_s))
     if not times:
@@ -51,11 +55,15 @@ def write_clip(
     labels, incidents, site = (
         out.with_suffix(suffix) for suffix in (".labels", ".incidents.json", ".site.toml")
     )
+    _check_made(labels)
     film = Film(scenario)
     part = out.with_name(f".{out.stem}.part{out.suffix}")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        with new_folder(labels) as folder, _Encoder(part, scenario, times) as encoder:
+        with (
+            new_folder(labels, instead=True) as folder,
+            _Encoder(part, scenario, times) as encoder,
+        ):
             for number, time_s in enumerate(progress(times)):
                 picture, seen = film.frame(time_s)
                 encoder.add(picture, time_s)
@@ -74,6 +82,14 @@ def write_clip(
         incidents: f"{len(scenario.incidents)} true incidents",
         site: "its camera and zones, to give to kerbwatch detect --site",
     }
+
+
+def _check_made(labels: Path) -> None:
+    """A folder of an earlier clip of this name goes; one that holds anything else does not."""
+    if labels.is_dir() and all(_LABELS.fullmatch(item.name) for item in labels.iterdir()):
+        return
+    if labels.exists():
+        raise UserError(f"{labels} holds more than labels of frames; name another clip")
 
 
 class _Encoder:
@@ -134,6 +150,7 @@ def _site(file: Path, scenario: Scenario, film: Film) -> str:
         f"# Made by `kerbwatch sim render {file.name}`.",
         "[site]",
         f"name = {_toml(scenario.name)}",
+        f"timezone = {_toml(str(scenario.timezone))}",
         "",
         "[[cameras]]",
         'id = "sim"',

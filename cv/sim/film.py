@@ -22,7 +22,7 @@ from cv.sim.blender import Blender, Placed
 from cv.sim.layer import Layer, cover, shade
 from cv.sim.lens import Lens, Points
 from cv.sim.scenario import Bump, Scenario
-from cv.sim.scene import Present, Scene, Seen, inside, lens_of
+from cv.sim.scene import Present, Scene, Seen, inside
 from cv.sim.street import LIGHTS, furniture, surfaces
 from cv.sim.weather import Weather
 
@@ -98,7 +98,7 @@ class _Direction:
     def __init__(self, blender: Blender, scenario: Scenario, bump: Bump | None) -> None:
         self._blender = blender
         self._light = scenario.light
-        self._lens = lens_of(scenario.camera, bump)
+        self._lens = scenario.camera.lens(bump)
         self._wide = _wide_size(self._lens, scenario.camera.sway)
         self._middle = np.array(self._wide) / 2
         self._standing = lru_cache(maxsize=8)(self._render_standing)

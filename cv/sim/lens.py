@@ -8,10 +8,14 @@ from itertools import pairwise
 import cv2
 import numpy as np
 import numpy.typing as npt
+from shapely import Polygon, box
 
 __all__ = ["Lens", "Points"]
 
 Points = npt.NDArray[np.float64]
+
+_UNTIL_EXACT = (cv2.TERM_CRITERIA_COUNT | cv2.TERM_CRITERIA_EPS, 500, 1e-9)
+"""OpenCV's own five steps miss by a pixel where the field is wide and the barrel strong."""
 
 
 class Lens:
@@ -49,6 +53,16 @@ class Lens:
         self._shift = -self._turn @ np.array([0.0, 0.0, height_m])
         self._vector, _ = cv2.Rodrigues(self._turn)
 
+    @property
+    def least_distortion(self) -> float:
+        """The strongest barrel whose picture still has corners, below 0.
+
+        A ray at r (tangent of its angle to the axis) is drawn at r + k1 r^3. With k1 below 0 that
+        is at most 2/3 sqrt(-1 / 3 k1), and the corners must not lie further out.
+        """
+        corner = np.hypot(*self.size) / 2 / self.focal_px
+        return float(-4 / (27 * corner**2))
+
     def project(self, points: Points) -> Points:
         """World points [N, 3], all in front of the camera, to pixels [N, 2]."""
         pixels, _ = cv2.projectPoints(
@@ -76,9 +90,12 @@ class Lens:
         return np.asarray(pixels, np.float64).reshape(-1, 2)
 
     def unbent(self, pixels: Points) -> Points:
-        """Undoes `bent`."""
+        """Undoes `bent`, for a distortion of at least `least_distortion`."""
         rays = cv2.undistortPoints(
-            np.asarray(pixels, np.float64).reshape(-1, 1, 2), self._matrix, self._distortion
+            np.asarray(pixels, np.float64).reshape(-1, 1, 2),
+            self._matrix,
+            self._distortion,
+            criteria=_UNTIL_EXACT,
         )
         return self.focal_px * np.asarray(rays, np.float64).reshape(-1, 2)
 
@@ -91,10 +108,30 @@ class Lens:
         """A polygon on the ground, as a zone's: 0..1 of the picture, clipped to it.
 
         Its edges are projected in small steps, for distortion bends them.
+
+        Raises:
+            ValueError: it is not in the picture, reaches behind the camera, or crosses itself.
         """
         corners = np.array([*ground, ground[0]], dtype=np.float64)
         steps = np.linspace(0, 1, 8, endpoint=False)[:, None]
         flat = np.concatenate([a + steps * (b - a) for a, b in pairwise(corners)])
-        pixels = self.project(np.column_stack([flat, np.zeros(len(flat))]))
-        shares = (pixels / self.size).clip(0, 1)
+        points = np.column_stack([flat, np.zeros(len(flat))])
+        if self.depth(points).min() <= 0:
+            raise ValueError("ground reaches behind the camera")
+        shares = self.project(points) / self.size
+        if not ((shares >= 0) & (shares <= 1)).all():
+            shares = _in_picture(shares)
         return tuple((float(x), float(y)) for x, y in shares)
+
+
+def _in_picture(polygon: Points) -> Points:
+    """The largest piece of a polygon [N, 2] within 0..1, as corners [M, 2]."""
+    whole = Polygon(polygon)
+    if not whole.is_valid:
+        raise ValueError("ground crosses itself")
+    part = whole.intersection(box(0, 0, 1, 1))
+    pieces = [piece for piece in getattr(part, "geoms", [part]) if isinstance(piece, Polygon)]
+    largest = max(pieces, key=lambda piece: piece.area, default=Polygon())
+    if largest.is_empty:
+        raise ValueError("ground is not in the picture")
+    return np.array(largest.exterior.coords[:-1])

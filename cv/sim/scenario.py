@@ -7,14 +7,34 @@ import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    Strict,
+    ValidationError,
+)
 
 from cv.errors import UserError
 from cv.labels import LABELS, Matter
+from cv.sim.lens import Lens
 from cv.site.errors import problems_of
 from cv.site.file import RuleKeys
-from cv.site.values import Duration, Id, Kind, Number, Text, Time, between, one_of
+from cv.site.values import (
+    Duration,
+    Id,
+    Kind,
+    Number,
+    Text,
+    Time,
+    TimeZone,
+    between,
+    one_of,
+)
 
 __all__ = [
     "SHAPES",
@@ -40,10 +60,19 @@ class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, strict=False)
 
 
+def _even(value: int) -> int:
+    if value % 2:
+        raise ValueError(f"{value} is odd; H.264 wants even widths and heights")
+    return value
+
+
+_Side = Annotated[int, Strict(), between(64, 4096), AfterValidator(_even)]
+
+
 class CameraTable(_Table):
     """[camera]"""
 
-    size: tuple[int, int] = (1280, 720)
+    size: tuple[_Side, _Side] = (1280, 720)
     height: Annotated[Number, between(2, 30)] = 6.0
     tilt: Annotated[Number, between(1, 89)] = 20.0
     pan: Annotated[Number, between(-60, 60)] = 0.0
@@ -51,6 +80,17 @@ class CameraTable(_Table):
     distortion: Annotated[Number, between(-0.3, 0.3)] = -0.06
     sway: Annotated[Number, between(0, 20)] = 0.7
     """Pixels that wind moves the picture by, at most."""
+
+    def lens(self, bump: Bump | None = None) -> Lens:
+        """The camera as it hangs, or bumped."""
+        return Lens(
+            self.size,
+            height_m=self.height,
+            tilt_deg=self.tilt + (bump.tilt if bump else 0.0),
+            pan_deg=self.pan + (bump.pan if bump else 0.0),
+            field_deg=self.field,
+            distortion=self.distortion,
+        )
 
 
 class StreetTable(_Table):
@@ -127,6 +167,8 @@ class Scenario(_Table):
     name: Text
     about: Text
     start: Annotated[AwareDatetime, Field(strict=True)]
+    timezone: TimeZone = ZoneInfo("Asia/Shanghai")
+    """Of the zones' hours, as a site file's."""
     duration: Time
     every: Time = 1.0
     seed: int = 0
@@ -153,7 +195,7 @@ class Scenario(_Table):
 
 def moments(scenario: Scenario, every_s: float | None = None) -> Iterator[float]:
     """When the camera gives a picture, in seconds since the start."""
-    step = every_s or scenario.every
+    step = scenario.every if every_s is None else every_s
     # Not a sum of steps: these would drift.
     for number in range(math.ceil(scenario.duration / step - 1e-9)):
         time_s = number * step
@@ -181,6 +223,28 @@ def load_scenario(file: Path) -> Scenario:
     return scenario
 
 
+def _unclear_time(scenario: Scenario) -> Iterator[str]:
+    """Hours are in the time zone; `start` should leave no doubt which one is meant."""
+    there = scenario.start.astimezone(scenario.timezone)
+    if there.utcoffset() != scenario.start.utcoffset():
+        yield f"start: {there.isoformat()} in {scenario.timezone}; give timezone, or write it so"
+
+
+def _unseen(scenario: Scenario) -> Iterator[str]:
+    camera, lens = scenario.camera, scenario.camera.lens()
+    if camera.distortion < lens.least_distortion:
+        yield (
+            f"camera.distortion: below {lens.least_distortion:.3f} no lens of "
+            f"field {camera.field:g} has a picture with corners"
+        )
+        return
+    for zone in scenario.zones:
+        try:
+            lens.polygon(zone.ground)
+        except ValueError as error:
+            yield f"zones {zone.id}: {error}"
+
+
 def _disagreements(scenario: Scenario) -> Sequence[str]:
     things, zones = {t.id for t in scenario.things}, {z.id for z in scenario.zones}
     problems = [
@@ -194,6 +258,18 @@ def _disagreements(scenario: Scenario) -> Sequence[str]:
             choice = ", ".join(shapes) or "none"
             problem = f"{thing.kind} has no shape {thing.shape!r}; it may be {choice}"
             problems.append(f"things {thing.id}: {problem}")
+        times = [time_s for time_s, _, _ in thing.path or ()]
+        if times != sorted(times):
+            problems.append(f"things {thing.id}: the times of its path must not go back")
+    lists = ("things", "passers", "gaps", "bumps", "incidents")
+    problems += [
+        f"{name}[{number}]: until is before from"
+        for name in lists
+        for number, span in enumerate(getattr(scenario, name))
+        if span.until is not None and span.until < span.since
+    ]
+    problems += _unclear_time(scenario)
+    problems += _unseen(scenario)
     for truth in scenario.incidents:
         for kind, name, known in (("thing", truth.thing, things), ("zone", truth.zone, zones)):
             if name not in known:

@@ -13,10 +13,10 @@ import numpy as np
 
 from cv.data.samples import LabelledBox, yolo_row
 from cv.geometry import Box, intersection
-from cv.sim.lens import Lens, Points
-from cv.sim.scenario import Bump, CameraTable, Passers, Scenario
+from cv.sim.lens import Points
+from cv.sim.scenario import Passers, Scenario
 
-__all__ = ["SEEN_BELOW", "SIZES", "Present", "Scene", "Seen", "inside", "lens_of", "size_of"]
+__all__ = ["SEEN_BELOW", "SIZES", "Present", "Scene", "Seen", "inside", "size_of"]
 
 SIZES: dict[str, tuple[float, float, float]] = {
     "street_stall": (1.8, 1.2, 2.1),
@@ -131,7 +131,7 @@ class Scene:
 
     def __init__(self, scenario: Scenario) -> None:
         self.scenario = scenario
-        self.lens = lens_of(scenario.camera)
+        self.lens = scenario.camera.lens()
         rng = np.random.default_rng(scenario.seed)
         walks = [_Walk(p, start) for p in scenario.passers for start in _starts(p, scenario, rng)]
         self._walks = sorted(walks, key=lambda walk: walk.start_s)
@@ -198,18 +198,6 @@ class Scene:
 def size_of(kind: str, shape: str | None) -> tuple[float, float, float]:
     """Width, length, height in metres."""
     return _SHAPE_SIZES.get((kind, shape or ""), SIZES[kind])
-
-
-def lens_of(camera: CameraTable, bump: Bump | None = None) -> Lens:
-    """A scenario's camera, perhaps bumped."""
-    return Lens(
-        camera.size,
-        height_m=camera.height,
-        tilt_deg=camera.tilt + (bump.tilt if bump else 0.0),
-        pan_deg=camera.pan + (bump.pan if bump else 0.0),
-        field_deg=camera.field,
-        distortion=camera.distortion,
-    )
 
 
 def _starts(passers: Passers, scenario: Scenario, rng: np.random.Generator) -> Iterator[float]:

@@ -64,6 +64,28 @@ def test_clearing_that_never_comes_is_endless(one: Path) -> None:
     assert play(one).exact
 
 
+def test_what_is_due_after_the_last_look_is_not_late(one: Path) -> None:
+    change(one, 'kind = "lane"', 'kind = "lane"\nclear = "1366s"')  # due at 2396 s, of 2400
+    change(one, 'every = "4s"', 'every = "8s"')  # the last look is at 2392 s
+    assert play(one).clear_delays_s == ()
+
+
+def test_hours_are_those_of_the_scenarios_time_zone(one: Path) -> None:
+    change(one, 'kind = "lane"', 'kind = "lane"\nactive = "14:00-18:00"')
+    assert play(one).exact
+    change(one, "15:00:00+08:00", '15:00:00+01:00\ntimezone = "Europe/Berlin"')
+    assert play(one).exact
+    change(one, "14:00-18:00", "21:00-23:00")  # 15:00 in Berlin is 22:00 in Shanghai
+    assert play(one).found == 0
+
+
+def test_what_stands_in_an_ignore_zone_is_none(one: Path) -> None:
+    text = one.read_text(encoding="utf-8")
+    ground = next(line for line in text.splitlines() if line.startswith("ground"))
+    one.write_text(f'{text}\n[[zones]]\nid = "ours"\nkind = "ignore"\n{ground}\n', "utf-8")
+    assert (play(one).found, play(one).false) == (0, 0)
+
+
 def test_the_command_prints_json_and_fails_on_errors(one: Path) -> None:
     runner = CliRunner()
     result = runner.invoke(app, ["incidents", str(one), "--only", "perfect", "--json"])
@@ -77,6 +99,16 @@ def test_the_command_prints_json_and_fails_on_errors(one: Path) -> None:
     result = runner.invoke(app, ["incidents", str(one), "--only", "perfect"])
     assert result.exit_code == 1
     assert "wrong" in result.stdout
+
+
+def test_a_delay_without_end_is_null_in_json(one: Path) -> None:
+    change(one, 'from = "310s"\nuntil = "1030s"', 'from = "310s"')  # it leaves, and is cleared
+    runner = CliRunner()
+    result = runner.invoke(app, ["incidents", str(one), "--only", "perfect", "--json"])
+    assert json.loads(result.stdout)["perfect"]["clear_delay_s"] is None
+    assert "Infinity" not in result.stdout
+    result = runner.invoke(app, ["incidents", str(one), "--only", "perfect"])
+    assert "never" in result.stdout
 
 
 @pytest.mark.slow
@@ -110,6 +142,7 @@ def test_without_the_real_clips_the_command_says_where_it_looked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KERBWATCH_MEDIA", str(tmp_path))
-    result = CliRunner().invoke(app, ["incidents", "--only", "real"])
+    result = CliRunner().invoke(app, ["incidents", "--only", "perfect", "--only", "real"])
+    assert not result.stdout  # before anything was measured
     assert str(tmp_path / "video") in str(result.exception)
     assert "none of the real clips is there" in str(result.exception)

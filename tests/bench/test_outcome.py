@@ -33,7 +33,7 @@ TRUE = Happened(Matter.BLOCKED_LANE, "kerb", START, at(600), (PLACE,))
 
 
 def outcome(reported: list[Incident], *happened: Happened) -> Outcome:
-    return compared("test", happened or (TRUE,), reported, end=END, every_s=2.0)
+    return compared("test", happened or (TRUE,), reported, last=END, every_s=2.0)
 
 
 def test_found_in_time() -> None:

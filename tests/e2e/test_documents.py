@@ -19,7 +19,6 @@ from shapely import Polygon
 
 from cv.bench.rtsp import free_port
 from cv.sim.scenario import load_scenario
-from cv.sim.scene import lens_of
 from cv.site import load_site
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -154,7 +153,7 @@ def test_the_zones_of_the_demo_are_those_of_its_scenario() -> None:
     for zone in scenario.zones:
         true, given = (
             Polygon(points)
-            for points in (lens_of(scenario.camera).polygon(zone.ground), drawn[zone.id].polygon)
+            for points in (scenario.camera.lens().polygon(zone.ground), drawn[zone.id].polygon)
         )
         assert true.intersection(given).area > 0.9 * true.union(given).area
         assert drawn[zone.id].kind == zone.kind

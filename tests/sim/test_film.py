@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -213,8 +215,34 @@ def test_render_writes_a_clip_and_its_truth(file: Path, tmp_path: Path) -> None:
         "thing": "car", "label": "car", "matter": "blocked_lane", "zone": "lane",
         "begin": "2026-03-14T15:00:02+08:00", "end": None,
     }  # fmt: skip
-    (camera,) = load_site(tmp_path / "clip.site.toml").cameras
-    assert [zone.id for zone in camera.zones] == ["lane"]
+    site = load_site(tmp_path / "clip.site.toml")
+    assert site.tz.key == "Asia/Shanghai"
+    assert [zone.id for zone in site.cameras[0].zones] == ["lane"]
+
+
+def test_rendered_anew_a_clip_has_the_same_bytes(file: Path, tmp_path: Path) -> None:
+    out = tmp_path / "clip.mp4"
+    command = ["sim", "render", str(file), "-o", str(out), "--every", "2s"]
+    assert CliRunner().invoke(app, command).exit_code == 0
+    first = content(tmp_path)
+    kerbwatch = Path(sys.executable).with_name("kerbwatch")
+    subprocess.run([kerbwatch, *command], check=True)  # in a process of its own
+    assert content(tmp_path) == first
+    (tmp_path / "clip.labels" / "mine.txt").touch()
+    result = CliRunner().invoke(app, command)
+    assert "clip.labels holds more than labels of frames" in str(result.exception)
+    assert content(tmp_path) == first | {"clip.labels/mine.txt": b""}
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def test_time_between_frames_is_more_than_nothing(file: Path, tmp_path: Path) -> None:
+    command = ["sim", "render", str(file), "-o", str(tmp_path / "c.mp4"), "--every", "0s"]
+    result = CliRunner().invoke(app, command)
+    assert "0 s between frames: must be more than 0" in str(result.exception)
 
 
 def test_a_scenario_without_a_frame_is_named(file: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from shapely import Polygon, box
 
 from cv.sim.lens import Lens
 
@@ -44,6 +45,29 @@ def test_ninety_degrees_see_as_wide_as_far() -> None:
 def test_a_barrel_draws_the_edges_in() -> None:
     straight, barrel = lens(), lens(distortion=-0.1)
     assert pixel(barrel, 8, 10, 0)[0] < pixel(straight, 8, 10, 0)[0]
+
+
+@pytest.mark.parametrize("distortion", [-0.07, -0.01, 0.3])
+def test_a_bent_picture_can_be_unbent_to_its_corners(distortion: float) -> None:
+    camera = lens(distortion=distortion)
+    assert camera.least_distortion == pytest.approx(-4 / 27 / (1 + 0.5625**2))
+    corners = np.array([[0.0, 0], [1280, 0], [1280, 720], [0, 720]])
+    assert camera.bent(camera.unbent(corners)) == pytest.approx(corners, abs=1e-4)
+
+
+def test_the_strongest_barrel_still_has_corners() -> None:
+    camera = lens(distortion=0.995 * lens().least_distortion)
+    corner = np.array([[0.0, 0.0]])
+    assert camera.bent(camera.unbent(corner)) == pytest.approx(corner, abs=1e-3)
+
+
+def test_a_zone_is_cut_off_where_the_picture_ends() -> None:
+    corners = [(-40.0, 20.0), (0.0, 9.0), (0.0, 20.0)]
+    polygon = Polygon(lens().polygon(corners))
+    whole = Polygon(lens().project(np.array([(*c, 0.0) for c in corners])) / SIZE)
+    inside = whole.intersection(box(0, 0, 1, 1))
+    assert inside.area < 0.8 * whole.area
+    assert polygon.symmetric_difference(inside).area < 1e-6
 
 
 def test_a_zone_on_the_ground_is_a_polygon_in_the_picture() -> None:

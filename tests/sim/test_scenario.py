@@ -108,6 +108,20 @@ def test_passers_come_and_go_the_same_way_for_a_seed(file: Path) -> None:
             "[street]\nside_entrances = [12, 400]\n\n[camera]",
             "street.side_entrances[1]: 400 is out of range; allowed are 0 to 100",
         ),
+        ("[camera]", "[camera]\nsize = [641, 360]", "camera.size[0]: 641 is odd; H.264 wants even"),
+        ("[camera]", "[camera]\nsize = [0, 360]", "camera.size[0]: 0 is out of range"),
+        ("[camera]", "[camera]\ndistortion = -0.3", "camera.distortion: below -0.230 no lens"),
+        ('until = "5m"', 'until = "5s"', "things[0]: until is before from"),
+        ('["3m", 0, 22]', '["1m", 0, 22]', "walker: the times of its path must not go back"),
+        ("[-0.1, 34]]", "[-0.1, -34]]", "zones lane: ground reaches behind the camera"),
+        ("[-3.4, 9], [-0.1, 9]", "[-90, 9], [-95, 9]", "zones lane: ground crosses itself"),
+        ("[[-3.4, 9], [-0.1, 9], [-0.1, 34]]", "[[-90, 9], [-95, 9], [-95, 12]]", "not in the pic"),
+        ("15:00:00+08:00", "15:00:00+01:00", "start: 2026-03-14T22:00:00+08:00 in Asia/Shanghai"),
+        (
+            'duration = "10m"',
+            'duration = "10m"\ntimezone = "Mars"',
+            "timezone: 'Mars' is not allowed",
+        ),
     ],
 )
 def test_mistakes_are_named(file: Path, old: str, new: str, said: str) -> None:
