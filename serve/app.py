@@ -133,7 +133,7 @@ def _add_probes(app: FastAPI, analyser: Analyser, metrics: Metrics) -> None:
     )
     async def readyz() -> dict[str, str]:
         if not analyser.ready:
-            raise HTTPException(503, "the model is not warm yet")
+            raise HTTPException(503, "the model is not warm yet", {"retry-after": "2"})
         info = analyser.detector.info
         return {"status": "ready", "model": f"{info.name} {info.version}"}
 

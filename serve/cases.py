@@ -28,6 +28,7 @@ from serve.case_answers import (
 from serve.conditional import NOT_MODIFIED, IfNoneMatch, answered, etag_of, etags, of_the_day
 from serve.detect import ERRORS, documented
 from serve.limits import Rate
+from serve.problems import MissingError
 
 __all__ = ["CASES", "cases_router"]
 
@@ -82,7 +83,7 @@ class _Desk:
     def one(self, case_id: str, if_none_match: str | None, *, named: bool) -> Response:
         stored = self.store.find(case_id)
         if stored is None:
-            raise HTTPException(404, "no such case")
+            raise MissingError("no such case", "没有这个案件")
         documents = self._documents([stored], named=named)
         etag = etag_of(_lasting(documents), review_digest(stored.case.review))
         return answered(_json(documents[0]), etag, if_none_match)
@@ -162,7 +163,7 @@ def cases_router(store: CaseStore, site: Site, secret: str | None, rate: Rate) -
         """
         found = desk.store.find(case_id)
         if found is None:
-            raise HTTPException(404, "no such case")
+            raise MissingError("no such case", "没有这个案件")
         case_id = found.case.id  # an incident's may have been asked for
         author = _author(request)
         said = review_of(word.reason, author, datetime.now(site.tz))

@@ -11,6 +11,7 @@ from cv.errors import UserError
 from cv.evidence.log import EvidenceLog
 from serve.detect import ERRORS, documented
 from serve.limits import Rate
+from serve.problems import MissingError
 from serve.seen import Seen, UnloggedError
 
 __all__ = ["NOT_LOGGED", "NO_STORE", "evidence_router"]
@@ -33,7 +34,7 @@ def evidence_router(data: Path, secret: str, log: EvidenceLog, rate: Rate) -> AP
         responses={
             200: {"content": {"image/jpeg": {}}},
             403: documented(403, "Forbidden", "the link has expired", "链接无效或已过期"),
-            404: documented(404, "Not Found", "no such picture", "没有这个地址"),
+            404: documented(404, "Not Found", "no such picture", "没有这张图片"),
             410: documented(410, "Gone", "the picture was deleted", "图片已按期删除"),
             429: ERRORS[429],
             503: NOT_LOGGED,
@@ -52,7 +53,7 @@ def evidence_router(data: Path, secret: str, log: EvidenceLog, rate: Rate) -> AP
         path = (data / file).resolve()
         if not path.is_relative_to(root):
             seen.note(request, "refused", who="link", what=file)
-            raise HTTPException(404, "no such picture")
+            raise MissingError("no such picture", "没有这张图片")
         try:
             content = path.read_bytes()
         except OSError as error:

@@ -17,6 +17,7 @@ from serve.auth import AccessError
 from serve.detect import ERRORS, documented
 from serve.evidence import NO_STORE, NOT_LOGGED
 from serve.limits import Rate
+from serve.problems import MissingError
 from serve.seen import Seen
 
 __all__ = ["originals_router"]
@@ -36,7 +37,7 @@ def originals_router(site: Site, database: Database, rate: Rate) -> APIRouter:
         response_class=Response,
         responses={
             200: {"content": {"image/jpeg": {}}},
-            404: documented(404, "Not Found", "kw-1: no such case or photo", "没有这个地址"),
+            404: documented(404, "Not Found", "kw-1: no such case or photo", "没有这个案件或照片"),
             410: documented(410, "Gone", "the original was deleted", "图片已按期删除"),
             422: ERRORS[422],
             503: NOT_LOGGED,
@@ -83,7 +84,7 @@ def originals_router(site: Site, database: Database, rate: Rate) -> APIRouter:
             file = find_original(database, originals, owner, picture)
         except UserError as error:
             seen.note(request, "refused", who=who, what=what, reason=reason)
-            raise HTTPException(404, str(error)) from error
+            raise MissingError(str(error), "没有这个案件或照片") from error
         if file is None:
             seen.note(request, "gone", who=who, what=what, reason=reason)
             raise HTTPException(410, "the original was deleted")

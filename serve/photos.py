@@ -35,7 +35,7 @@ from serve.answers import PhotoAnswer
 from serve.detect import ERRORS, documented
 from serve.limits import BusyError, Limits, Rate
 from serve.photo_answers import photo_answer
-from serve.problems import FormError
+from serve.problems import FormError, MissingError
 from serve.upload import read_upload
 
 __all__ = ["PHOTOS", "PhotoForm", "photos_router"]
@@ -79,8 +79,8 @@ class PhotoForm(BaseModel):
     @field_validator("captured_at")
     @classmethod
     def _of_our_time(cls, moment: datetime | None) -> datetime | None:
-        if moment is not None and not is_plausible(moment):
-            raise ValueError("must be of the years 1970 to 2100")
+        if moment is not None and not is_plausible(moment, datetime.now(UTC)):
+            raise ValueError("must be between 1970 and now")
         return moment
 
 
@@ -152,9 +152,10 @@ def photos_router(
         what a case would still need. One to five pictures of one thing.
         """
         upload = await read_upload(request, limits, most=MOST_IMAGES)
-        report = _report(_form(upload.fields), idempotency_key)
+        sender = str(getattr(request.state, "client", ""))
+        report = _report(_form(upload.fields), idempotency_key, sender)
         content = await run_in_threadpool(content_digest, upload.images, report)
-        known = await run_in_threadpool(_known, desk, content, report.key)
+        known = await run_in_threadpool(_known, desk, content, report)
         if known is not None:
             return answer(known)
         looks, elapsed_s = await _looks(analyser, upload.images, desk.site)
@@ -191,13 +192,13 @@ def photos_router(
 
 def _kept(desk: PhotoDesk, photo_id: str) -> StoredPhoto:
     if not _ID.fullmatch(photo_id):
-        raise HTTPException(404, "no such photo")
+        raise MissingError("no such photo", "没有这张照片")
     stored = desk.get(photo_id)
     if stored is not None:
         return stored
     if desk.was_deleted(photo_id):
         raise HTTPException(410, "the photo was deleted")
-    raise HTTPException(404, "no such photo")
+    raise MissingError("no such photo", "没有这张照片")
 
 
 async def _looks(
@@ -232,9 +233,9 @@ def _numbered(error: ImageError, number: int) -> ImageError:
     )
 
 
-def _known(desk: PhotoDesk, content: str, key: str | None) -> StoredPhoto | None:
+def _known(desk: PhotoDesk, content: str, report: Report) -> StoredPhoto | None:
     try:
-        return desk.known(content, key)
+        return desk.known(content, report)
     except OtherContentError as error:
         raise _other_content(error) from error
 
@@ -243,7 +244,7 @@ def _other_content(error: OtherContentError) -> FormError:
     return FormError(str(error), "该 Idempotency-Key 已用于另一份内容")
 
 
-def _report(form: PhotoForm, key: str | None) -> Report:
+def _report(form: PhotoForm, key: str | None, sender: str) -> Report:
     return Report(
         location=_location(form),
         captured_at=form.captured_at,
@@ -253,6 +254,7 @@ def _report(form: PhotoForm, key: str | None) -> Report:
         reporter=form.reporter,
         report=form.report,
         key=key,
+        sender=sender,
         fields=form.model_dump(mode="json", exclude_none=True),
     )
 

@@ -15,7 +15,7 @@ from cv.errors import ImageError, KerbwatchError, StoreError
 from serve.auth import AccessError
 from serve.limits import BusyError
 
-__all__ = ["FormError", "Problem", "add_problem_handlers", "problem_of"]
+__all__ = ["FormError", "MissingError", "Problem", "add_problem_handlers", "problem_of"]
 
 _ZH = {
     400: "请求无法解析",
@@ -58,6 +58,16 @@ class FormError(KerbwatchError):
         self.message_zh = message_zh
 
 
+class MissingError(KerbwatchError):
+    """Nothing has this id (HTTP 404)."""
+
+    status = 404
+
+    def __init__(self, message: str, message_zh: str) -> None:
+        super().__init__(message)
+        self.message_zh = message_zh
+
+
 def add_problem_handlers(app: FastAPI) -> None:
     """Make every error of the service a `Problem`."""
 
@@ -93,7 +103,7 @@ def _known(error: KerbwatchError) -> JSONResponse:
         answer = _answer(_problem(503, "the case store does not answer; try again", _ZH_STORE))
         answer.headers["retry-after"] = str(_STORE_S)
         return answer
-    if not isinstance(error, ImageError | FormError | BusyError | AccessError):
+    if not isinstance(error, ImageError | FormError | MissingError | BusyError | AccessError):
         return _answer(_problem(500, "internal error", _ZH[500]))
     answer = _answer(problem_of(error))
     if error.status == 413:
@@ -106,7 +116,7 @@ def _known(error: KerbwatchError) -> JSONResponse:
     return answer
 
 
-def problem_of(error: ImageError | FormError | BusyError | AccessError) -> Problem:
+def problem_of(error: ImageError | FormError | MissingError | BusyError | AccessError) -> Problem:
     return _problem(error.status, str(error), error.message_zh)
 
 

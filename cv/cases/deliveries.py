@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, case, delete, exists, func, select, update
+from sqlalchemy import ColumnElement, case, delete, exists, func, select, true, update
 from sqlalchemy.orm import Session, aliased
 
 from cv.cases.again import retried, retried_if_undone
@@ -199,7 +199,8 @@ class Deliveries:
         receiver drops the second copy.
 
         Args:
-            case_ids: dead letters and waiting messages of these cases; None is all dead letters.
+            case_ids: dead letters and waiting messages of these cases; None is all dead letters,
+                and turns every target on: what it refused may have been superseded meanwhile.
         """
         wanted = update(DeliveryRow).values(
             state="pending", attempts=0, next_at=now, lease_until=None, lease_token=None
@@ -212,7 +213,8 @@ class Deliveries:
             )
         with self._database.write() as session:
             targets = list(session.scalars(wanted.returning(DeliveryRow.target)))
-            session.execute(delete(TargetRow).where(TargetRow.target.in_(set(targets))))
+            of_these = TargetRow.target.in_(set(targets)) if case_ids is not None else true()
+            session.execute(delete(TargetRow).where(of_these))
             return len(targets)
 
 

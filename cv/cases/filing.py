@@ -87,10 +87,8 @@ def file_report(session: Session, case: Case, site: Site, now: datetime) -> str:
     """
     if session.get(CaseRow, case.id) is not None:
         return case.id
-    known = joinable(session, case, site)
-    row = session.get(CaseRow, known.id, with_for_update=True) if known else None
+    row = _joined_row(session, case, site)
     if row is not None:
-        # As it is now that nobody else can change it.
         news = joined(Case.model_validate_json(row.document), case)
         if news is None:
             return row.id
@@ -100,6 +98,16 @@ def file_report(session: Session, case: Case, site: Site, now: datetime) -> str:
     unseen = not case.is_watched and not site.photos.post_unreviewed
     _write(session, case, row, told, now, hold=reporting.review_first or unseen)
     return case.id
+
+
+def _joined_row(session: Session, case: Case, site: Site) -> CaseRow | None:
+    """The open case that a report joins, as it is now that nobody else can change it."""
+    while known := joinable(session, case, site):
+        row = session.get(CaseRow, known.id, with_for_update=True)
+        # Its camera, or a desk, may have ended it before it was locked.
+        if row and row.state != "cleared" and not row.closed_at and row.review != "rejected":
+            return row
+    return None
 
 
 def _write(

@@ -88,10 +88,10 @@ def case_from_report(
 
     Args:
         point: None: the report says in words where it is.
-        reported: wall time, aware.
+        reported: wall time, aware. Nothing is seen after it, whatever the sender's clock says.
         detection: what the model saw of the matter, in the first picture of the evidence.
     """
-    moment = local(report.captured, site.tz)
+    moment = local(min(report.captured, reported), site.tz)
     place = _place(point, report.address, site)
     return Case(
         id=report.id,

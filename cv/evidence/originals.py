@@ -89,8 +89,18 @@ class Originals:
 
     @property
     def notice(self) -> str | None:
-        """What to say before the first of them is written, if they will lie there unencrypted."""
-        if self.keys is not None or (self.data / "originals").exists():
+        """What to say at the start, if they will lie there unencrypted.
+
+        Once, before the first; and whenever those before are encrypted: then a key got lost.
+        """
+        folder = self.data / "originals"
+        if self.keys is not None:
+            return None
+        if any(folder.rglob(f"*{_SEALED}")):
+            return (
+                f"originals (unmasked) were encrypted, new ones are not: {KEY_VARIABLE} is not set"
+            )
+        if folder.exists():
             return None
         return (
             f"originals (unmasked) are kept unencrypted: set {KEY_VARIABLE} "

@@ -47,19 +47,18 @@ class PhotoDesk:
             self._database.close()
             self._database = None
 
-    def known(self, content: str, key: str | None) -> StoredPhoto | None:
+    def known(self, content: str, report: Report) -> StoredPhoto | None:
         """This very report, if it came before.
 
         Args:
             content: `content_digest` of the report.
-            key: the sender's idempotency key.
 
         Raises:
-            OtherContentError: the key stands for another report.
+            OtherContentError: its idempotency key stands for another report.
         """
         store = self._store()
         try:
-            stored = store.get(photo_id(content, key)) if store else None
+            stored = store.get(photo_id(content, report)) if store else None
         except KerbwatchError as error:
             logger.error("photos cannot be looked up: %s", error)
             return None
@@ -89,7 +88,7 @@ class PhotoDesk:
             return triage(
                 looks, report,
                 site=self.site, detector=detector, store=store, space=self.space,
-                record_id=photo_id(content, report.key), now=now, elapsed_s=elapsed_s,
+                record_id=photo_id(content, report), now=now, elapsed_s=elapsed_s,
             )  # fmt: skip
 
         store = self._store()

@@ -49,6 +49,9 @@ class Report:
     reporter: str | None = None
     report: bool = False
     key: str | None = None
+    """The sender's idempotency key; another sender's is another one."""
+    sender: str = ""
+    """The id of the API key that it came with, if one was needed."""
     fields: dict[str, Any] = field(default_factory=dict)
     """As they came, for the digest of the content."""
 
@@ -60,9 +63,9 @@ def content_digest(images: Sequence[bytes], report: Report) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def photo_id(content: str, key: str | None) -> str:
-    """Derived from the idempotency key, else from the content: never random."""
-    named = f"key {key}" if key is not None else f"content {content}"
+def photo_id(content: str, report: Report) -> str:
+    """Derived from the sender and its idempotency key, else from the content: never random."""
+    named = f"content {content}" if report.key is None else f"key {report.sender} {report.key}"
     return f"ph-{hashlib.sha256(named.encode()).hexdigest()[:20]}"
 
 
@@ -84,7 +87,7 @@ def triage(
         now: wall time, aware.
         elapsed_s: what the looks took.
     """
-    exifs = [_exif(look.photo, site) for look in looks]
+    exifs = [_exif(look.photo, site, now) for look in looks]
     location = report.location or next(filter(None, map(_exif_location, exifs)), None)
     times = [exif.taken_at for exif in exifs if exif.taken_at]
     captured_at = report.captured_at or (min(times) if times else None)
@@ -140,9 +143,9 @@ def _suggestions(looks: Sequence[LookedAt], site: Site) -> tuple[PhotoSuggestion
     return tuple(ranked[:MAX_SUGGESTIONS])
 
 
-def _exif(photo: Photo, site: Site) -> ExifPart:
+def _exif(photo: Photo, site: Site, now: datetime) -> ExifPart:
     """EXIF time without an offset is taken on the site's clock."""
-    taken = photo.taken_at if photo.taken_at and is_plausible(photo.taken_at) else None
+    taken = photo.taken_at if photo.taken_at and is_plausible(photo.taken_at, now) else None
     if taken and taken.tzinfo is None:
         taken = taken.replace(tzinfo=site.tz)
     return ExifPart(taken_at=taken, lon=photo.lon, lat=photo.lat)

@@ -174,6 +174,28 @@ def test_a_receiver_that_is_gone_is_turned_off_until_someone_retries(
     assert Counter(desk.taken) == {key(0): 1, key(1): 1}
 
 
+def test_a_target_is_turned_on_though_what_it_refused_was_superseded(
+    store: CaseStore, site: Site, file: File, clock: Clock
+) -> None:
+    desk = Desk()
+    box = outbox(store, clock, desk)
+    file(case_of(site))
+    box.deliver_due()
+    desk.outcomes = [DeliveryError("answered 410 Gone", gone=True)]
+    file(case_of(site, event="updated", seen_s=900))
+    box.deliver_due()
+    file(case_of(site, event="cleared", seen_s=900))
+    assert states(store, 0) == [
+        ("new", "delivered"),
+        ("updated", "superseded"),
+        ("cleared", "pending"),
+    ]
+    assert store.retry(None, clock.now) == 0
+    box.deliver_due()
+    assert box.turned_off() == {}
+    assert states(store, 0)[-1] == ("cleared", "delivered")
+
+
 def test_a_case_is_told_in_order_and_late_updates_are_left_out(
     store: CaseStore, site: Site, file: File, clock: Clock
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -12,7 +13,7 @@ import pytest
 
 from cv.cases.case import Case, EvidenceItem, MaskCounts
 from cv.cases.closing import close_case
-from cv.cases.filing import file_report
+from cv.cases.filing import file_case, file_report
 from cv.cases.outbox import Outbox
 from cv.cases.parts import ClosurePart, ReportPart
 from cv.cases.recorder import CaseRecorder
@@ -98,6 +99,15 @@ def outbox(store: CaseStore, case_id: str) -> list[tuple[str, str]]:
 
 
 class TestOnlyCitizens:
+    def test_nothing_was_seen_after_it_was_reported(self, site: Site) -> None:
+        report = ReportPart(id="ph-1", captured=START + timedelta(hours=3))
+        case = case_from_report(
+            report, site=site, matter=LANE, code=code_for(site, LANE, None),
+            channel="_photos", point=None, reported=START,
+        )  # fmt: skip
+        assert case.time.first_seen == case.time.last_seen == case.time.captured == START
+        assert case.reports[0].captured == START
+
     def test_a_report_waits_for_a_person_whatever_the_site_does_with_cameras(
         self, store: CaseStore, posting: Site, clock: Clock
     ) -> None:
@@ -317,6 +327,21 @@ class TestCameraAndCitizen:
                 for done in [pool.submit(camera), pool.submit(citizen)]:
                     done.result()
                 assert len(store.cases(limit=99)) == turn + 1
+
+    @pytest.mark.both_databases
+    def test_a_report_does_not_join_what_is_cleared_in_the_same_moment(
+        self, store_place: Path | str, store: CaseStore, posting: Site, clock: Clock
+    ) -> None:
+        watched = sees(store, posting)
+        report, over = reported(posting), case_of(posting, event="cleared", seen_s=900)
+        with CaseStore(store_place) as other, ThreadPoolExecutor(1) as pool:
+            with other.database.write() as session:
+                file_case(session, over, (), clock.now, hold=False, within=posting.photos)
+                filed = pool.submit(take_report, store, report, posting, clock.now)
+                time.sleep(0.5)  # until it has found the open case, and waits for its row
+            assert filed.result() == report.id
+        assert store.case(watched).case.state == "cleared"
+        assert store.case(watched).case.reports == ()
 
     def test_messages_of_a_joined_case_keep_their_order_and_keys(
         self, store: CaseStore, posting: Site, clock: Clock

@@ -276,6 +276,21 @@ def test_the_site_file_names_the_tracker_and_the_environment_the_password(
     assert desk.deliver(message(case_of(site))).number == "1"
 
 
+def test_what_our_own_message_resolved_is_no_word_from_the_desk(
+    site: Site, proxy: LossyProxy, tracker: RoundupTracker
+) -> None:
+    desk = target(site, proxy)
+    number = desk.deliver(message(case_of(site))).number
+    assert number is not None
+    assert desk.closures([number]) == {number: None}
+    desk.deliver(message(case_of(site, event="cleared", seen_s=900)))
+    assert desk.closures([number]) == {}
+    tracker.set_status(number, "chatting")
+    assert desk.closures([number]) == {number: None}
+    tracker.set_status(number, "resolved")
+    assert desk.closures([number])[number] is not None
+
+
 def test_what_people_resolve_there_is_closed_here_as_well(
     store: CaseStore, site: Site, clock: Clock, file: File, *, proxy: LossyProxy,
     tracker: RoundupTracker,

@@ -124,3 +124,13 @@ def test_that_they_are_not_encrypted_is_said_before_the_first(
     assert originals(tmp_path, monkeypatch, new_key()).notice is None
     plain.keep(FRAME, PICTURE)
     assert plain.notice is None
+
+
+def test_that_the_key_is_gone_is_said_at_every_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    originals(tmp_path, monkeypatch, new_key()).keep(FRAME, PICTURE)
+    plain = originals(tmp_path, monkeypatch)
+    assert f"new ones are not: {KEY_VARIABLE} is not set" in str(plain.notice)
+    plain.keep(FRAME.replace(".jpg", "-2.jpg"), PICTURE)
+    assert plain.notice

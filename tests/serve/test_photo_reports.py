@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
+from cv.access.keys import Keys
+from cv.access.roles import Role
 from cv.cases.store import CaseStore
 from cv.detect.detector import Detector
 from cv.evidence.retention import Retention
@@ -103,7 +105,8 @@ def test_the_answer_is_found_again_by_its_id_with_links_that_work(
     originals = list((place.reporting.data / "originals").rglob("*.jpg"))
     assert [file.read_bytes() for file in originals] == [junction]
     assert desk.get("/v1/photos/ph-0").status_code == 404
-    assert desk.get(f"/v1/photos/ph-{'0' * 20}").status_code == 404
+    unknown = desk.get(f"/v1/photos/ph-{'0' * 20}")
+    assert (unknown.status_code, unknown.json()["detail_zh"]) == (404, "没有这张照片")
 
 
 def test_the_same_report_is_one_and_a_key_is_for_one_content(desk: TestClient) -> None:
@@ -118,6 +121,21 @@ def test_the_same_report_is_one_and_a_key_is_for_one_content(desk: TestClient) -
     assert status == 422
     assert "Idempotency-Key" in problem["detail"]
     assert problem["detail_zh"]
+
+
+def test_an_idempotency_key_is_its_senders_own(detector: Detector, place: Site) -> None:
+    with CaseStore(place.reporting.data / "cases.sqlite") as store:
+        keys = Keys(store.database)
+        made = [keys.create(name, Role.REPORT, START)[1] for name in ("app A", "app B")]
+        app = create_app(detector, place, limits=LIMITS, secret="s3cret", store=store, keys=keys)
+        with TestClient(app) as client:
+            ids = []
+            for text, shade in zip(made, (40, 200), strict=True):
+                client.headers["Authorization"] = f"Bearer {text}"
+                status, answer = send(client, jpeg(shade=shade), key="1")
+                assert status == 200, answer
+                ids.append(answer["id"])
+    assert ids[0] != ids[1]
 
 
 def test_the_same_picture_compressed_again_is_known(desk: TestClient) -> None:

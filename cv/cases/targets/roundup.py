@@ -75,11 +75,16 @@ class RoundupTarget:
         return Receipt(issue)
 
     def closures(self, numbers: Sequence[str]) -> Mapping[str, ClosurePart | None]:
-        """Closed is what somebody gave the status `settings.closed`; of deleted ones, nothing."""
+        """Closed is what somebody gave the status `settings.closed`.
+
+        Of deleted ones nothing is known, nor of those that our own `cleared` closed.
+        """
         tracker = _Tracker(Conversation(self._endpoint), self._headers, {})
+        closed = self._settings.closed
         return {
-            number: ClosurePart(at=at, by=self.name) if status == self._settings.closed else None
-            for number, (status, at) in tracker.statuses(numbers).items()
+            number: ClosurePart(at=at, by=self.name) if status == closed else None
+            for number, (status, at, who) in tracker.statuses(numbers).items()
+            if status != closed or who != self._settings.user
         }
 
     def close(self) -> None:
@@ -118,13 +123,17 @@ class _Tracker:
         found = self._found("issue", {"messages": ",".join(told)}) if told else []
         return next(iter(found), None)
 
-    def statuses(self, issues: Sequence[str]) -> dict[str, tuple[str | None, datetime]]:
-        """The status of each of these issues that is there, and when the issue changed last."""
+    def statuses(self, issues: Sequence[str]) -> dict[str, tuple[str | None, datetime, str | None]]:
+        """The status of each of these issues that is there, when it changed last, and who did."""
         wanted = [("id", issue) for issue in issues]
-        wanted += [("@fields", "activity,status"), ("@verbose", "2")]
+        wanted += [("@fields", "activity,actor,status"), ("@verbose", "2")]
         answer = self._talk.checked(self._call("GET", "issue", params=wanted))
         return {
-            str(item["id"]): (_name_of(item.get("status")), _moment(str(item["activity"])))
+            str(item["id"]): (
+                _name_of(item.get("status")),
+                _moment(str(item["activity"])),
+                _name_of(item.get("actor"), "username"),
+            )
             for item in _part(answer, "collection", list)
         }
 
@@ -241,8 +250,8 @@ def _moment(text: str) -> datetime:
         raise DeliveryError(f"{text[:40]!r} is no time that Roundup writes") from None
 
 
-def _name_of(link: object) -> str | None:
-    return link.get("name") if isinstance(link, dict) else None
+def _name_of(link: object, called: str = "name") -> str | None:
+    return link.get(called) if isinstance(link, dict) else None
 
 
 def _joined(linked: object, more: list[str]) -> list[str] | None:
