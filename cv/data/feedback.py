@@ -2,8 +2,8 @@
 
 A confirmed case gives its whole frame with its box; a citizen's one, the photo that shows it best.
 A case rejected as mistaken gives the surroundings of its box as a hard negative: that label is
-absent there. The other reasons (a stall with a licence is a stall, a duplicate is seen twice) say
-nothing about what the model saw.
+absent there, but for confirmed cases that stood there at the same time. The other reasons (a stall
+with a licence is a stall, a duplicate is seen twice) say nothing about what the model saw.
 """
 
 from __future__ import annotations
@@ -24,12 +24,14 @@ from cv.data.samples import LabelledBox, yolo_row
 from cv.detect.photo import decode_photo
 from cv.errors import ImageError, UserError
 from cv.evidence.originals import Originals, frame_file, plain_name
-from cv.geometry import Box, Image
+from cv.geometry import Box, Image, intersection
 
 __all__ = ["Feedback", "write_feedback"]
 
 _MARGIN = 1.0
 """Surroundings of a rejected box on each side, in its longer sides."""
+_SHOWN = 0.3
+"""Share of a confirmed thing that the surroundings must show for it to be boxed there."""
 _QUALITY = [cv2.IMWRITE_JPEG_QUALITY, 92]
 
 
@@ -75,9 +77,12 @@ def write_feedback(
     result = Feedback()
     frames: defaultdict[str, list[Case]] = defaultdict(list)
     mistaken: list[tuple[str, Case]] = []
+    confirmed: list[Case] = []
     for case in cases:
         if not _says_something(case, result):
             continue
+        if case.review.state == "confirmed":
+            confirmed.append(case)
         frame = _frame(case, originals) if case.is_watched else _photo(case, originals)
         if frame is None:
             result.gone += 1
@@ -100,7 +105,7 @@ def write_feedback(
             for frame, some in sorted(frames.items())
         ]
         rows += [
-            _write_negative(_content(frame, case, originals), case, part)
+            _write_negative(_content(frame, case, originals), case, _beside(case, confirmed), part)
             for frame, case in mistaken
         ]
         # Written last: without it the folder is no source.
@@ -186,7 +191,22 @@ def _write_example(file: str, frame: bytes, cases: Sequence[Case], part: Path) -
     return {"image": f"{name}.jpg", "group": _place(cases[0]), "complete": []}
 
 
-def _write_negative(frame: bytes, case: Case, part: Path) -> dict[str, object]:
+def _beside(case: Case, confirmed: Iterable[Case]) -> list[Case]:
+    """What stood before the same camera while the case did."""
+    return [
+        other
+        for other in confirmed
+        if case.is_watched
+        and other.source.channel_id == case.source.channel_id
+        and other.detections[0].image_wh == case.detections[0].image_wh
+        and other.time.first_seen <= case.time.last_seen
+        and case.time.first_seen <= other.time.last_seen
+    ]
+
+
+def _write_negative(
+    frame: bytes, case: Case, beside: Sequence[Case], part: Path
+) -> dict[str, object]:
     box, image = _box(case), _decoded(frame)
     assert image is not None  # or `_frame` had not found it
     margin = _MARGIN * max(box.width, box.height)
@@ -194,7 +214,17 @@ def _write_negative(frame: bytes, case: Case, part: Path) -> dict[str, object]:
     cut = image[top : int(box.y2 + margin) + 1, left : int(box.x2 + margin) + 1]
     name = f"{case.id}.jpg"
     (part / "images" / name).write_bytes(cv2.imencode(".jpg", cut, _QUALITY)[1].tobytes())
-    (part / "labels" / f"{case.id}.txt").touch()
+    height, width = cut.shape[:2]
+    area = Box(left, top, left + width, top + height)
+    labelled = [
+        LabelledBox(
+            other.detections[0].label, _relative(_moved(seen, -left, -top), (width, height))
+        )
+        for other in beside
+        if intersection(seen := _box(other), area) >= _SHOWN * seen.area
+    ]
+    text = "".join(map(yolo_row, labelled))
+    (part / "labels" / f"{case.id}.txt").write_text(text, encoding="utf-8")
     return {
         "image": name,
         "group": _place(case),
@@ -206,6 +236,10 @@ def _write_negative(frame: bytes, case: Case, part: Path) -> dict[str, object]:
 def _box(case: Case) -> Box:
     assert case.box is not None, "what the model saw has one"
     return case.box
+
+
+def _moved(box: Box, right: float, down: float) -> Box:
+    return Box(box.x1 + right, box.y1 + down, box.x2 + right, box.y2 + down)
 
 
 def _relative(box: Box, size: tuple[int, int]) -> Box:

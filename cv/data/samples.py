@@ -40,6 +40,8 @@ __all__ = [
 
 _SHARE = 0.12
 """Share of each label's boxes and of each source's photos that is held out."""
+_MOST_OF_SOURCE = 0.5
+"""What one group may be of its source's photos to be held out: nothing would be left to learn."""
 _ENOUGH_BOXES = 10
 """A rare label gives up to a quarter of its boxes to reach this many."""
 
@@ -88,7 +90,8 @@ def read_image(path: Path) -> Image:
     Raises:
         ModelError: not an image.
     """
-    image = cv2.imdecode(np.fromfile(path, dtype=np.uint8), cv2.IMREAD_COLOR)
+    content = np.fromfile(path, dtype=np.uint8)
+    image = cv2.imdecode(content, cv2.IMREAD_COLOR) if content.size else None
     if image is None:
         raise ModelError(f"{path}: not an image that can be decoded")
     return image  # type: ignore[return-value]  # opencv's stubs name no element type
@@ -114,12 +117,13 @@ def read_sources(root: Path, *, only: Collection[str] | None = None) -> list[Sam
 
 def _read_source(listing: Path) -> Iterator[Sample]:
     folder = listing.parent
-    for number, line in enumerate(listing.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(_lines(listing), start=1):
         where = f"{listing}:{number}"
         try:
             row = json.loads(line)
-            name, group, complete = str(row["image"]), str(row["group"]), frozenset(row["complete"])
-            absent, part = frozenset(row.get("absent", ())), row.get("split")
+            name, group, part = str(row["image"]), str(row["group"]), row.get("split")
+            complete = frozenset(map(str, row["complete"]))
+            absent = frozenset(map(str, row.get("absent", ())))
         except (ValueError, KeyError, TypeError) as error:
             raise ModelError(
                 f'{where}: expected {{"image": ..., "group": ..., "complete": [...]}}'
@@ -128,17 +132,24 @@ def _read_source(listing: Path) -> Iterator[Sample]:
         if unknown:
             raise ModelError(f"{where}: complete: {unknown[0]!r} is none of {', '.join(LABELS)}")
         image = folder / "images" / name
-        if not image.is_file():
+        if not os.path.isfile(image):  # noqa: PTH113  # False, too, where no file can have the name
             raise ModelError(f"{where}: {image} does not exist")
         boxes = tuple(_read_boxes(folder / "labels" / f"{image.stem}.txt"))
         group = f"{folder.name}/{group}"
         yield Sample(image, folder.name, group, complete, boxes, absent, part)
 
 
+def _lines(file: Path) -> list[str]:
+    try:
+        return file.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise ModelError(f"{file}: not UTF-8 text") from error
+
+
 def _read_boxes(file: Path) -> Iterator[LabelledBox]:
     if not file.exists():
         return  # a photo without boxes
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, line in enumerate(_lines(file), start=1):
         if line.strip():
             yield _parse_box(line, f"{file}:{number}")
 
@@ -237,12 +248,20 @@ def split(samples: Sequence[Sample]) -> tuple[list[Sample], list[Sample]]:
 
     Groups are drawn in the order of a hash of their name, so the split depends on nothing else:
     first until each label has its share of boxes held out (rarest label first, boxes where the
-    label is complete), then until each source has its share of photos. A group that is all there
-    is of a source, or of a label, trains. What a build has decided stays so.
+    label is complete), then until each source has its share of photos. A group that is more than
+    half of a source trains, and so does one that is all there is of a label. What a build has
+    decided stays so; what lies beside it is split by itself.
     """
-    if samples and all(sample.split for sample in samples):
-        training = [s for s in samples if s.split == "train"]
-        return training, [s for s in samples if s.split != "train"]
+    held = _draw([sample for sample in samples if not sample.split])
+
+    def is_held(sample: Sample) -> bool:
+        return sample.split != "train" if sample.split else sample.group in held
+
+    return [s for s in samples if not is_held(s)], [s for s in samples if is_held(s)]
+
+
+def _draw(samples: Sequence[Sample]) -> set[str]:
+    """The groups to hold out."""
     held: set[str] = set()
     by_label = {
         label: Counter(s.group for s in samples for b in s.boxes if _counts(s, b, label))
@@ -252,24 +271,34 @@ def split(samples: Sequence[Sample]) -> tuple[list[Sample], list[Sample]]:
         source: Counter(s.group for s in samples if s.source == source)
         for source in sorted({s.source for s in samples})
     }
+    most = {
+        group
+        for photos in by_source.values()
+        for group, count in photos.items()
+        if count > _MOST_OF_SOURCE * photos.total()
+    }
     for boxes in sorted(by_label.values(), key=Counter.total):
         total = boxes.total()
-        _hold_out(boxes, max(_SHARE * total, min(_ENOUGH_BOXES, total / 4)), held)
+        _hold_out(boxes, max(_SHARE * total, min(_ENOUGH_BOXES, total / 4)), held, but=most)
     for photos in by_source.values():
-        _hold_out(photos, _SHARE * photos.total(), held)
-    training = [s for s in samples if s.group not in held]
-    return training, [s for s in samples if s.group in held]
+        _hold_out(photos, _SHARE * photos.total(), held, but=most)
+    return held
 
 
 def _counts(sample: Sample, box: LabelledBox, label: str) -> bool:
     return box.label == label and label in sample.complete
 
 
-def _hold_out(sizes: Counter[str], wanted: float, held: set[str]) -> None:
-    """Add groups to `held` until `wanted` of what `sizes` counts is in it; one group stays out."""
+def _hold_out(sizes: Counter[str], wanted: float, held: set[str], *, but: Collection[str]) -> None:
+    """Add groups to `held` until `wanted` of what `sizes` counts is in it; one group stays out.
+
+    Args:
+        but: groups that are not to be held out.
+    """
     taken = sum(n for group, n in sizes.items() if group in held)
     free = [group for group in _by_hash(sizes) if group not in held]
-    for group in free[:-1]:
+    allowed = [group for group in free if group not in but]
+    for group in allowed if len(allowed) < len(free) else free[:-1]:
         if taken >= wanted:
             return
         held.add(group)

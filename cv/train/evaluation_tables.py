@@ -24,7 +24,12 @@ def evaluation_table(evaluation: Evaluation) -> Table:
     columns = ("label", "boxes", "AP50", "AP", "from", "by", "prec.", "recall", "false")
     title = f"{evaluation.model}, {evaluation.images} held-out photos at {size}"
     table = plain_table(*columns, title=title, whole=columns, right=True)
-    why = {"precision": f"P {evaluation.precision:.2f}", "f0.5": "F0.5", "default": "few"}
+    why = {
+        "precision": f"P {evaluation.precision:.2f}",
+        "f0.5": "F0.5",
+        "highest": "most",
+        "default": "few",
+    }
     alarms = {row.label: row for row in false_alarms(evaluation.found, evaluation.used)}
     for row in evaluation.scores.labels:
         chosen = evaluation.thresholds[row.label]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,12 +22,11 @@ from cv.train.network import (
     runs_of,
     size_of,
 )
+from cv.train.settings import Settings, keep_settings, kept_settings, read_settings
 from cv.train.sizes import Size
 from cv.train.trainer import StreetTrainer
 
 __all__ = ["FitOptions", "fit"]
-
-_DEFAULTS = Path(__file__).with_name("default.toml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,21 +67,24 @@ def fit(options: FitOptions) -> Path:
     Raises:
         ModelError: the data, weights, config or run folder cannot be used.
     """
-    config = _read_config(options.config or _DEFAULTS)
-    own = {**config["fit"], **_given(options)}
     device = _check_device(options.device)
     last = options.run / "weights" / "last.pt"
     resumed = _check_run(last, options)
+    if resumed:
+        settings, data = kept_settings(options.run, options.config, _given(options))
+    else:
+        settings, data = read_settings(options.config, _given(options)), options.data
     torch.manual_seed(options.seed)
     half = _has_bfloat16(device)
-    training, validation = split(read_sources(options.data))
+    training, validation = split(read_sources(data))
+    _check_validation(validation, data)
     training = share_of(leave_out(training, options.leave_out), options.share)
     start, dataset = None, read_dataset(options.run / "dataset")
     if not resumed:
         coco = load_coco(options.weights, options.size)
         fillings = _fillings(training, coco, options.run, half=half, device=device)
         scenes = compose_scenes(
-            training, config["compose"], options.run / "composed", seed=options.seed
+            training, settings.compose, options.run / "composed", seed=options.seed
         )
         seen = [without_hidden(fillings[scene.background], scene.covers) for scene in scenes]
         dataset = write_dataset(
@@ -93,17 +94,18 @@ def fit(options: FitOptions) -> Path:
             options.run / "dataset",
         )
         start = _earlier(options.start, options.size) if options.start else adapt_head(coco.cpu())
+        keep_settings(settings, data, options.run)
     if dataset is None:
         raise ModelError(f"{options.run}/dataset/data.yaml is gone; train anew in another --run")
     trainer = StreetTrainer(
-        _overrides(options, config["ultralytics"], own, dataset, last if resumed else None),
+        _overrides(options, settings, dataset, last if resumed else None),
         start=start,
         ignore_sets=dataset.ignore_sets,
         validation=validation,
-        workers=int(own["workers"]),
+        workers=int(settings.fit["workers"]),
         half=half,
-        corrupted=float(own["corrupted"]),
-        ema_steps=own["ema_steps"],
+        corrupted=float(settings.fit["corrupted"]),
+        ema_steps=settings.fit["ema_steps"],
     )
     trainer.train()
     return Path(trainer.best)
@@ -117,29 +119,6 @@ def _earlier(file: Path, size: Size) -> Any:
     return model.requires_grad_(True)
 
 
-def _read_config(file: Path) -> dict[str, dict[str, Any]]:
-    try:
-        config = tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ModelError(f"{file}: {error.strerror}") from error
-    except tomllib.TOMLDecodeError as error:
-        raise ModelError(f"{file}: {error}") from error
-    known = tomllib.loads(_DEFAULTS.read_text(encoding="utf-8"))
-    unknown = sorted(set(config) - set(known))
-    if unknown:
-        raise ModelError(f"{file}: {unknown[0]} is unknown; allowed: {', '.join(known)}")
-    for table in ("fit", "compose"):
-        strange = sorted(set(config.get(table, {})) - set(known[table]))
-        if strange:
-            allowed = ", ".join(known[table])
-            raise ModelError(f"{file}: {table}.{strange[0]} is unknown; allowed: {allowed}")
-    return {
-        "fit": {**known["fit"], **config.get("fit", {})},
-        "compose": {**known["compose"], **config.get("compose", {})},
-        "ultralytics": config.get("ultralytics", {}),
-    }
-
-
 def _given(options: FitOptions) -> dict[str, int]:
     chosen = {"imgsz": options.imgsz, "epochs": options.epochs, "batch": options.batch}
     return {key: value for key, value in chosen.items() if value is not None}
@@ -151,6 +130,18 @@ def _check_device(device: str) -> str:
     if device == "cuda" and not torch.cuda.is_available():
         raise ModelError("device cuda: torch sees no CUDA device here; choose cpu")
     return device
+
+
+def _check_validation(validation: Sequence[Sample], data: Path) -> None:
+    """Without anything to score no checkpoint is better than another."""
+    if not any(sample.complete for sample in validation):
+        raise ModelError(
+            f"{data}: nothing to validate with: of {len(validation)} held-out photos none has a "
+            "label of which every instance is boxed (`kerbwatch data import --complete`)"
+            if validation
+            else f"{data}: nothing to validate with: no photo is held out, for no source has two "
+            "groups or more (`kerbwatch data import --group-by`)"
+        )
 
 
 def _check_run(last: Path, options: FitOptions) -> bool:
@@ -186,20 +177,16 @@ def _fillings(
 
 
 def _overrides(
-    options: FitOptions,
-    tuning: dict[str, Any],
-    own: dict[str, Any],
-    dataset: Dataset,
-    last: Path | None,
+    options: FitOptions, settings: Settings, dataset: Dataset, last: Path | None
 ) -> dict[str, Any]:
     return {
-        **tuning,
+        **settings.ultralytics,
         "task": "detect",
         "model": options.size.yaml,
         "data": str(dataset.yaml),
-        "epochs": int(own["epochs"]),
-        "batch": int(own["batch"]),
-        "imgsz": int(own["imgsz"]),
+        "epochs": int(settings.fit["epochs"]),
+        "batch": int(settings.fit["batch"]),
+        "imgsz": int(settings.fit["imgsz"]),
         "time": options.hours,
         "device": "cpu" if options.device == "cpu" else "0",
         "seed": options.seed,

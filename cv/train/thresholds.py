@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -32,8 +32,8 @@ class Threshold:
     """A threshold, and what it gave on the held-out photos.
 
     Attributes:
-        why: "precision" (the stated one is reached), "f0.5" (it would cost too much recall), or
-            "default".
+        why: "precision" (the stated one is reached), "f0.5" (it would cost too much recall),
+            "highest" (it would take more than the highest threshold), or "default".
         precision, recall: at `score`; nan where there was nothing to measure.
     """
 
@@ -62,7 +62,8 @@ def choose_threshold(row: LabelScore, precision: float = PRECISION) -> Threshold
     best = int((1.25 * hits / (found + 0.25 * row.boxes)).argmax())
     precise = np.flatnonzero(hits >= precision * found)
     if len(precise) and hits[precise[-1]] >= _RECALL_KEPT * hits[best]:
-        return _measured(row, float(scores[precise[-1]]), "precision")
+        chosen = _measured(row, float(scores[precise[-1]]), "precision")
+        return chosen if chosen.precision >= precision else replace(chosen, why="highest")
     return _measured(row, float(scores[best]), "f0.5")
 
 

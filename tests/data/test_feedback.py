@@ -100,6 +100,34 @@ def test_a_mistake_is_a_cut_out_without_the_label(site: Site, tmp_path: Path) ->
     assert read_image(sample.image).shape[:2] == pytest.approx((220, 240), abs=2)
 
 
+def test_what_was_confirmed_beside_a_mistake_is_boxed_there(site: Site, tmp_path: Path) -> None:
+    frame(site, confirmed_at(2))
+    far = reviewed(site, 4)  # 400 to 480: outside what is cut out
+    later = reviewed(site, 1)
+    gone = later.time.model_copy(update={"last_seen": case_of(site, 2).time.first_seen})
+    for beside, boxes in ((later, 1), (later.model_copy(update={"time": gone}), 1), (far, 0)):
+        folder = tmp_path / f"{beside.id}-{beside.time.last_seen:%H%M}"
+        made = written([beside, reviewed(site, 2, RejectReason.MISTAKEN)], site, folder)
+        assert (made.examples, made.negatives) == (0, 1), "the confirmed one's own frame is gone"
+        (sample,) = read_sources(folder)
+        assert sample.absent == {"car"}
+        assert len(sample.boxes) == boxes
+        # 100 to 180 of 120 to 361.
+        assert all(item.box[::2] == pytest.approx((0, 60 / 241)) for item in sample.boxes)
+
+
+def test_who_had_left_before_a_mistake_is_not_beside_it(site: Site, tmp_path: Path) -> None:
+    frame(site, confirmed_at(9))
+    mistake = case_of(site, 9).model_copy(
+        update={"review": review_of(RejectReason.MISTAKEN, "li", NOW)}
+    )
+    place = reviewed(site, 1)  # until minute 6
+    same_box = place.model_copy(update={"detections": mistake.detections, "box": mistake.box})
+    written([same_box, mistake], site, tmp_path)
+    (sample,) = read_sources(tmp_path)
+    assert sample.boxes == ()
+
+
 def test_cases_of_one_frame_share_a_photo(site: Site, tmp_path: Path) -> None:
     frame(site, confirmed_at(0))
     one = reviewed(site, 1)

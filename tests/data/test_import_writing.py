@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pillow_heif
 import pytest
+from PIL import Image as Pillow
 
 from cv.data.imports.detect_format import detect_format
 from cv.data.imports.formats import Format
@@ -148,3 +150,13 @@ def test_what_is_no_export_is_one_line(tmp_path: Path, name: str) -> None:
         take(tmp_path / name)
     with pytest.raises(KerbwatchError, match="does not exist"):
         take(tmp_path / "nowhere")
+
+
+def test_heic_is_refused_by_name_whatever_its_file_is_called(tmp_path: Path) -> None:
+    export = yolo(tmp_path, {"a": LINE})
+    (file,) = (export / "images").iterdir()
+    pillow_heif.from_pillow(Pillow.fromarray(read_image(file))).save(tmp_path / "a.heic")
+    file.write_bytes((tmp_path / "a.heic").read_bytes())
+    with pytest.raises(ModelError, match="HEIC; convert it to JPEG"):
+        take(export)
+    assert list((tmp_path / "taken").iterdir()) == []

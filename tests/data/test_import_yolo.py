@@ -41,6 +41,14 @@ def test_train_and_valid_folders_may_share_names(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("name", ["test", "labels", "README_1", "train"])
+def test_a_photo_may_be_called_as_lists_are(tmp_path: Path, name: str) -> None:
+    export = yolo(tmp_path, {name: "1 0.5 0.5 0.2 0.4", "b": ""})
+    (export / "val.txt").write_text("images/b.png\n")
+    _, samples = take(export)
+    assert [len(sample.boxes) for sample in samples if sample.image.stem == name] == [1]
+
+
 def test_photos_may_lie_elsewhere(tmp_path: Path) -> None:
     export = yolo(tmp_path, {"a": "1 0.5 0.5 0.2 0.4"})
     (export / "images").rename(tmp_path / "photos")
@@ -88,11 +96,18 @@ def test_a_label_file_without_a_photo_is_named(tmp_path: Path) -> None:
         ("data.yaml", "names: [\n  'cart',\n  'shop, open',\n]\nnc: 2\n"),
         ("data.yaml", '{"names": {"0": "cart", "1": "shop, open"}}'),
         ("data.yaml", '{"names": ["cart", "shop, open"]}'),
+        ("data.yaml", "names: &n [cart, 'shop, open']\nval: *n\n"),
     ],
 )
 def test_names_are_understood_in_every_usual_form(tmp_path: Path, name: str, text: str) -> None:
     (tmp_path / name).write_text(text)
     assert read_names(tmp_path / name) == {0: "cart", 1: "shop, open"}
+
+
+def test_names_are_text_whatever_else_yaml_takes_them_for(tmp_path: Path) -> None:
+    (tmp_path / "data.yaml").write_text("names: [no, 3, shop:goods, 'a #1', ~]\n")
+    expected = ["no", "3", "shop:goods", "a #1", "~"]
+    assert list(read_names(tmp_path / "data.yaml").values()) == expected
 
 
 @pytest.mark.parametrize("text", ["", "nc: 2\n", "names: 3\n", "names: [a, b\n", "names:\nnc: 2\n"])

@@ -4,11 +4,21 @@ import json
 import random
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from cv.data.samples import LabelledBox, Sample, leave_out, only, read_sources, share_of, split
+from cv.data.samples import (
+    LabelledBox,
+    Sample,
+    leave_out,
+    only,
+    read_image,
+    read_sources,
+    share_of,
+    split,
+)
 from cv.errors import ModelError
 from cv.geometry import Box
 from cv.labels import LABELS
@@ -66,7 +76,9 @@ def test_a_bad_label_line_is_named_by_file_and_line(
         ("{", "expected"),
         (json.dumps({"image": "a.png", "group": "g"}), "expected"),
         (json.dumps({"image": "a.png", "group": "g", "complete": ["dog"]}), "'dog' is none of"),
+        (json.dumps({"image": "a.png", "group": "g", "complete": [1, "x"]}), "'1' is none of"),
         (json.dumps({"image": "b.png", "group": "g", "complete": []}), "does not exist"),
+        (json.dumps({"image": "b" * 300, "group": "g", "complete": []}), "does not exist"),
     ],
 )
 def test_a_bad_row_of_the_listing_is_named_by_file_and_line(
@@ -78,6 +90,20 @@ def test_a_bad_row_of_the_listing_is_named_by_file_and_line(
     with pytest.raises(ModelError, match=r"images\.jsonl:2") as error:
         read_sources(root)
     assert said in str(error.value)
+
+
+def test_files_in_another_encoding_are_named(make_source: MakeSource) -> None:
+    root = make_source("yard", [("a", "g", [], [])])
+    for name in ("labels/a.txt", "images.jsonl"):
+        (root / "yard" / name).write_bytes("标注".encode("gbk"))
+        with pytest.raises(ModelError, match=rf"{name}: not UTF-8 text"):
+            read_sources(root)
+
+
+def test_an_empty_photo_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").touch()
+    with pytest.raises(ModelError, match=r"a\.jpg: not an image"):
+        read_image(tmp_path / "a.jpg")
 
 
 def test_a_folder_without_sources_is_an_error(tmp_path: Path) -> None:
@@ -131,6 +157,35 @@ def test_a_label_or_source_of_one_group_only_trains() -> None:
     training, validation = split([sample("a", 0, n, "car") for n in range(50)])
     assert len(training) == 50
     assert validation == []
+
+
+def test_the_one_group_of_a_source_trains_whatever_else_has_its_label() -> None:
+    own = [sample("mine", 0, n, "street_stall") for n in range(300)]
+    others = [sample("a", g, n, "street_stall") for g in range(20) for n in range(5)]
+    training, validation = split([*others, *own])
+    assert all(s in training for s in own)
+    assert validation
+
+
+@pytest.mark.parametrize("name", ["mine", "city", "photos", "own"])
+def test_most_of_a_source_trains_whatever_it_is_called(name: str) -> None:
+    """As `train/images` and `valid/images` of an export are two groups."""
+    large = [sample(name, 0, n, "car") for n in range(900)]
+    small = [sample(name, 1, n, "car") for n in range(100)]
+    training, validation = split([*large, *small])
+    assert (training, validation) == (large, small)
+
+
+def test_what_a_build_has_decided_stays_so_beside_what_it_has_not_seen() -> None:
+    built = [
+        replace(sample("a", g, n, "cone"), split="held_out" if g == 7 else "train")
+        for g in range(20) for n in range(5)
+    ]  # fmt: skip
+    own = [sample("mine", g, n, "cone") for g in range(10) for n in range(40)]
+    training, validation = split([*built, *own])
+    assert {s.group for s in validation if s.source == "a"} == {"a/7"}
+    assert [s for s in validation if s.source == "mine"] == split(own)[1] != []
+    assert len(training) + len(validation) == len(built) + len(own)
 
 
 @pytest.mark.media

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -117,6 +118,29 @@ def test_a_finished_run_says_so(run: Path, few_photos: Path, environment: dict[s
     again = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert again.returncode != 0
     assert "this run is finished" in again.stderr
+
+
+def test_what_cannot_be_validated_is_said_before_anything_is_done(
+    few_photos: Path, coco_weights: Path, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    """One source, imported without `--complete`; and one of a single group."""
+    rows = [
+        json.loads(line)
+        for line in (few_photos / "junction_cctv/images.jsonl").read_text().splitlines()
+    ]
+    for change, said in (
+        ({"complete": []}, "none has a label of which every instance is boxed"),
+        ({"group": "one"}, "no photo is held out"),
+    ):
+        data = tmp_path / said.partition(" ")[0]
+        shutil.copytree(few_photos / "junction_cctv", data / "mine")
+        listing = "".join(json.dumps({**row, **change}) + "\n" for row in rows)
+        (data / "mine/images.jsonl").write_text(listing)
+        command = train("fit", "--data", data, "--weights", coco_weights, "--run", tmp_path / "r")
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode != 0
+        assert said in done.stderr
+        assert not (tmp_path / "r/dataset").exists()
 
 
 def test_validation_photos_are_not_in_the_training_list(run: Path, few_photos: Path) -> None:

@@ -42,8 +42,15 @@ def test_nothing_right_falls_back_to_the_default() -> None:
     assert (chosen.score, chosen.why) == (DEFAULT, "default")
 
 
+def test_what_the_highest_threshold_leaves_imprecise_is_not_called_precise() -> None:
+    pairs = [(0.9, True)] * 17 + [(0.75, False)] * 20
+    chosen = choose_threshold(label_score(pairs, 20))
+    assert (chosen.score, chosen.why) == (pytest.approx(0.7), "highest")
+    assert chosen.precision == pytest.approx(17 / 37)
+
+
 def test_thresholds_stay_between_their_limits() -> None:
     sure = choose_threshold(label_score([(0.95, True)] * 20, 20))
     weak = choose_threshold(label_score([(0.05, True)] * 20 + [(0.21, True)], 20))
-    assert sure.score == pytest.approx(0.7)
+    assert (sure.score, sure.why) == (pytest.approx(0.7), "precision")
     assert weak.score >= 0.2

@@ -141,6 +141,8 @@ def _write_photo(
         raise ModelError(f"{item.photo}: {error.strerror}") from error
     except ImageError as error:
         raise ModelError(f"{item.photo}: {error}") from error
+    if photo.mime == "image/heic":
+        raise ModelError(f"{item.photo}: HEIC; convert it to JPEG, upright as it was labelled")
     if _is_turned(data):
         file.write_bytes(_encoded(photo.image, photo.mime))
         taken.upright += 1

@@ -19,7 +19,7 @@ _FOLDERS = frozenset({"images", "labels", "obj_train_data"})
 _LISTS = frozenset(
     {"train", "val", "valid", "validation", "test", "classes", "labels", "predefined_classes"}
 )
-"""Text files of these names are lists, no labels."""
+"""Text files of these names are lists, no labels, unless there is such a photo."""
 _FARTHEST = 2.0
 """Coordinates beyond this are pixels by mistake."""
 
@@ -69,15 +69,21 @@ def _label_files(folder: Path, photos: Photos) -> dict[Path, Path]:
         by_stem[photo.stem].append(photo)
     labels: dict[Path, Path] = {}
     for file in sorted(folder.rglob("*.txt")):
-        if file.stem.lower() in _LISTS or file.stem.lower().startswith("readme"):
+        named = by_key.get(_key(file.relative_to(folder)))
+        if named is None and _is_list(file):
             continue
-        named = by_key.get(_key(file.relative_to(folder))) or _only(by_stem[file.stem])
+        named = named or _only(by_stem[file.stem])
         if named is None:
             raise ModelError(f"{file}: no photo of that name below {photos.folder}")
         if named in labels:
             raise ModelError(f"{file}: {named} has labels in {labels[named]} too")
         labels[named] = file
     return labels
+
+
+def _is_list(file: Path) -> bool:
+    stem = file.stem.lower()
+    return stem in _LISTS or stem.startswith("readme")
 
 
 def _key(path: Path) -> Key:

@@ -1,0 +1,123 @@
+"""What a training run is told: the settings file, options on top of it, and what a run keeps."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from cv.errors import ModelError
+
+__all__ = ["Settings", "keep_settings", "kept_settings", "read_settings"]
+
+_DEFAULTS = Path(__file__).with_name("default.toml")
+_KEPT = "settings.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """A settings file's tables, each on top of default.toml's.
+
+    Attributes:
+        fit: kerbwatch's own.
+        compose: how many photos to compose for each label.
+        ultralytics: what its trainer is given as it is.
+    """
+
+    fit: dict[str, Any]
+    compose: dict[str, int]
+    ultralytics: dict[str, Any]
+
+
+def read_settings(file: Path | None, given: Mapping[str, int]) -> Settings:
+    """A file like default.toml, or that one.
+
+    Args:
+        given: keys of `fit` that options state instead.
+
+    Raises:
+        ModelError: it cannot be read, or a key or value in it cannot be used.
+    """
+    known = tomllib.loads(_DEFAULTS.read_text(encoding="utf-8"))
+    stated = _read(file) if file else {}
+    _check_keys(f"{file}: ", stated, known)
+    for table, values in stated.items():
+        if not isinstance(values, dict):
+            raise ModelError(f"{file}: {table} is no table; write [{table}]")
+        if table != "ultralytics":
+            _check_keys(f"{file}: {table}.", values, known[table])
+            _check_numbers(f"{file}: {table}.", values, known[table])
+    merged = {table: {**known[table], **stated.get(table, {})} for table in known}
+    _check_ultralytics(f"{file or _DEFAULTS.name}: [ultralytics]: ", merged["ultralytics"])
+    merged["fit"] |= given
+    return Settings(**merged)
+
+
+def keep_settings(settings: Settings, data: Path, run: Path) -> None:
+    """Write down what a run began with."""
+    document = {**asdict(settings), "data": str(data.resolve())}
+    (run / _KEPT).write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+
+
+def kept_settings(run: Path, file: Path | None, given: Mapping[str, int]) -> tuple[Settings, Path]:
+    """What a run began with, and its data; a run that is resumed goes on with that.
+
+    Args:
+        file, given: as in `read_settings`, if the resuming command states any.
+
+    Raises:
+        ModelError: the run has kept nothing, or the command states something else.
+    """
+    try:
+        document = json.loads((run / _KEPT).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ModelError(f"{run / _KEPT} is gone; train anew in another --run") from error
+    data = Path(document.pop("data"))
+    began = Settings(**document)
+    asked = read_settings(file, given) if file else began
+    fit = {**asked.fit, **given}
+    if (fit, asked.compose, asked.ultralytics) != (began.fit, began.compose, began.ultralytics):
+        raise ModelError(
+            f"{run}: this run began with other settings ({_KEPT}); resume it with those, "
+            "or choose another --run"
+        )
+    return began, data
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ModelError(f"{file}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ModelError(f"{file}: not UTF-8 text") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ModelError(f"{file}: {error}") from error
+
+
+def _check_keys(where: str, stated: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+    unknown = sorted(set(stated) - set(known))
+    if unknown:
+        raise ModelError(f"{where}{unknown[0]} is unknown; allowed: {', '.join(known)}")
+
+
+def _check_numbers(where: str, stated: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+    for key, value in stated.items():
+        whole = isinstance(known[key], int)
+        if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
+            kind = "whole number" if whole else "number"
+            raise ModelError(f"{where}{key} is {value!r}; it must be a {kind}")
+        if value < 0:
+            raise ModelError(f"{where}{key} is {value}; it must not be below 0")
+
+
+def _check_ultralytics(where: str, stated: Mapping[str, Any]) -> None:
+    from ultralytics.cfg import get_cfg
+
+    try:
+        get_cfg(overrides=dict(stated))
+    except (SyntaxError, TypeError, ValueError) as error:
+        raise ModelError(f"{where}{str(error).strip().splitlines()[0]}") from error
