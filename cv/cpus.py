@@ -9,29 +9,51 @@ from __future__ import annotations
 import math
 import os
 import platform
-from pathlib import Path
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
 
 __all__ = ["cpu_features", "cpu_name", "usable_cpus"]
 
 _CGROUP = Path("/sys/fs/cgroup")
+_OWN = Path("/proc/self/cgroup")
 _WANTED = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "avx_vnni", "amx_bf16", "amx_int8")
 
 
-def usable_cpus(cgroup: Path = _CGROUP) -> int:
-    """Cores that this process may run on: affinity, cut down by a cgroup quota, at least 1."""
+def usable_cpus(cgroup: Path = _CGROUP, own: Path = _OWN) -> int:
+    """Cores that this process may run on: affinity, cut down by a cgroup quota, at least 1.
+
+    Args:
+        cgroup: where cgroups are mounted.
+        own: says which ones this process is in; a quota of any of those above counts, too. In a
+            container with a namespace of its own it is the root, whose quota is the container's.
+    """
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    quota = _quota(cgroup)
-    return max(1, min(cpus, math.ceil(quota)) if quota else cpus)
+    quotas = [quota for folder in _folders(cgroup, own) if (quota := _quota(folder))]
+    return max(1, min([cpus, *map(math.ceil, quotas)]))
 
 
-def _quota(cgroup: Path) -> float | None:
-    """Processor seconds per second that the cgroup allows (v2, else v1), or None."""
+def _folders(cgroup: Path, own: Path) -> Iterator[Path]:
+    """Of version 2 and 1, each from the root down to the process's own."""
     try:
-        limit, period = (cgroup / "cpu.max").read_text().split()
+        lines = own.read_text().splitlines()
+    except OSError:
+        lines = []
+    # Number, controllers (none in version 2), path: cgroups(7).
+    rows = [line.split(":", 2) for line in lines if line.count(":") >= 2]
+    paths = {"cpu" if "cpu" in names.split(",") else names: path for _, names, path in rows}
+    for root, path in ((cgroup, paths.get("", "/")), (cgroup / "cpu", paths.get("cpu", "/"))):
+        parts = PurePosixPath(path).parts[1:]
+        yield from (root.joinpath(*parts[:count]) for count in range(len(parts) + 1))
+
+
+def _quota(folder: Path) -> float | None:
+    """Processor seconds per second that a cgroup allows (v2, else v1), or None."""
+    try:
+        limit, period = (folder / "cpu.max").read_text().split()
     except (OSError, ValueError):
         try:
-            limit = (cgroup / "cpu/cpu.cfs_quota_us").read_text().strip()
-            period = (cgroup / "cpu/cpu.cfs_period_us").read_text().strip()
+            limit = (folder / "cpu.cfs_quota_us").read_text().strip()
+            period = (folder / "cpu.cfs_period_us").read_text().strip()
         except OSError:
             return None
     if not limit.isdigit() or not period.isdigit() or int(period) == 0:

@@ -32,6 +32,28 @@ def test_cgroup_v1_is_read_too(tmp_path: Path) -> None:
     assert usable_cpus(tmp_path) == 1
 
 
+@pytest.mark.parametrize(
+    ("line", "limited"),
+    [
+        ("0::/system.slice/kerbwatch.service", "system.slice/kerbwatch.service/cpu.max"),
+        ("0::/system.slice/kerbwatch.service", "system.slice/cpu.max"),
+        ("4:memory:/m\n2:cpu,cpuacct:/docker/ab\n0::/", "cpu/docker/ab/cpu.cfs_quota_us"),
+    ],
+)
+def test_a_quota_of_the_processs_own_cgroup_or_one_above_counts(
+    tmp_path: Path, line: str, limited: str
+) -> None:
+    """As systemd's CPUQuota= sets it, and Docker where it shares the host's namespace."""
+    own, file = tmp_path / "own", tmp_path / limited
+    own.write_text(line + "\n")
+    file.parent.mkdir(parents=True)
+    file.write_text("100000 100000\n" if file.name == "cpu.max" else "100000\n")
+    (file.parent / "cpu.cfs_period_us").write_text("100000\n")
+    assert usable_cpus(tmp_path, own) == 1
+    own.write_text("0::/elsewhere\n")
+    assert usable_cpus(tmp_path, own) == usable_cpus(tmp_path / "missing")
+
+
 def test_features_are_read_from_cpuinfo(tmp_path: Path) -> None:
     file = tmp_path / "cpuinfo"
     file.write_text("model name\t: Some CPU\nflags\t\t: fpu avx2 avx512_bf16\n")

@@ -123,15 +123,22 @@ def _filmed(source: Path, count: int, size: tuple[int, int], *, still: bool) -> 
     rng = np.random.default_rng(0)
     grain = rng.integers(0, 7, (_GRAINS, size[1], size[0], 1), np.uint8).repeat(3, axis=3)
     with av.open(str(source)) as container:
-        video = container.streams.video[0]
-        step = 0.0 if still else float((video.average_rate or 25) / 25)
-        frames = (frame.to_ndarray(format="bgr24") for frame in container.decode(video))
-        before = after = cv2.resize(next(frames), size)
-        place = 0
-        for number in range(count):
-            while place < number * step:
-                before, after = after, cv2.resize(next(frames), size)
-                place += 1
-            share = 1 - (place - number * step)
-            mixed = cv2.addWeighted(before, 1 - share, after, share, -3)
-            yield np.asarray(cv2.add(mixed, grain[number % _GRAINS]), np.uint8)
+        rate = container.streams.video[0].average_rate or 25
+    step = 0.0 if still else float(rate / 25)
+    frames = _again_and_again(source)
+    before = after = cv2.resize(next(frames), size)
+    place = 0
+    for number in range(count):
+        while place < number * step:
+            before, after = after, cv2.resize(next(frames), size)
+            place += 1
+        share = 1 - (place - number * step)
+        mixed = cv2.addWeighted(before, 1 - share, after, share, -3)
+        yield np.asarray(cv2.add(mixed, grain[number % _GRAINS]), np.uint8)
+
+
+def _again_and_again(source: Path) -> Iterator[Image]:
+    while True:
+        with av.open(str(source)) as container:
+            for frame in container.decode(container.streams.video[0]):
+                yield np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)

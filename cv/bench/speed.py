@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -18,6 +19,7 @@ from cv.bench.watching import load_detector
 from cv.detect.detector import Detector
 from cv.detect.model_options import BackendOption, ModelOption, ThreadsOption
 from cv.durations import parse_duration
+from cv.errors import UserError
 
 __all__ = ["archive", "cameras", "infer", "photos"]
 
@@ -117,7 +119,10 @@ def cameras(
     """
     detector = load_detector(model, backend=backend, threads=threads)
     source = clip or sample_clip()
-    sent = cache_folder() / f"{source.stem}-{height}p-gop{gop}{'-still' if still else ''}.mp4"
+    if not source.is_file():
+        raise UserError(f"{source}: no such file")
+    kind = f"{height}p-gop{gop}{'-still' if still else ''}"
+    sent = cache_folder() / f"{source.stem}-{_mark(source)}-{kind}.mp4"
     if not sent.exists():
         size = (height * 16 // 18 * 2, height // 2 * 2)
         camera_clip(source, sent, seconds=max(8, 4 * gop // 25), size=size, gop=gop, still=still)
@@ -138,3 +143,10 @@ def cameras(
     kind = "still" if still else "busy"
     title = f"Live {height}p25, GOP {gop}, a look every {every}, {kind} scenes, {detector.backend}"
     show([result_of(loads, title)], as_json=json, plot=plot)
+
+
+def _mark(file: Path) -> str:
+    """What tells a file from others of its name, and from what it was before."""
+    about = file.stat()
+    named = f"{file.resolve()} {about.st_size} {about.st_mtime_ns}"
+    return hashlib.sha256(named.encode()).hexdigest()[:8]

@@ -168,7 +168,7 @@ def detect(
             whole=save_video is not None,
             places=detector.streams,
         ).run(plan.photos)
-        settings = (place.rules, replace(options, for_s=None))
+        settings = (place.rules, replace(options, for_s=None), refresh_s)
         # An annotated copy shows the whole recording, so then it is watched from its start.
         resume = Resume(journal, settings, midway=save_video is None) if journal else None
         watch_of = watches(store, place, detector, options, refresh_s=refresh_s)

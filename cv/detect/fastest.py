@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from cv.detect.letterbox import GREY, WIDE
+from cv.errors import ModelError
 
 __all__ = ["Infer", "cache_file", "fastest"]
 
@@ -43,21 +44,39 @@ def fastest(
     """The name of the fastest of at least one candidate; the first one is the default.
 
     Args:
-        candidates: by name, what loads the model and gives a function of one input.
+        candidates: by name, what loads the model and gives a function of one input. One that
+            cannot, for a broken installation say, is left out.
         circumstances: whatever may change the answer: processor, versions, model.
         streams: inputs analysed side by side.
+
+    Raises:
+        ModelError: none can load it.
     """
     key = hashlib.sha256("|".join((*circumstances, str(streams))).encode()).hexdigest()[:16]
     known = _read()
     if known.get(key) in candidates:
         return known[key]
-    rates = _rates({name: load() for name, load in candidates.items()}, streams)
+    rates = _rates(_loaded(candidates), streams)
     first = next(iter(candidates))
     best = max(rates, key=lambda name: rates[name] * (_LEAD if name == first else 1))
     shown = ", ".join(f"{name} {rate:.1f}" for name, rate in rates.items())
     log.info("images a second: %s; %s it is", shown, best)
     _write({**known, key: best})
     return best
+
+
+def _loaded(candidates: Mapping[str, Callable[[], Infer]]) -> dict[str, Infer]:
+    loaded: dict[str, Infer] = {}
+    failed: ModelError | None = None
+    for name, load in candidates.items():
+        try:
+            loaded[name] = load()
+        except ModelError as error:
+            log.warning("%s is left out: %s", name, error)
+            failed = error
+    if failed and not loaded:
+        raise failed
+    return loaded
 
 
 def _rates(loaded: Mapping[str, Infer], streams: int) -> dict[str, float]:

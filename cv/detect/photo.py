@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 import struct
 import warnings
 from dataclasses import dataclass
@@ -26,6 +27,12 @@ MAX_PIXELS = 100_000_000
 MAX_BYTES = 20 * 1024 * 1024
 HEIC = "image/heic"
 _TYPES = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
+_FORMATS = {**_TYPES, "MPO": "image/jpeg"}
+"""What Pillow calls them. An MPO is a JPEG with more pictures after it: what phones call Ultra HDR,
+or a portrait with its depth; Pillow's reader of JPEG finds out by itself.
+"""
+_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
+"""In entropy-coded data 0xFF is followed by 0 or by a restart's number (ITU-T T.81, B.1.1)."""
 _REDUCED = {
     2: cv2.IMREAD_REDUCED_COLOR_2,
     4: cv2.IMREAD_REDUCED_COLOR_4,
@@ -188,7 +195,7 @@ def _read_header(data: bytes, max_pixels: int, max_memory: int | None) -> Header
                 most = _most(max_pixels, max_memory, _HEIC_BYTES)
                 return _header(HEIC, (width, height), exif, most)._replace(orientation=1)
             with Pillow.open(io.BytesIO(data), formats=tuple(_TYPES)) as header:
-                mime = _TYPES[str(header.format)]
+                mime = _FORMATS[str(header.format)]
                 by_rows = mime == "image/jpeg" and "progressive" not in header.info
                 most = max_pixels if by_rows else _most(max_pixels, max_memory, _TWICE_BYTES)
                 _check_pixels(header.size, most)
@@ -236,7 +243,21 @@ def _damaged_header() -> ImageError:
 
 def _is_truncated(data: bytes, mime: str) -> bool:
     """cv2 fills what is missing of a JPEG with grey and says nothing."""
-    return mime == "image/jpeg" and b"\xff\xd9" not in data[-4096:]
+    return mime == "image/jpeg" and b"\xff\xd9" not in data[-4096:] and not _has_end(data)
+
+
+def _has_end(data: bytes) -> bool:
+    """Whether a JPEG ends though more follows, as a motion photo's film does.
+
+    By its markers (ITU-T T.81, B.1.1.2): a segment's bytes, a thumbnail's say, are no markers.
+    """
+    at = 2
+    while marker := _MARKER.search(data, at):
+        at = marker.end()
+        if data[at - 1] == 0xD9:
+            return True
+        at += int.from_bytes(data[at : at + 2])
+    return False
 
 
 def _turned(image: Image, orientation: int) -> Image:

@@ -127,6 +127,7 @@ class Stream:
         self._line = LineLog(self.name, timer)
         self._recording: Recording | None = None
         self._first_s: float | None = None
+        self._hopeful = True  # that key frames alone will do, until their distance is known
         self._reader = Thread(target=self._read, name=f"read {self.name}", daemon=True)
         self._reader.start()
 
@@ -221,7 +222,7 @@ class Stream:
         """Connect and read; gives why it ended, or None when there is nothing more to read."""
         self._line.connecting()
         try:
-            video = Video(self._url, decode=self._decode, every_s=self._every_s, live=True)
+            video = Video(self._url, decode=self._decode, every_s=self._every_s, live=self._hopeful)
         except SourceError as error:
             return error
         if self._url.scheme in ("http", "https") and video.duration_s is not None:
@@ -277,4 +278,6 @@ class Stream:
             time = self._clock() - timedelta(seconds=age_s)
             self._slot.offer(Arrival(decoded, time, latest - age_s))
         if self._timer() - latest > _DARK_S:
+            # Perhaps the next key frame is farther away than that: next time, all are decoded.
+            self._hopeful = self._hopeful and video.keyframe_distance_s is not None
             raise SourceError(f"{self.name}: no sound picture for {_DARK_S:.0f} s")

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from cv.detect.fastest import Infer, cache_file, fastest
+from cv.errors import ModelError
 
 
 @pytest.fixture(autouse=True)
@@ -96,3 +97,14 @@ def test_a_broken_cache_is_replaced(cache: Path, hours: Hours, content: str):
 def test_a_cache_that_cannot_be_written_is_no_error(cache: Path, hours: Hours):
     cache.parent.write_text("a file where the folder should be")
     assert fastest(Machine(hours, a=0.001, b=0.02).candidates, ("cpu",), 1) == "a"
+
+
+def test_what_cannot_be_loaded_is_left_out(hours: Hours, caplog: pytest.LogCaptureFixture):
+    def broken() -> Infer:
+        raise ModelError("openvino: libtbb.so.12 is missing")
+
+    candidates = {**Machine(hours, onnxruntime=0.02).candidates, "openvino": broken}
+    assert fastest(candidates, ("here",), 1) == "onnxruntime"
+    assert "libtbb.so.12 is missing" in caplog.text
+    with pytest.raises(ModelError, match="libtbb"):
+        fastest({"openvino": broken}, ("there",), 1)

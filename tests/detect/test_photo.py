@@ -118,6 +118,24 @@ def test_what_is_no_whole_picture_is_refused(data: bytes, status: int) -> None:
     assert caught.value.message_zh
 
 
+@pytest.mark.parametrize("progressive", [False, True])
+def test_what_phones_append_to_a_jpeg_does_not_matter(progressive: bool) -> None:
+    """A gain map or depth (MPO), a film; with a thumbnail, whose end is not the picture's."""
+    plain, film = encoded(upright(), progressive=progressive), b"\0ftypmp42" * 1000
+    thumbnail = Image.Exif()
+    thumbnail[ExifTags.Base.ImageDescription] = "\xff\xd8 \xff\xd9"
+    data = encoded(upright(), progressive=progressive, exif=thumbnail)
+    several = encoded(upright(), "MPO", save_all=True, append_images=[upright().resize((32, 16))])
+    for photo in (plain + film, data + film, several, several + film):
+        assert decode_photo(photo).mime == "image/jpeg"
+        assert corner_colours(photo) == list(CORNERS.values())
+    for cut in (data[:-60], several[: len(plain) - 60]):
+        with pytest.raises(ImageError, match="damaged"):
+            decode_photo(cut)
+        with pytest.raises(ImageError, match="damaged"):
+            decode_photo(cut + film)
+
+
 def test_too_many_pixels_are_refused_before_decoding() -> None:
     with pytest.raises(ImageError, match="64x32") as caught:
         decode_photo(encoded(upright()), max_pixels=64 * 32 - 1)

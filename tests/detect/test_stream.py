@@ -119,6 +119,22 @@ def test_a_stream_needs_an_address_and_some_time_between_looks(stop, clip):
 
 
 @needs_rtsp
+def test_where_key_frames_are_too_far_apart_all_are_decoded_from_the_next_connection_on(
+    stop, tmp_path, monkeypatch, caplog
+):
+    """Until a second one comes, key frames alone are hoped to do; a camera may send none in a
+    minute."""
+    monkeypatch.setattr("cv.detect.stream._DARK_S", 2.0)
+    clip = make_clip(tmp_path / "far.mp4", frames=500, gop=1000)
+    with RtspServer(clip, loop=True) as server, reading(server.url, stop, every_s=0.5) as stream:
+        frames = take(stream, 6)
+    assert len(frames) == 6
+    assert stream.stats.reconnects == 1
+    assert frames[-1].time - frames[1].time < timedelta(seconds=4)
+    assert len(warnings_in(caplog)) == 1
+
+
+@needs_rtsp
 def test_a_live_camera_gives_the_latest_frame_once_per_distance(stop, clip):
     began = datetime.now(UTC)
     with RtspServer(clip, loop=True) as server:
