@@ -106,7 +106,7 @@ def ramp(
         refresh_s: as for a watch; 0 analyses every look.
 
     Raises:
-        UserError: no RTSP server can be run here.
+        UserError: no RTSP server can be run here, or no camera gives a picture.
     """
     missing = why_no_rtsp_server()
     if missing:
@@ -116,7 +116,7 @@ def ramp(
         count = first
         while True:
             with _watching(server, detector, count, every_s, refresh_s) as stats:
-                loads.append(_measured(stats, seconds))
+                loads.append(_measured(stats, seconds, every_s))
             told(loads[-1])
             if not loads[-1].kept_up or count >= most:
                 return loads
@@ -145,20 +145,24 @@ def _watching(
                 runner.join()
 
 
-def _measured(stats: list[SourceStats], seconds: float) -> Load:
+def _measured(stats: list[SourceStats], seconds: float, every_s: float) -> Load:
     time.sleep(_WARM_S)
     before, cpu, began = _counts(stats), time.process_time(), time.monotonic()
     time.sleep(seconds)
     passed, cpu = time.monotonic() - began, time.process_time() - cpu
     made, missed, late, unchanged = (b - a for a, b in zip(before, _counts(stats), strict=True))
+    if not made:
+        raise UserError(f"none of {len(stats)} cameras gave a picture in {passed:.0f} s")
+    # What never came was not missed either; by its phase a camera may be a look short.
+    due = int(len(stats) * (passed / every_s - 1))
     return Load(
         cameras=len(stats),
-        asked=made + missed,
+        asked=max(made + missed, due),
         made=made,
         late=late,
         unchanged=unchanged,
         cpu_s=cpu / passed,
-        look_ms=1000 * cpu / made if made else float("nan"),
+        look_ms=1000 * cpu / made,
         rss_mb=_rss_mb(),
     )
 

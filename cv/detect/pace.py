@@ -44,9 +44,9 @@ class Pace:
 
     def table(self) -> Table:
         """Looks per source and in all; of many sources, those that did worst."""
-        columns = ("source", "asked", "made", "late", "unchanged", "decoded", "key frames")
+        columns = ("source", "asked", "made", "late", "unchanged", "decoded", "lost", "key frames")
         table = plain_table(*columns, title="Looks", whole=columns[1:], right=True)
-        worst = sorted(self.sources.items(), key=lambda item: -(item[1].missed + item[1].late))
+        worst = sorted(self.sources.items(), key=lambda item: _quality(item[1]))
         for name, stats in worst[:_SHOWN]:
             table.add_row(name, *_cells(stats), _keyframes(stats) if stats.decoded else "-")
         if len(worst) > _SHOWN:
@@ -57,12 +57,19 @@ class Pace:
         return table
 
 
+def _quality(stats: SourceStats) -> tuple[bool, int]:
+    """Least of a camera that gave nothing at all: it is asked for nothing, so nothing is late."""
+    return stats.looks > 0, -(stats.missed + stats.late + stats.failures)
+
+
 def _asked(stats: SourceStats) -> int:
     return stats.looks + stats.missed
 
 
 def _cells(stats: SourceStats) -> tuple[str, ...]:
-    counts = (_asked(stats), stats.looks, stats.late, stats.unchanged, stats.decoded)
+    counts = (
+        _asked(stats), stats.looks, stats.late, stats.unchanged, stats.decoded, stats.failures,
+    )  # fmt: skip
     return tuple(map(str, counts))
 
 
@@ -75,6 +82,6 @@ def _keyframes(stats: SourceStats) -> str:
 def _sum(sources: Mapping[str, SourceStats]) -> SourceStats:
     total = SourceStats()
     for stats in sources.values():
-        for field in ("looks", "missed", "late", "unchanged", "decoded"):
+        for field in ("looks", "missed", "late", "unchanged", "decoded", "failures"):
             setattr(total, field, getattr(total, field) + getattr(stats, field))
     return total
