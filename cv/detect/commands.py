@@ -128,6 +128,8 @@ def detect(
     plan = plan_jobs(sources or [], place, camera, patrol=patrol)
     if patrol:
         _only_streams(plan)
+        if every in (None, _ALL):  # a camera's own distance is meant for a connection that stays
+            raise UserError("--patrol needs --every, the time of a round, like 10m")
     options = Options(
         every_s=parse_duration(every) if every and every != _ALL else None,
         all_frames=every == _ALL,

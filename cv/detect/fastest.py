@@ -44,13 +44,13 @@ def fastest(
     """The name of the fastest of at least one candidate; the first one is the default.
 
     Args:
-        candidates: by name, what loads the model and gives a function of one input. One that
-            cannot, for a broken installation say, is left out.
+        candidates: by name, what loads the model and gives a function of one input. Any but the
+            first that cannot, for a broken installation say, is left out.
         circumstances: whatever may change the answer: processor, versions, model.
         streams: inputs analysed side by side.
 
     Raises:
-        ModelError: none can load it.
+        ModelError: the first cannot load it.
     """
     key = hashlib.sha256("|".join((*circumstances, str(streams))).encode()).hexdigest()[:16]
     known = _read()
@@ -67,15 +67,13 @@ def fastest(
 
 def _loaded(candidates: Mapping[str, Callable[[], Infer]]) -> dict[str, Infer]:
     loaded: dict[str, Infer] = {}
-    failed: ModelError | None = None
     for name, load in candidates.items():
         try:
             loaded[name] = load()
         except ModelError as error:
+            if not loaded:
+                raise
             log.warning("%s is left out: %s", name, error)
-            failed = error
-    if failed and not loaded:
-        raise failed
     return loaded
 
 

@@ -21,6 +21,7 @@ from tests.e2e.conftest import Run
         (["detect", "x.jpg", "--every", "soon"], "soon"),
         (["detect", "x.jpg", "--refresh", "soon"], "soon"),
         (["detect", "x.jpg", "--patrol"], "x.jpg: --patrol visits streams"),
+        (["detect", "rtsp://127.0.0.1:9/cam", "--patrol"], "--patrol needs --every"),
         (["detect", "x.jpg", "--camera", "gate"], "gate"),
         (["site", "check", "no.toml"], "no.toml"),
         (["cases", "show", "kw-none"], "kw-none"),
