@@ -185,15 +185,24 @@ class Batch:
                 return watch.detect(picture)
 
         begun: deque[Begun] = deque()
+        done: deque[Look] = deque()
+
+        def catch_up() -> None:
+            while begun:
+                done.append(watch.finish(begun.popleft()))
+
         with ThreadPoolExecutor(self._turns.places, thread_name_prefix="detect") as pool:
             for frame in frames:
                 if known is not None and frame.time <= known:
                     continue
-                begun.append(watch.begin(frame, lambda picture: pool.submit(detect, picture)))
+                new = watch.begin(frame, lambda picture: pool.submit(detect, picture), catch_up)
+                begun.append(new)
                 if len(begun) > self._turns.places:
-                    yield watch.finish(begun.popleft())
-            while begun:
-                yield watch.finish(begun.popleft())
+                    done.append(watch.finish(begun.popleft()))
+                while done:
+                    yield done.popleft()
+            catch_up()
+            yield from done
 
     def _open(self, job: Job) -> Recording | Stream:
         source, options = job.source, self._options

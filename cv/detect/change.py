@@ -6,7 +6,7 @@ an inference, so a picture in which no zone changed keeps the detections of the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 import cv2
@@ -46,7 +46,7 @@ class ChangeGate:
         self._analysed: datetime | None = None
         self._quiet = 0
 
-    def look(self, picture: Image, time: datetime, *, decided: bool) -> bool:
+    def look(self, picture: Image, time: datetime, *, decided: Callable[[], bool]) -> bool:
         """Whether this picture must be analysed; it then is what the next ones compare with.
 
         A scene counts as settled after three pictures in a row that changed nothing: one analysis
@@ -54,14 +54,15 @@ class ChangeGate:
 
         Args:
             picture: uint8 [H, W, 3], any size.
-            decided: nothing waits for further looks to become, or to stop being, an incident.
+            decided: whether nothing waits for further looks to become, or to stop being, an
+                incident; asked only if it matters.
         """
         if not self._refresh:
             return True  # whatever is in it
         grey = _grey(picture)
         same = self._known is not None and self._is_same(self._known, grey)
         fresh = self._analysed is not None and time - self._analysed < self._refresh
-        if same and fresh and decided and self._quiet >= _SETTLE:
+        if same and fresh and self._quiet >= _SETTLE and decided():
             return False
         self._quiet = self._quiet + 1 if same else 0
         self._known, self._analysed = grey, time

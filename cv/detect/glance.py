@@ -7,7 +7,7 @@ from typing import Protocol
 
 from cv.detect.detector import Detection, Detector
 from cv.detect.frames import Frame
-from cv.detect.look import Begun, Detect, Done, Look
+from cv.detect.look import Begun, CatchUp, Detect, Done, Look, nothing_begun
 from cv.detect.picture import Picture
 
 __all__ = ["Glance", "Watching"]
@@ -23,7 +23,7 @@ class Watching(Protocol):
 
     def detect(self, picture: Picture) -> list[Detection]: ...
 
-    def begin(self, frame: Frame, detect: Detect) -> Begun: ...
+    def begin(self, frame: Frame, detect: Detect, catch_up: CatchUp = ...) -> Begun: ...
 
     def finish(self, begun: Begun) -> Look: ...
 
@@ -45,7 +45,7 @@ class Glance:
     def detect(self, picture: Picture) -> list[Detection]:
         return self._detector.detect_in(picture)
 
-    def begin(self, frame: Frame, detect: Detect) -> Begun:
+    def begin(self, frame: Frame, detect: Detect, catch_up: CatchUp = nothing_begun) -> Begun:
         return Begun(frame, detect(frame.picture), here=True)
 
     def finish(self, begun: Begun) -> Look:

@@ -12,7 +12,7 @@ from cv.detect.frames import Frame
 from cv.detect.incident import Change, Incident
 from cv.detect.picture import Picture
 
-__all__ = ["Begun", "Detect", "Done", "Filing", "Found", "Look"]
+__all__ = ["Begun", "CatchUp", "Detect", "Done", "Filing", "Found", "Look", "nothing_begun"]
 
 
 class Filing(NamedTuple):
@@ -58,6 +58,12 @@ class Done:
 
 Detect = Callable[[Picture], Found]
 """Begins to look for objects in a picture."""
+CatchUp = Callable[[], None]
+"""Finishes the looks that were begun before."""
+
+
+def nothing_begun() -> None:
+    """Looks are finished one by one."""
 
 
 class Begun(NamedTuple):

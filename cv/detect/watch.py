@@ -16,7 +16,7 @@ from cv.detect.frames import Frame
 from cv.detect.ignored import IgnoreZones
 from cv.detect.incident import Change, Incident
 from cv.detect.letterbox import input_shape
-from cv.detect.look import Begun, Detect, Done, Filing, Look
+from cv.detect.look import Begun, CatchUp, Detect, Done, Filing, Look, nothing_begun
 from cv.detect.main_stream import AHEAD_S, MainStream
 from cv.detect.masking import MaskCounts, mask
 from cv.detect.picture import Picture
@@ -120,15 +120,23 @@ class CameraWatch:
         regions = parts((z.polygon for z in self._camera.zones if z.closer), picture.size)
         return detect_closer(self._detector, picture, regions, ease=EASE)
 
-    def begin(self, frame: Frame, detect: Detect) -> Begun:
-        """Take in a frame, later than the one before."""
+    def begin(self, frame: Frame, detect: Detect, catch_up: CatchUp = nothing_begun) -> Begun:
+        """Take in a frame, later than the one before.
+
+        Whether an unchanged view need not be analysed depends on what came of all looks before.
+        """
         size = frame.picture.size
         if not self._begun:
             # In this order: while the store is away, each look tries to go on from there.
             self._resume(frame.time, size)
             self._begun = True
         picture = frame.picture.fitted(input_shape(*size)).inside
-        if not self._gate.look(picture, frame.time, decided=self._decided(size)):
+
+        def decided() -> bool:
+            catch_up()
+            return self._decided(size)
+
+        if not self._gate.look(picture, frame.time, decided=decided):
             return Begun(frame, None, self._here)
         # Another view is as good as no look: it neither opens nor clears anything.
         self._here = self._view.look(picture)

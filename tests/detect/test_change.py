@@ -32,7 +32,7 @@ class Gate:
     def __call__(self, picture: Image, *, decided: bool = True) -> bool:
         self._second += 1
         time = START + timedelta(seconds=self._second)
-        return self._gate.look(picture, time, decided=decided)
+        return self._gate.look(picture, time, decided=lambda: decided)
 
 
 def settled(street: Image, *zones: tuple[tuple[float, float], ...]) -> Gate:

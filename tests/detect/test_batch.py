@@ -1,0 +1,78 @@
+"""Recordings are analysed on all processors at once, and come out as on one."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from cv.bench.watching import Counter, bench_site
+from cv.cases.recorder import watches
+from cv.cases.store import CaseStore
+from cv.detect.batch import Batch
+from cv.detect.detector import Detection, Detector
+from cv.detect.frames import Source, SourceKind
+from cv.detect.look import Look
+from cv.detect.picture import Picture
+from cv.detect.run import Job, Options, Progress
+from cv.geometry import Box
+from tests.detect.clips import make_clip, numbered
+
+CAR_FROM = 12
+
+
+class Brightness(Detector):
+    """Sees a car from the twelfth picture on. Which one it is given, their brightness tells."""
+
+    def detect_in(self, picture: Picture, **options: Any) -> list[Detection]:
+        width, height = picture.size
+        seen = float(picture.fitted((height, width)).image.mean())
+        number = round((seen - FIRST) / STEP)
+        return [Detection("car", 0.9, Box(40, 40, 120, 100))] if number >= CAR_FROM else []
+
+
+class Looks(Counter):
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[tuple[float, bool, int]] = []
+
+    def looked(self, job: Job, progress: Progress, look: Look) -> None:
+        self.seen.append((look.frame.media_s, look.unchanged, len(look.detections)))
+
+
+SCENE = numbered(0).astype(float) * 0.4
+STEP = 2.0
+FIRST = float(SCENE.mean())
+
+
+@pytest.fixture
+def brightening(tmp_path: Path) -> Path:
+    """A scene in which nothing changes but the light, which an unchanged view does not mind."""
+    pictures = [(SCENE + STEP * n).round().astype(np.uint8) for n in range(30)]
+    return make_clip(tmp_path / "scene.mp4", images=pictures, stamps=[float(n) for n in range(30)])
+
+
+def looks(clip: Path, folder: Path, processors: int) -> list[tuple[float, bool, int]]:
+    detector = Brightness(backend="onnxruntime", threads=processors, side_by_side=True)
+    site, seen = bench_site(folder), Looks()
+    options = Options(every_s=1.0)
+    with CaseStore(folder / "cases.sqlite") as store:
+        watch_of = watches(store, site, detector, options, refresh_s=10.0)
+        job = Job(Source(SourceKind.RECORDING, clip), site.cameras[0])
+        Batch(detector, watch_of, options, seen, threading.Event()).run([job])
+    return seen.seen
+
+
+def test_an_unchanged_view_is_judged_by_all_looks_before_it(
+    brightening: Path, tmp_path: Path
+) -> None:
+    """However many of them are being analysed: a car that is seen waits for more looks."""
+    alone = looks(brightening, tmp_path / "one", 1)
+    analysed = [round(media_s) for media_s, unchanged, _ in alone if not unchanged]
+    # Four until it is settled, one ten seconds later, which sees the car; then all.
+    assert analysed == [0, 1, 2, 3, *range(13, 30)]
+    assert [cars for _, _, cars in alone] == [0] * 13 + [1] * 17
+    assert looks(brightening, tmp_path / "six", 6) == alone
