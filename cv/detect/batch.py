@@ -195,14 +195,16 @@ class Batch:
             for frame in frames:
                 if known is not None and frame.time <= known:
                     continue
-                new = watch.begin(frame, lambda picture: pool.submit(detect, picture), catch_up)
+                try:
+                    new = watch.begin(frame, lambda picture: pool.submit(detect, picture), catch_up)
+                finally:  # if one cannot be recorded, those before it are still told of
+                    while done:
+                        yield done.popleft()
                 begun.append(new)
                 if len(begun) > self._turns.places:
-                    done.append(watch.finish(begun.popleft()))
-                while done:
-                    yield done.popleft()
-            catch_up()
-            yield from done
+                    yield watch.finish(begun.popleft())
+            while begun:
+                yield watch.finish(begun.popleft())
 
     def _open(self, job: Job) -> Recording | Stream:
         source, options = job.source, self._options
