@@ -90,6 +90,7 @@ def test_a_patrol_finds_what_stays_from_visit_to_visit(demo_site: Path, tmp_path
             [
                 COMMAND, "detect", server.url, "--site", demo_site, "--camera", "street",
                 "--data", tmp_path / "s", "--patrol", "--every", "4s", "--for", "30s", "--json",
+                "--backend", "onnxruntime",  # bfloat16 moves scores, by processor
             ],
             capture_output=True, text=True, check=False, timeout=120,
         )  # fmt: skip
