@@ -105,7 +105,7 @@ def _joined_row(session: Session, case: Case, site: Site) -> CaseRow | None:
     while known := joinable(session, case, site):
         row = session.get(CaseRow, known.id, with_for_update=True)
         # Its camera, or a desk, may have ended it before it was locked.
-        if row and row.state != "cleared" and not row.closed_at and row.review != "rejected":
+        if row and row.is_open and row.review != "rejected":
             return row
     return None
 

@@ -38,7 +38,7 @@ class CaseFilter:
 
     def apply(self, query: Select[CaseRow]) -> Select[CaseRow]:
         if self.state == "open":
-            query = query.where(CaseRow.state != "cleared", CaseRow.closed_at.is_(None))
+            query = query.where(CaseRow.is_open)
         elif self.state == "closed":
             query = query.where(CaseRow.closed_at.is_not(None))
         elif self.state is not None:

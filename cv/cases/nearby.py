@@ -59,8 +59,7 @@ def open_near(
     query = (
         select(CaseRow)
         .where(
-            CaseRow.state != "cleared",
-            CaseRow.closed_at.is_(None),
+            CaseRow.is_open,
             CaseRow.matter.in_(sorted(matters)),
             CaseRow.first_seen <= seen.end + span,
             or_(CaseRow.last_seen >= seen.begin - span, watched),

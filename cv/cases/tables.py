@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from sqlalchemy import DateTime, Dialect, ForeignKey, Index, Text, UniqueConstraint
+from sqlalchemy import (
+    ColumnElement,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Text,
+    UniqueConstraint,
+    and_,
+)
+from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
@@ -92,6 +102,16 @@ class CaseRow(Tables):
         Index("ix_cases_place", "camera", "zone", "matter", "last_seen"),
         Index("ix_cases_near", "matter", "state", "last_seen"),
     )
+
+    @hybrid_property
+    def is_open(self) -> bool:
+        """Whether it is neither cleared nor closed; of the class, the condition for a query."""
+        return self.state != "cleared" and self.closed_at is None
+
+    @is_open.inplace.expression
+    @classmethod
+    def _is_open(cls) -> ColumnElement[bool]:
+        return and_(cls.state != "cleared", cls.closed_at.is_(None))
 
 
 class AdoptedRow(Tables):

@@ -218,7 +218,7 @@ def _write_negative(
     area = Box(left, top, left + width, top + height)
     labelled = [
         LabelledBox(
-            other.detections[0].label, _relative(_moved(seen, -left, -top), (width, height))
+            other.detections[0].label, _relative(seen.shifted(-left, -top), (width, height))
         )
         for other in beside
         if intersection(seen := _box(other), area) >= _SHOWN * seen.area
@@ -236,10 +236,6 @@ def _write_negative(
 def _box(case: Case) -> Box:
     assert case.box is not None, "what the model saw has one"
     return case.box
-
-
-def _moved(box: Box, right: float, down: float) -> Box:
-    return Box(box.x1 + right, box.y1 + down, box.x2 + right, box.y2 + down)
 
 
 def _relative(box: Box, size: tuple[int, int]) -> Box:
