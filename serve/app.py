@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -28,6 +29,7 @@ from serve.metrics import Metrics, Observed
 from serve.open311.access import NeedsApiKey
 from serve.open311.routes import public_router, requests_router
 from serve.originals import originals_router
+from serve.outbox_metrics import OutboxMetrics
 from serve.photos import PHOTOS, photos_router
 from serve.problems import add_problem_handlers
 
@@ -69,13 +71,19 @@ def create_app(
     analyser = Analyser(detector, limits, metrics)
     desk = PhotoDesk(site)
     metrics.watch_disk(desk.space)
+    outbox = OutboxMetrics(store) if store else None
+    if outbox:
+        metrics.registry.register(outbox)
     guard = Guard(keys)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         return_large_memory()
         await analyser.start()
+        reading = asyncio.create_task(outbox.keep_fresh()) if outbox else None
         yield
+        if reading:
+            reading.cancel()
         analyser.close()
         desk.close()
 

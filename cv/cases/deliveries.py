@@ -19,7 +19,7 @@ from cv.cases.database import Database
 from cv.cases.filing import is_free, supersede
 from cv.cases.tables import CaseRow, DeliveryRow, TargetRow
 
-__all__ = ["Claim", "Deliveries", "DeliveryRecord"]
+__all__ = ["Claim", "Deliveries", "DeliveryRecord", "LaneStanding"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,24 @@ class Claim:
     attempt: int
     token: str
     number: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LaneStanding:
+    """What has not reached one target.
+
+    Attributes:
+        pending: messages that are due now or later.
+        held: that wait until a person has reviewed their case.
+        dead: given up until `cases retry`.
+        oldest_at: when the oldest pending or dead one was filed.
+    """
+
+    target: str
+    pending: int
+    held: int
+    dead: int
+    oldest_at: datetime | None
 
 
 class Deliveries:
@@ -180,6 +198,19 @@ class Deliveries:
             return session.scalar(query) or 0
 
     @retried
+    def lanes(self) -> list[LaneStanding]:
+        """What has not reached its target, of every target that was ever written to."""
+        query = select(
+            DeliveryRow.target,
+            _in_state("pending"),
+            _in_state("held"),
+            _in_state("dead"),
+            func.min(case((DeliveryRow.state.in_(("pending", "dead")), DeliveryRow.filed_at))),
+        ).group_by(DeliveryRow.target)
+        with self._database.read() as session:
+            return [LaneStanding(*row) for row in session.execute(query)]
+
+    @retried
     def records(self, case_ids: Sequence[str]) -> dict[str, tuple[DeliveryRecord, ...]]:
         """The deliveries of cases, by case, in the order they were filed."""
         query = (
@@ -258,6 +289,10 @@ def _has_earlier() -> ColumnElement[bool]:
         earlier.seq < DeliveryRow.seq,
         earlier.state.in_(("pending", "dead")),
     )
+
+
+def _in_state(state: str) -> ColumnElement[int]:
+    return func.count(case((DeliveryRow.state == state, 1)))
 
 
 def _is_off() -> ColumnElement[bool]:

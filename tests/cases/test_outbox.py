@@ -14,6 +14,7 @@ from random import Random
 import pytest
 from sqlalchemy import update
 
+from cv.cases.deliveries import LaneStanding
 from cv.cases.outbox import LEASE_S, RETRY_DELAYS_S, Outbox
 from cv.cases.outgoing import Outgoing
 from cv.cases.store import CaseStore
@@ -95,6 +96,8 @@ def test_a_refused_message_is_tried_ten_times_over_days_and_then_kept(
     store: CaseStore, site: Site, file: File, clock: Clock
 ) -> None:
     file(case_of(site))
+    filed = clock.now
+    assert store.outbox.lanes() == [LaneStanding("webhook", 1, 0, 0, filed)]
     desk = Desk(always=DeliveryError("answered 500"))
     box = outbox(store, clock, desk)
     waits = []
@@ -112,12 +115,14 @@ def test_a_refused_message_is_tried_ten_times_over_days_and_then_kept(
         assert scheduled <= wait <= 1.1 * scheduled + 1e-3
     (letter,) = store.deliveries(incident().id)
     assert (letter.state, letter.attempts, letter.last_error) == ("dead", 10, "answered 500")
+    assert store.outbox.lanes() == [LaneStanding("webhook", 0, 0, 1, filed)]
     clock.move(1e7)
     assert box.deliver_due().pending == 0
     assert len(desk.asked) == 10
     desk.always = None
     assert store.retry(None, clock.now) == 1
     assert box.deliver_due().delivered == 1
+    assert store.outbox.lanes() == [LaneStanding("webhook", 0, 0, 0, None)]
 
 
 def test_a_receiver_that_asks_to_wait_is_left_alone(

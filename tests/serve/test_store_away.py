@@ -14,8 +14,10 @@ from cv.access.roles import Role
 from cv.cases.opening import open_store
 from cv.detect.detector import Detector
 from cv.site import Site
+from serve import outbox_metrics
 from serve.app import create_app
 from tests.cases.filings import START, site_in
+from tests.listening import until
 from tests.postgresql import PostgreSQL
 from tests.serve.conftest import LIMITS, jpeg
 
@@ -27,8 +29,9 @@ def server() -> Iterator[PostgreSQL]:
 
 
 def test_what_needs_the_store_is_told_to_come_back_until_it_answers(
-    server: PostgreSQL, detector: Detector, tmp_path: Path
+    server: PostgreSQL, detector: Detector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(outbox_metrics, "EVERY_S", 0.2)
     plain = site_in(tmp_path / "data")
     site: Site = replace(plain, reporting=replace(plain.reporting, database=server.url()))
     with open_store(site) as store:
@@ -52,7 +55,10 @@ def test_what_needs_the_store_is_told_to_come_back_until_it_answers(
                 assert "pass-word" not in answer.text
                 assert "127.0.0.1" not in answer.text
             assert client.get("/readyz").status_code == 200, "it is the database that is away"
+            until(lambda: "kerbwatch_case_store_up 0.0" in client.get("/metrics").text)
+            assert "kerbwatch_messages{" not in client.get("/metrics").text, "an old number"
             server.start()
+            until(lambda: "kerbwatch_case_store_up 1.0" in client.get("/metrics").text)
             assert [client.get(path).status_code for path in asked] == [404, 200, 404]
             assert client.get(f"/v1/photos/{kept}").json()["id"] == kept
     assert server.execute("select count(*) from photos") == [(1,)], "in the site's database"
