@@ -48,6 +48,7 @@ def serve(
     import uvicorn
 
     from serve.app import create_app
+    from serve.connections import TimedProtocol
     from serve.limits import Limits
 
     place = open_site(site, None)
@@ -76,7 +77,11 @@ def serve(
     if not guarded:
         typer.echo("no keys: it answers everybody on this machine", err=True)
     config = uvicorn.Config(
-        app, log_level="warning", timeout_graceful_shutdown=30, server_header=False
+        app,
+        http=TimedProtocol,
+        log_level="warning",
+        timeout_graceful_shutdown=30,
+        server_header=False,
     )
     # Uvicorn shuts down in order and then raises the signal again; that is no failure.
     for number in (signal.SIGTERM, signal.SIGINT):
