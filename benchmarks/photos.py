@@ -1,11 +1,15 @@
 """The photo service under load: many phones at once, against decoding and inference alone.
 
-    python benchmarks/photos.py [--clients 50] [--seconds 600] [--json FILE] [--plot FILE]
+    python benchmarks/photos.py [--reports] [--clients 50] [--seconds 600] [--json FILE]
+                                [--plot FILE]
 
 Starts `kerbwatch serve` and sends it 12-megapixel JPEGs of about 3 MB from so many clients, each
 waiting for its answer before it sends again, and as long as `Retry-After` says after a 503. Clients
 and service share the machine. Before and after, the same pictures are decoded and looked at without
 any service, by as many threads as it has workers: `ratio` is the service's rate over that.
+
+With `--reports` the clients are citizens: every picture is another one somewhere in the city, goes
+to `/v1/photos` with its place, and every second one asks for a case.
 """
 
 from __future__ import annotations
@@ -22,6 +26,8 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import httpx2
 import numpy as np
@@ -31,6 +37,8 @@ from cv.bench.showing import machine
 from cv.detect.archive import ENOUGH, detect_in_photo
 from cv.detect.detector import Detector
 from cv.detect.photo import decode_photo
+from serve.detect import DETECT
+from serve.photos import PHOTOS as PHOTOS_ROUTE
 
 COMMAND = Path(sys.executable).with_name("kerbwatch")
 SETTLING_S = 5.0
@@ -44,6 +52,7 @@ class Load:
     answers: list[tuple[float, float]] = field(default_factory=list)
     statuses: Counter[str] = field(default_factory=Counter)
     rss_mb: list[tuple[float, float]] = field(default_factory=list)
+    reports: int = 0
 
 
 @dataclass(frozen=True)
@@ -64,6 +73,7 @@ class Outcome:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--reports", action="store_true", help="to /v1/photos, not /v1/detect")
     parser.add_argument("--clients", type=int, default=50)
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--alone", type=float, help="seconds of each measurement alone")
@@ -112,7 +122,15 @@ async def measured(picture: bytes, options: argparse.Namespace) -> Load:
     for name in ("workers", "threads", "queue"):
         value = getattr(options, name)
         command += [f"--{name}", str(value)] if value is not None else []
-    service = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    with TemporaryDirectory(prefix="kerbwatch-load-") as folder:
+        return await measured_in(Path(folder), command, picture, options)
+
+
+async def measured_in(
+    folder: Path, command: list[str], picture: bytes, options: argparse.Namespace
+) -> Load:
+    """In a folder of its own, where the cases are."""
+    service = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=folder)
     assert service.stderr is not None
     try:
         found = re.search(r"http://\S+", service.stderr.readline())
@@ -144,11 +162,15 @@ async def ready(address: str) -> None:
 async def client(
     address: str, picture: bytes, load: Load, began: float, options: argparse.Namespace
 ) -> None:
-    headers = {"content-type": "image/jpeg"}
     async with httpx2.AsyncClient(base_url=address, timeout=60) as sending:
-        while (sent := time.perf_counter()) - began < options.seconds:
+        while time.perf_counter() - began < options.seconds:
+            request = report(picture, load) if options.reports else {"content": picture}
+            headers = None if options.reports else {"content-type": "image/jpeg"}
+            sent = time.perf_counter()
             try:
-                answer = await sending.post("/v1/detect", content=picture, headers=headers)
+                answer = await sending.post(
+                    PHOTOS_ROUTE if options.reports else DETECT, **request, headers=headers
+                )
             except httpx2.TransportError as error:
                 load.statuses[type(error).__name__] += 1
                 continue
@@ -158,6 +180,22 @@ async def client(
                 load.answers.append((at - began, at - sent))
             else:
                 await asyncio.sleep(float(answer.headers.get("retry-after", "1")))
+
+
+def report(picture: bytes, load: Load) -> dict[str, Any]:
+    """One citizen's form: a picture that nobody has sent, from some place in Wuhan."""
+    load.reports += 1
+    note = b"report %d" % load.reports
+    comment = b"\xff\xfe" + (len(note) + 2).to_bytes(2) + note
+    east, north = load.reports % 100, load.reports // 100 % 100
+    return {
+        "files": {"image": ("photo.jpg", picture[:2] + comment + picture[2:], "image/jpeg")},
+        "data": {
+            "lon": f"{114.2 + east / 500:.4f}",
+            "lat": f"{30.5 + north / 500:.4f}",
+            "report": "true" if load.reports % 2 else "false",
+        },
+    }
 
 
 async def watch(pid: int, load: Load, began: float) -> None:

@@ -163,10 +163,13 @@ def continued(case: Case, earlier: Case) -> Case:
 
     The beginning stays as it was, and so do unit and limit as they were filed, and a review once
     there is one. So do the pictures, but of the scenes between the first and the latest: a stall of
-    three days makes no document of 100 KB.
+    three days makes no document of 100 KB. Those in which less is masked than the site masks by
+    now are withheld, for the document says of all its pictures what is masked in them.
     """
     known = {item.id for item in case.evidence}
     kept = [item for item in earlier.evidence if item.id not in known]
+    if _masks_more(case.privacy, earlier.privacy):
+        kept = [item.model_copy(update={"withheld": "not masked"}) for item in kept]
     if any(item.role == "scene" for item in case.evidence):
         kept = [item for i, item in enumerate(kept) if item.role != "scene" or _is_first(kept, i)]
     begun = {"first_seen": earlier.time.first_seen, "confirmed": earlier.time.confirmed}
@@ -183,6 +186,12 @@ def continued(case: Case, earlier: Case) -> Case:
             "dept": earlier.dept or case.dept,
             "limit": earlier.limit or case.limit,
         }
+    )
+
+
+def _masks_more(now: PrivacyPart, before: PrivacyPart) -> bool:
+    return (now.faces_masked and not before.faces_masked) or (
+        now.plates_masked and not before.plates_masked
     )
 
 

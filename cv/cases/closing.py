@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import or_, select
@@ -15,6 +15,7 @@ from cv.cases.parts import ClosurePart
 from cv.cases.tables import CaseRow, DeliveryRow
 from cv.cases.targets import Answering, Target
 from cv.errors import DeliveryError
+from cv.plausible_time import clamped
 
 __all__ = ["ASK_EVERY_S", "Closings", "close_case", "reopen_case"]
 
@@ -56,7 +57,7 @@ class Closings:
         closed = 0
         try:
             for numbers in self._asked(now):
-                for number, closure in self._target.closures(list(numbers)).items():
+                for number, closure in _closures(self._target, list(numbers)).items():
                     if closure is None:
                         reopen_case(self._database, numbers[number], self._name)
                     else:
@@ -85,6 +86,15 @@ class Closings:
             yield dict(pairs[start : start + _AT_ONCE])
 
 
+def _closures(target: Answering, numbers: Sequence[str]) -> Mapping[str, ClosurePart | None]:
+    try:
+        return target.closures(numbers)
+    except DeliveryError:
+        raise
+    except Exception as error:  # a target's bug, or an odd answer, must not end delivery there
+        raise DeliveryError(f"internal error: {type(error).__name__}") from error
+
+
 @retried
 def close_case(database: Database, case_id: str, closure: ClosurePart) -> bool:
     """Keep that somebody is done with a case; False if somebody was before."""
@@ -93,9 +103,9 @@ def close_case(database: Database, case_id: str, closure: ClosurePart) -> bool:
         if row.closed_at is not None:
             return False
         case = Case.model_validate_json(row.document)
-        at = closure.at.astimezone(case.time.reported.tzinfo)
+        at = clamped(closure.at).astimezone(case.time.reported.tzinfo)
         closed = case.model_copy(update={"closure": closure.model_copy(update={"at": at})})
-        row.document, row.closed_at = closed.model_dump_json(), closure.at
+        row.document, row.closed_at = closed.model_dump_json(), at
         return True
 
 

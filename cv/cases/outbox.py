@@ -195,9 +195,9 @@ class _Lane:
         return due is not None and due <= self._clock()
 
     def _deliver(self, claim: Claim) -> str:
-        case = Case.model_validate_json(claim.body)
-        message = Message(claim.key, claim.event, case, claim.number)
         try:
+            case = Case.model_validate_json(claim.body)
+            message = Message(claim.key, claim.event, case, claim.number)
             receipt = self.target.deliver(message)
         except DeliveryError as error:
             return self._failed(claim, error)

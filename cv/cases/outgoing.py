@@ -73,7 +73,7 @@ class Outgoing:
         return item, source
 
     def _may_leave(self, item: EvidenceItem, case: Case) -> bool:
-        if item.file and is_sealed(item.file):
+        if item.withheld == "not masked" or (item.file and is_sealed(item.file)):
             return False
         heads = item.masked and case.privacy.faces_masked
         plates = item.masked and case.privacy.plates_masked

@@ -196,7 +196,9 @@ class IncidentRules:
             rule=rule,
             size=size,
         )
-        key = self._known(incident) or self._new_id(incident)
+        # Of several that are ready in one look, one goes on with what is known there.
+        known = self._known(incident)
+        key = known if known and known not in self.issued else self._new_id(incident)
         self.issued[key] = incident.first_seen
         incident = replace(incident, id=key)
         candidate.incident = incident

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from random import Random
 
@@ -17,6 +17,7 @@ from sqlalchemy import update
 from cv.cases.deliveries import LaneStanding
 from cv.cases.outbox import LEASE_S, RETRY_DELAYS_S, Outbox
 from cv.cases.outgoing import Outgoing
+from cv.cases.parts import ClosurePart
 from cv.cases.store import CaseStore
 from cv.cases.tables import DeliveryRow
 from cv.cases.targets import Message, Receipt, Target, UnreachableError
@@ -322,6 +323,45 @@ def test_a_bug_in_a_target_ends_nothing_else(
         d for n in (0, 1) for d in store.deliveries(incident(n).id) if d.state == "pending"
     ]
     assert waiting.last_error == "internal error: ZeroDivisionError"
+
+
+@dataclass
+class Odd(Desk):
+    """Says of what it took what cannot be."""
+
+    says: ClosurePart | None = None
+
+    def closures(self, numbers: Sequence[str]) -> dict[str, ClosurePart | None]:
+        if self.says is None:
+            raise KeyError("activity")
+        return dict.fromkeys(numbers, self.says)
+
+
+@pytest.mark.parametrize("year", [None, 1, 9999])
+def test_an_odd_answer_about_what_is_closed_ends_no_delivery(
+    year: int | None, store: CaseStore, site: Site, file: File, clock: Clock
+) -> None:
+    file(case_of(site, 0))
+    desk = Odd()
+    if year:
+        day = (1, 1) if year == 1 else (12, 31)
+        zone = timezone(timedelta(hours=8 if year == 1 else -8))
+        desk.says = ClosurePart(at=datetime(year, *day, 23 if year > 1 else 0, tzinfo=zone), by="x")
+    box = outbox(store, clock, desk)
+    assert box.deliver_due().closed == (0 if year is None else 1)
+    file(case_of(site, 1))
+    assert box.deliver_due().delivered == 1
+
+
+def test_a_message_that_cannot_be_read_holds_up_no_other_case(
+    store: CaseStore, site: Site, file: File, clock: Clock
+) -> None:
+    file(case_of(site, 0), case_of(site, 1))
+    with store.database.write() as session:
+        of_first = DeliveryRow.case_id == incident(0).id
+        session.execute(update(DeliveryRow).where(of_first).values(body="{}"))
+    report = outbox(store, clock, Desk()).deliver_due()
+    assert (report.delivered, report.failed) == (1, 1)
 
 
 def test_running_in_the_background_it_ends_what_it_began(store: CaseStore, site: Site) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from cv.cases.case import Case, case_schema
+from cv.cases.case import Case, case_schema, continued
 from cv.cases.conversation import Answer, Endpoint
 from cv.cases.links import SECRET_VARIABLE, verify
 from cv.cases.outbox import Outbox
@@ -90,6 +90,20 @@ def test_no_link_leads_to_a_picture_that_is_not_masked(site: Site, start: Start)
     target(site, receiver.url).deliver(message(case))
     (item,) = receiver.received[0]["case"]["evidence"]
     assert (item["url"], item["file"], item["withheld"]) == (None, None, "not masked")
+
+
+def test_pictures_of_before_plates_were_masked_stay_once_they_are(site: Site, start: Start) -> None:
+    def masking(*, plates: bool) -> Site:
+        return replace(site, privacy=replace(site.privacy, plates=plates))
+
+    receiver = start()
+    earlier = case_of(masking(plates=False), evidence=(picture(site),))
+    late = picture(site, role="after")
+    case = continued(case_of(masking(plates=True), event="cleared", evidence=(late,)), earlier)
+    target(masking(plates=True), receiver.url).deliver(message(case))
+    before, after = receiver.received[0]["case"]["evidence"]
+    assert (before["url"], before["withheld"]) == (None, "not masked")
+    assert (after["role"], after["withheld"]) == ("after", None)
 
 
 def test_a_receiver_with_another_secret_refuses(site: Site, start: Start) -> None:

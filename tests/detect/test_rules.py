@@ -242,6 +242,14 @@ def test_an_incident_that_the_store_knows_keeps_its_id() -> None:
     assert [incident.id for incident in scene.incidents] == ["kw-known"]
 
 
+def test_of_two_that_are_ready_in_one_look_one_is_what_the_store_knows() -> None:
+    stalls = [see("street_stall"), see("street_stall", CAR.shifted(190, 0))]
+    scene = Scene(zones=[FRONT], known="ph-known").look(*stalls, times=100)
+    ids = [incident.id for incident in scene.incidents]
+    assert ids.count("ph-known") == 1
+    assert len(set(ids)) == 2
+
+
 def test_a_car_outside_the_zone_or_hardly_in_it_is_none() -> None:
     left = (
         replace(KERB, polygon=LEFT)
