@@ -71,18 +71,21 @@ class DiskSpace:
     @property
     def room(self) -> Room:
         """As of a moment ago. A change is said in the log, once."""
+        self._refresh()
+        return self._room
+
+    @property
+    def free(self) -> int:
+        """Bytes, as of a moment ago."""
+        self._refresh()
+        return self._free
+
+    def _refresh(self) -> None:
         with self._lock:
             now = self._clock()
             if self._asked is None or now - self._asked >= _FRESH_S:
                 self._asked = now
                 self._measure()
-            return self._room
-
-    @property
-    def free(self) -> int:
-        """Bytes, as of a moment ago."""
-        assert self.room is not None
-        return self._free
 
     def _measure(self) -> None:
         folder = next(f for f in (self._folder, *self._folder.parents) if f.exists())

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from cv.durations import parse_duration
 from cv.errors import UserError
+from cv.plausible_time import clamped
 from cv.site import Site
 
 __all__ = ["moment"]
@@ -25,4 +26,4 @@ def moment(text: str, site: Site) -> datetime:
         except (UserError, OverflowError):
             hint = "write 24h, 30m, 2026-03-14 or 2026-03-14T15:30"
             raise UserError(f"--since {text[:40]!r}: {hint}") from None
-    return given if given.tzinfo else given.replace(tzinfo=site.tz)
+    return clamped(given if given.tzinfo else given.replace(tzinfo=site.tz))

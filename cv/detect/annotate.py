@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Self
@@ -15,7 +16,7 @@ from av.video.stream import VideoStream
 from cv.detect.detector import Detection, Detector
 from cv.detect.drawing import BLUE, RED, draw_box, draw_title, draw_zone, zone_colour
 from cv.detect.look import Look
-from cv.detect.masking import head_region, mask, pixelate
+from cv.detect.masking import mask
 from cv.errors import SourceError
 from cv.geometry import Image
 from cv.site import Camera, Site
@@ -25,13 +26,10 @@ __all__ = ["AnnotatedVideo", "annotate", "annotate_photo"]
 _TICKS = 1000
 
 
-def annotate(look: Look, site: Site, camera: Camera | None) -> Image:
-    """A copy of a look's frame with zones, detections and open incidents; heads pixelated."""
+def annotate(look: Look, detector: Detector, site: Site, camera: Camera | None) -> Image:
+    """A copy of a look's frame, masked as evidence is, with zones, detections, open incidents."""
     picture = look.frame.image.copy()
-    if site.privacy.heads:
-        for detection in look.detections:
-            if detection.label == "person":
-                pixelate(picture, head_region(detection.box))
+    mask(picture, detector, heads=site.privacy.heads, plates=site.privacy.plates)
     for zone in camera.zones if camera else ():
         draw_zone(picture, zone.polygon, zone_colour(zone.kind))
     for detection in look.detections:
@@ -64,17 +62,30 @@ class AnnotatedVideo:
     """
 
     def __init__(self, path: Path) -> None:
-        try:
+        self._path = path
+        with _telling(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             self._container = av.open(str(path), "w")
-        except (OSError, ValueError) as error:
-            raise SourceError(f"{path}: cannot write a video there: {error}") from error
         self._stream: VideoStream | None = None
         self._first_s = 0.0
         self._last_tick = -1
 
     def add(self, picture: Image, media_s: float) -> None:
         """Append a picture at its media time (seconds); later than the one before."""
+        with _telling(self._path):
+            self._add(picture, media_s)
+
+    def close(self) -> None:
+        """Write what is left, and the index without which nobody can play it."""
+        with _telling(self._path):
+            try:
+                if self._stream is not None:
+                    for packet in self._stream.encode(None):
+                        self._container.mux(packet)
+            finally:
+                self._container.close()
+
+    def _add(self, picture: Image, media_s: float) -> None:
         if self._stream is None:
             self._stream = self._open(picture)
             self._first_s = media_s
@@ -104,7 +115,12 @@ class AnnotatedVideo:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._stream is not None:
-            for packet in self._stream.encode(None):
-                self._container.mux(packet)
-        self._container.close()
+        self.close()
+
+
+@contextmanager
+def _telling(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError) as error:  # FFmpegError is one of them
+        raise SourceError(f"{path}: cannot write a video there: {error}") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from datetime import datetime
 from time import monotonic
@@ -68,6 +68,7 @@ class Batch:
         files = [job for job in jobs if job.source.kind is not SourceKind.STREAM]
         with ThreadPoolExecutor(max(1, len(streams)), thread_name_prefix="stream") as pool:
             timer = self._timer(bool(streams))
+            futures: list[Future[None]]
             if streams and self._options.patrol:
                 futures = [pool.submit(self._patrol, streams)]
             else:
@@ -76,15 +77,15 @@ class Batch:
                 for job in files:
                     if not self._stop.is_set():
                         self._guarded(job)
-                wait(futures)
+                # A bug in one watch ends the run, so that it shows.
+                for future in wait(futures, return_when=FIRST_EXCEPTION).done:
+                    future.result()
             except BaseException:
                 self._stop.set()
                 raise
             finally:
                 if timer:
                     timer.cancel()
-            for future in futures:
-                future.result()
 
     def _patrol(self, jobs: Sequence[Job]) -> None:
         """Visit streams in turn until stopped."""
@@ -95,10 +96,9 @@ class Batch:
     def _beat(self, job: Job, stack: ExitStack) -> Beat:
         watch = self._watch(job)
         progress = Progress(job.source.name, job.source.stats)
-        stack.callback(self._end, job, watch, progress)
         with self._telling:
             self._listener.started(job, progress)
-
+        stack.callback(self._end, job, watch, progress)
         trouble = self._trouble(job)
 
         def look(frame: Frame) -> None:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 from typing import Annotated
@@ -36,6 +36,7 @@ from cv.durations import parse_duration
 from cv.errors import UserError
 from cv.evidence.originals import open_originals
 from cv.evidence.retention import deleting_hourly
+from cv.plausible_time import is_plausible
 from cv.site import Site
 from cv.site.choice import open_site
 
@@ -135,7 +136,7 @@ def detect(
         all_frames=every == _ALL,
         patrol=patrol,
         decode=Decode.KEYFRAMES if keyframes else decode,
-        start=_aware(start, place),
+        start=_aware(start, place, plan) if start else None,
         for_s=parse_duration(duration) if duration else None,
         tz=place.tz,
     )
@@ -154,7 +155,8 @@ def detect(
         )
         listener: Listener = report
         if save_video:
-            listener = stack.enter_context(AnnotatedCopies(save_video, place, plan, report))
+            copies = AnnotatedCopies(save_video, place, detector, plan, report)
+            listener = stack.enter_context(copies)
         store = stack.enter_context(open_store(place))
         if deliver and any(job.camera for job in plan.jobs):
             stack.enter_context(_delivering(store, place))
@@ -187,10 +189,16 @@ def _only_streams(plan: Plan) -> None:
         raise UserError(f"{file}: --patrol visits streams, this is a file")
 
 
-def _aware(start: datetime | None, site: Site) -> datetime | None:
-    if start is None or start.tzinfo is not None:
-        return start
-    return start.replace(tzinfo=site.tz)
+def _aware(start: datetime, site: Site, plan: Plan) -> datetime:
+    recordings = [job for job in plan.jobs if job.source.kind is not SourceKind.STREAM]
+    if len(recordings) > 1:
+        raise UserError(
+            f"--start is when one recording begins, and there are {len(recordings)}; "
+            "give them one by one, or names like gate_20260314_153000.mp4"
+        )
+    if not is_plausible(start, datetime.now(UTC)):
+        raise UserError(f"--start {start.isoformat()}: no recording began then")
+    return start if start.tzinfo is not None else start.replace(tzinfo=site.tz)
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from cv.detect.frames import Frame
 from cv.detect.incident import Incident
 from cv.detect.masking import MaskCounts
 from cv.disk import DiskSpace, Room
-from cv.errors import KerbwatchError, UserError
+from cv.errors import UserError
 from cv.evidence.originals import Kind, frame_file, open_originals, write_whole
 from cv.geometry import Image
 from cv.site import Camera, Site, Zone
@@ -109,8 +109,11 @@ class EvidenceFolder:
             return None
 
     def drop_candidate(self, file: str) -> None:
-        """Delete the first frame of what became none."""
-        self._originals.drop(file)
+        """Delete the first frame of what became none; after a disk error retention does it."""
+        try:
+            self._originals.drop(file)
+        except OSError as error:
+            logger.error("%s: first frame not deleted: %s", self._camera.id, error.strerror)
 
     def opened(
         self, incident: Incident, frame: Frame, first: str | None
@@ -162,7 +165,7 @@ class EvidenceFolder:
         picture = clean.copy()
         try:
             counts: MaskCounts | None = self._mask(picture)
-        except (KerbwatchError, RuntimeError, ValueError, cv2.error) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must not leave unmasked
             logger.warning("%s: masking failed, pictures are withheld: %s", incident.id, error)
             counts = None
         height, width = clean.shape[:2]

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
 import cv2
 
-from cv.detect.annotate import AnnotatedVideo, annotate
-from cv.detect.detector import Detection
-from cv.detect.drawing import BLUE, draw_box
+from cv.detect.annotate import AnnotatedVideo, annotate, annotate_photo
+from cv.detect.detector import Detection, Detector
 from cv.detect.frames import SourceKind
 from cv.detect.jobs import Plan
 from cv.detect.look import Filing, Look
-from cv.detect.masking import head_region, pixelate
 from cv.detect.photo import Photo
 from cv.detect.run import Job, Listener, Progress
 from cv.errors import KerbwatchError, SourceError
@@ -31,20 +28,22 @@ class AnnotatedCopies:
         SourceError: the place cannot be written.
     """
 
-    def __init__(self, path: Path, site: Site, plan: Plan, then: Listener) -> None:
+    def __init__(
+        self, path: Path, site: Site, detector: Detector, plan: Plan, then: Listener
+    ) -> None:
         self._site = site
+        self._detector = detector
         self._then = then
         self._paths = _paths(path, plan)
         self._videos: dict[int, AnnotatedVideo] = {}
-        self._open = ExitStack()
 
     def started(self, job: Job, progress: Progress) -> None:
-        copy = AnnotatedVideo(self._paths[id(job)])
-        self._videos[id(job)] = self._open.enter_context(copy)
+        self._videos[id(job)] = AnnotatedVideo(self._paths[id(job)])
         self._then.started(job, progress)
 
     def looked(self, job: Job, progress: Progress, look: Look) -> None:
-        self._videos[id(job)].add(annotate(look, self._site, job.camera), look.frame.media_s)
+        picture = annotate(look, self._detector, self._site, job.camera)
+        self._videos[id(job)].add(picture, look.frame.media_s)
         self._then.looked(job, progress, look)
 
     def changed(self, job: Job, filing: Filing) -> None:
@@ -52,12 +51,7 @@ class AnnotatedCopies:
 
     def photo(self, job: Job, photo: Photo, detections: Sequence[Detection]) -> None:
         picture = photo.image.copy()
-        if self._site.privacy.heads:
-            for detection in detections:
-                if detection.label == "person":
-                    pixelate(picture, head_region(detection.box))
-        for detection in detections:
-            draw_box(picture, detection.box, BLUE, f"{detection.label} {detection.score:.2f}")
+        annotate_photo(picture, detections, self._detector, self._site)
         path = self._paths[job.source.name]
         path.parent.mkdir(parents=True, exist_ok=True)
         if not cv2.imwrite(str(path), picture):
@@ -72,12 +66,14 @@ class AnnotatedCopies:
 
     def ended(self, job: Job, progress: Progress) -> None:
         self._then.ended(job, progress)
+        self._videos.pop(id(job)).close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._open.close()
+        for video in self._videos.values():
+            video.close()
 
 
 def _paths(path: Path, plan: Plan) -> dict[object, Path]:

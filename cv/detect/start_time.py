@@ -53,7 +53,8 @@ def find_start(
     candidates = [(time, StartSource.METADATA) for time in tagged if time]
     candidates += [(time, StartSource.NAME) for time in _in_name(name)]
     for time, source in candidates:
-        if time.year >= _EARLIEST_YEAR and _utc(time, tz) <= now:
+        # The year first: the ends of the calendar cannot be converted.
+        if _EARLIEST_YEAR <= time.year <= now.year + 1 and _utc(time, tz) <= now:
             return _utc(time, tz), source
     return ended.astimezone(UTC) - timedelta(seconds=duration_s or 0), StartSource.MODIFIED
 

@@ -11,6 +11,7 @@ before there was a key stays as it is, and readable, until its deadline.
 from __future__ import annotations
 
 import os
+import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -156,7 +157,8 @@ class Originals:
 def write_whole(path: Path, content: bytes) -> None:
     """All of the file or none of it, on the disk before the row that names it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    # A client that resends a photo while the first is in work writes the same file beside itself.
+    temporary = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}.tmp")
     try:
         with temporary.open("wb") as stream:
             stream.write(content)

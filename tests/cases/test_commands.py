@@ -89,7 +89,7 @@ def test_the_list_shows_where_things_stand(run: Run, filed: CaseStore) -> None:
     assert "No such cases" in run("list", "--dead").output
 
 
-@pytest.mark.parametrize("since", ["2026-03-14", "2026-03-14T15:36", "99999h"])
+@pytest.mark.parametrize("since", ["2026-03-14", "2026-03-14T15:36", "99999h", "0001-01-01"])
 def test_since_takes_a_date_a_time_on_the_sites_clock_or_a_span(
     run: Run, filed: CaseStore, since: str
 ) -> None:

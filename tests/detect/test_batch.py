@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from cv.bench.rtsp import free_port
 from cv.bench.watching import Counter, bench_site
 from cv.cases.recorder import watches
 from cv.cases.store import CaseStore
@@ -18,7 +19,9 @@ from cv.detect.frames import Source, SourceKind
 from cv.detect.look import Look
 from cv.detect.picture import Picture
 from cv.detect.run import Job, Options, Progress
+from cv.detect.watch import CameraWatch
 from cv.geometry import Box
+from cv.site import Camera
 from tests.detect.clips import make_clip, numbered
 
 CAR_FROM = 12
@@ -64,6 +67,21 @@ def looks(clip: Path, folder: Path, processors: int) -> list[tuple[float, bool, 
         job = Job(Source(SourceKind.RECORDING, clip), site.cameras[0])
         Batch(detector, watch_of, options, seen, threading.Event()).run([job])
     return seen.seen
+
+
+def test_a_bug_in_one_watch_ends_the_run_at_once(tmp_path: Path) -> None:
+    """Not when the others have ended, for streams never do."""
+
+    def broken(camera: Camera, job: Job) -> CameraWatch:
+        raise ZeroDivisionError(camera.id, job.source.name)
+
+    site, detector = bench_site(tmp_path), Brightness(backend="onnxruntime", threads=1)
+    dead = Source(SourceKind.STREAM, f"rtsp://127.0.0.1:{free_port()}/dead")
+    options, stop = Options(every_s=1.0), threading.Event()
+    batch = Batch(detector, broken, options, Counter(), stop)
+    with pytest.raises(ZeroDivisionError):
+        batch.run([Job(dead, site.cameras[0]), Job(dead, None)])
+    assert stop.is_set()
 
 
 def test_an_unchanged_view_is_judged_by_all_looks_before_it(

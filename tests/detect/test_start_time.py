@@ -39,6 +39,12 @@ def test_metadata_comes_before_the_name():
     assert found == (AFTERNOON, StartSource.METADATA)
 
 
+@pytest.mark.parametrize("clock", ["9999-12-31T23:59:59-08:00", "0001-01-01T00:00:00+08:00"])
+def test_an_end_of_the_calendar_is_a_clock_that_was_not_set(clock):
+    found = start(metadata={"creation_time": clock}, name="gate_20260314_153000.mp4")
+    assert found == (AFTERNOON, StartSource.NAME)
+
+
 def test_quicktime_s_own_date_with_its_offset_comes_first():
     tags = {
         "creation_time": "2026-03-14T08:00:00Z",

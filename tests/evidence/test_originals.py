@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,7 +12,14 @@ from typer.testing import CliRunner
 
 from cv.cli import app
 from cv.errors import UserError
-from cv.evidence.originals import Originals, frame_file, is_sealed, open_originals, photo_file
+from cv.evidence.originals import (
+    Originals,
+    frame_file,
+    is_sealed,
+    open_originals,
+    photo_file,
+    write_whole,
+)
 from cv.evidence.sealing import KEY_VARIABLE, new_key, sealed_digest, sealing_keys
 
 PICTURE = b"\xff\xd8 a face \xff\xd9" * 500
@@ -36,6 +44,15 @@ def test_nothing_of_a_picture_is_on_the_disk(
     assert b"face" not in stored
     assert sealed_digest(stored) == hashlib.sha256(PICTURE).hexdigest()
     assert kept.read(file) == PICTURE
+
+
+def test_one_picture_that_is_kept_by_two_threads_at_once_is_kept(tmp_path: Path) -> None:
+    file = tmp_path / "photo.jpg"
+    with ThreadPoolExecutor(8) as pool:
+        for _ in range(25):
+            list(pool.map(lambda _: write_whole(file, PICTURE), range(8)))
+    assert [path.name for path in tmp_path.iterdir()] == ["photo.jpg"]
+    assert file.read_bytes() == PICTURE
 
 
 def test_what_was_kept_stays_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -404,6 +404,19 @@ def test_what_cannot_be_deleted_is_told_and_tried_again(store: CaseStore, site: 
     assert store.case(case.id).case.evidence[0].withheld == "deleted"
 
 
+def test_a_name_that_is_no_text_keeps_nothing_else_back(store: CaseStore, site: Site) -> None:
+    ours = file(site, frame_file("originals", "gate", START), START)
+    strange = site.reporting.data / "originals/gate" / os.fsdecode("街道.jpg".encode("gbk"))
+    strange.write_bytes(PICTURE)
+    os.utime(strange, (START.timestamp(), START.timestamp()))
+    result = Retention(site, store.database).run(START + 90 * DAY)
+    assert not (site.reporting.data / ours).exists()
+    assert strange.exists()
+    (failure,) = result.failed
+    assert "its name is not UTF-8" in failure
+    failure.encode()
+
+
 def test_without_its_proof_nothing_is_deleted(store: CaseStore, site: Site) -> None:
     old = file(site, "originals/gate/old.jpg", REPORTED)
     place = site.reporting.data / "cases.sqlite"
