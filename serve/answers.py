@@ -181,7 +181,7 @@ def labels_answer(detector: Detector) -> LabelsAnswer:
                 threshold=round(threshold, 4),
                 matters=list(matters_of(label)),
             )
-            for label, threshold in detector.floors.items()
+            for label, threshold in detector.thresholds.items()
         ],
     )
 

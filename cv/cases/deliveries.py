@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, case, delete, exists, func, select, true, update
+from sqlalchemy import ColumnElement, case, delete, exists, func, or_, select, true, update
 from sqlalchemy.orm import Session, aliased
 
 from cv.cases.again import retried, retried_if_undone
@@ -143,8 +143,10 @@ class Deliveries:
                 session, claim, state="delivered", delivered_at=now, last_error=None, number=number
             )
             if ours and number:
+                # That of the target that said one first, or it would change with each message.
+                first = or_(CaseRow.number.is_(None), CaseRow.number == claim.number)
                 session.execute(
-                    update(CaseRow).where(CaseRow.id == claim.case_id).values(number=number)
+                    update(CaseRow).where(CaseRow.id == claim.case_id, first).values(number=number)
                 )
             return ours
 

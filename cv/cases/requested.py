@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, and_, exists, or_, select
 from sqlalchemy.orm import Session
 
 from cv.cases.case import Case
@@ -84,7 +84,7 @@ def _found(
     )
     confirmed = (
         select(CaseRow)
-        .where(cases, CaseRow.review == "confirmed", CaseRow.camera != "_open311")
+        .where(cases, CaseRow.review == "confirmed", ~_was_posted())
         .order_by(CaseRow.filed_at.desc(), CaseRow.id)
         .limit(MOST_REQUESTS)
     )
@@ -92,6 +92,10 @@ def _found(
     found += [_of_case(row) for row in session.scalars(confirmed)]
     found.sort(key=lambda r: r.requested, reverse=True)
     return found[:MOST_REQUESTS]
+
+
+def _was_posted() -> ColumnElement[bool]:
+    return exists().where(RequestRow.case_id == CaseRow.id)
 
 
 def _of_client(request: RequestRow, row: CaseRow) -> Requested:

@@ -12,6 +12,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from math import isclose
 from pathlib import Path, PurePosixPath
 
 import cv2
@@ -130,12 +131,21 @@ def _says_something(case: Case, result: Feedback) -> bool:
 
 
 def _frame(case: Case, originals: Originals) -> str | None:
-    """The clean frame that the case's box is of: the latest, else the one that confirmed it."""
-    for time in (case.time.last_seen, case.time.confirmed):
+    """A clean frame that shows the case's box: the latest, else the one that confirmed it.
+
+    Where a sub-stream is watched, pictures are of the main stream, with their own time and size.
+    """
+    scenes = [item.taken for item in case.evidence if item.role == "scene" and item.taken]
+    for time in (case.time.last_seen, *reversed(scenes), case.time.confirmed):
         file = originals.find(frame_file("originals", case.source.channel_id, time))
-        if file and _size_of(originals.read(file)) == case.detections[0].image_wh:
+        if file and _is_same_view(_size_of(originals.read(file)), case.detections[0].image_wh):
             return file
     return None
+
+
+def _is_same_view(size: tuple[int, int] | None, other: tuple[int, int]) -> bool:
+    """Whether a box in a picture of one size can be found in one of the other."""
+    return size is not None and isclose(size[0] * other[1], size[1] * other[0], rel_tol=0.01)
 
 
 def _photo(case: Case, originals: Originals) -> str | None:
@@ -180,11 +190,15 @@ def _decoded(frame: bytes) -> Image | None:
 
 
 def _write_example(file: str, frame: bytes, cases: Sequence[Case], part: Path) -> dict[str, object]:
-    name, size = PurePosixPath(plain_name(file)).stem, cases[0].detections[0].image_wh
+    name = PurePosixPath(plain_name(file)).stem
     if cases[0].is_watched:  # then its file is named after the moment alone
         name = f"{cases[0].source.channel_id}-{name}"
     (part / "images" / f"{name}.jpg").write_bytes(frame)
-    labelled = [LabelledBox(c.detections[0].label, _relative(_box(c), size)) for c in cases]
+    labelled = [
+        LabelledBox(seen.label, _relative(_box(case), seen.image_wh))
+        for case in cases
+        for seen in case.detections[:1]
+    ]
     text = "".join(map(yolo_row, labelled))
     (part / "labels" / f"{name}.txt").write_text(text, encoding="utf-8")
     # Other things in the frame were not reviewed, so no label is complete.
@@ -207,8 +221,14 @@ def _beside(case: Case, confirmed: Iterable[Case]) -> list[Case]:
 def _write_negative(
     frame: bytes, case: Case, beside: Sequence[Case], part: Path
 ) -> dict[str, object]:
-    box, image = _box(case), _decoded(frame)
+    image = _decoded(frame)
     assert image is not None  # or `_frame` had not found it
+    size = (image.shape[1], image.shape[0])
+
+    def here(seen: Case) -> Box:
+        return _box(seen).resized(case.detections[0].image_wh, size)
+
+    box = here(case)
     margin = _MARGIN * max(box.width, box.height)
     left, top = (max(0, int(edge - margin)) for edge in (box.x1, box.y1))
     cut = image[top : int(box.y2 + margin) + 1, left : int(box.x2 + margin) + 1]
@@ -221,7 +241,7 @@ def _write_negative(
             other.detections[0].label, _relative(seen.shifted(-left, -top), (width, height))
         )
         for other in beside
-        if intersection(seen := _box(other), area) >= _SHOWN * seen.area
+        if intersection(seen := here(other), area) >= _SHOWN * seen.area
     ]
     text = "".join(map(yolo_row, labelled))
     (part / "labels" / f"{case.id}.txt").write_text(text, encoding="utf-8")

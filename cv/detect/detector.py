@@ -98,7 +98,7 @@ def read_model_info(file: ModelFile) -> ModelInfo:
         version=version,
         sha256=file.sha256,
         labels=labels,
-        thresholds=thresholds,
+        thresholds={label: thresholds.get(label, _DEFAULT_SCORE) for label in labels},
     )
 
 
@@ -133,14 +133,7 @@ class Detector:
         self.backend = self._backend.name
         self.threads = self._backend.threads
         self.streams = self._backend.streams
-        self._floor = np.array(
-            [self.thresholds.get(label, _DEFAULT_SCORE) for label in self.labels], dtype=np.float32
-        )
-
-    @property
-    def floors(self) -> dict[str, float]:
-        """The score by label from which a detection counts, in the order of the label ids."""
-        return dict(zip(self.labels, map(float, self._floor), strict=True))
+        self._floor = np.array([self.thresholds[label] for label in self.labels], np.float32)
 
     def detect(
         self, image: Image, *, min_score: float | None = None, ease: float = 1.0
@@ -174,7 +167,7 @@ class Detector:
 
     def clear(self, found: Sequence[Detection]) -> list[Detection]:
         """Those of a look with a low `min_score` that reach the model's own thresholds."""
-        return [d for d in found if d.score >= self.thresholds.get(d.label, _DEFAULT_SCORE)]
+        return [d for d in found if d.score >= self.thresholds[d.label]]
 
     def warm_up(self) -> None:
         """Run both input shapes once, so that the first real image is not the slow one."""

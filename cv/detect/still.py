@@ -218,7 +218,7 @@ class StillObjects:
         return (time - unseen_since).total_seconds() >= min(FORGET_S, life_s)
 
     def _start(self, detection: Detection, time: datetime) -> None:
-        if detection.score < self._thresholds.get(detection.label, 0.0):
+        if detection.score < self._thresholds[detection.label]:
             return
         self.objects.append(
             StillObject(

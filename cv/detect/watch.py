@@ -223,7 +223,7 @@ class CameraWatch:
             return False
         thresholds = self._detector.thresholds
         return not any(
-            d.score < thresholds.get(d.label, 0.0) and self._rules.may_matter(d.label, d.box, size)
+            d.score < thresholds[d.label] and self._rules.may_matter(d.label, d.box, size)
             for d in self._detections
         )
 

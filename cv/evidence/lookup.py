@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cv.cases.case import Case
 from cv.cases.database import Database
-from cv.cases.tables import CaseRow, PhotoRow
+from cv.cases.tables import AdoptedRow, CaseRow, PhotoRow
 from cv.errors import UserError
 from cv.evidence.originals import Originals, frame_file, photo_file, plain_name
 from cv.photos.record import PhotoRecord
@@ -16,7 +16,8 @@ def find_original(database: Database, originals: Originals, owner: str, picture:
     """The file of an original, relative to the data folder; None if it is gone.
 
     Args:
-        owner: id of a case, or of a citizen's photo report (`ph-...`).
+        owner: id of a case, of an incident that a case goes on with, or of a citizen's photo
+            report (`ph-...`).
         picture: of a case the part of its evidence's id after the slash (`scene`, `before`,
             `scene-20260314T080000Z`), of a report the number of the picture, from 1.
 
@@ -24,7 +25,8 @@ def find_original(database: Database, originals: Originals, owner: str, picture:
         UserError: there is no such case, report or picture.
     """
     with database.read() as session:
-        case = session.get(CaseRow, owner)
+        adopted = session.get(AdoptedRow, owner)
+        case = session.get(CaseRow, adopted.case_id if adopted else owner)
         photo = session.get(PhotoRow, owner)
         # The case that a report opened has the report's id; photos are numbered, frames are not.
         if photo is not None and (case is None or picture.isdigit()):

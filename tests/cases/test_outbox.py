@@ -202,6 +202,23 @@ def test_a_target_is_turned_on_though_what_it_refused_was_superseded(
     assert states(store, 0)[-1] == ("cleared", "delivered")
 
 
+def test_a_case_is_known_by_the_number_of_who_said_one_first(
+    store: CaseStore, site: Site, file: File, clock: Clock
+) -> None:
+    def tell(target: str, number: str) -> str | None:
+        claim = store.outbox.claim(target, clock.now, 60)
+        assert claim
+        store.outbox.delivered(claim, clock.now, number)
+        return store.case(incident().id).number
+
+    file(case_of(site), targets=("webhook", "roundup"))
+    assert tell("webhook", "token 7") == "token 7"
+    assert tell("roundup", "issue12") == "token 7"
+    file(case_of(site, 0, "updated", seen_s=900), targets=("webhook", "roundup"))
+    assert tell("roundup", "issue12") == "token 7"
+    assert tell("webhook", "JZ-7") == "JZ-7", "what its token stood for"
+
+
 def test_a_case_is_told_in_order_and_late_updates_are_left_out(
     store: CaseStore, site: Site, file: File, clock: Clock
 ) -> None:

@@ -27,6 +27,8 @@ from cv.detect.evidence import EvidenceFile
 from cv.detect.incident import Change, Event, Incident
 from cv.detect.look import Filing
 from cv.detect.masking import MaskCounts as Counts
+from cv.evidence.lookup import find_original
+from cv.evidence.originals import frame_file, open_originals
 from cv.labels import Matter
 from cv.site import PhotoSettings, Policy, Site
 from tests.cases.conftest import Clock
@@ -298,6 +300,9 @@ class TestCameraAndCitizen:
         assert case.evidence[-1].id == f"{opened}/scene"
         assert case.evidence[-1].file == f"evidence/{own}/scene.jpg"
         assert store.find(own) == store.case(own[:9]) == stored, "the watch tells its own id"
+        originals = open_originals(posting.reporting.data)
+        kept = originals.keep(frame_file("originals", "gate", seen.last_seen), b"a frame")
+        assert find_original(store.database, originals, own, "scene") == kept
         assert [d.event for d in stored.deliveries] == ["new", "updated", "cleared"]
 
     @pytest.mark.both_databases

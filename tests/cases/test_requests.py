@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import pytest
 
+from cv.cases.recorder import CaseRecorder
 from cv.cases.reported import GivenPoint
 from cv.cases.requested import Wanted
 from cv.cases.requests import NewRequest, OtherRequestError, Requests
@@ -17,7 +18,7 @@ from cv.cases.store import CaseStore
 from cv.labels import Matter
 from cv.site import Site
 from tests.cases.conftest import Clock, File
-from tests.cases.filings import GATE, case_of, incident
+from tests.cases.filings import GATE, START, case_of, incident
 
 pytestmark = pytest.mark.both_databases
 
@@ -87,6 +88,27 @@ def test_what_joins_a_case_keeps_its_own_number(
     assert found.case.id == incident().id
     (posted,) = requests.of_cases([incident().id])[incident().id]
     assert (posted.id, posted.contact) == (number, {"phone": "1"})
+
+
+def test_a_request_that_a_camera_goes_on_with_is_told_once(
+    store: CaseStore, site: Site, clock: Clock, file: File
+) -> None:
+    assert GATE.lon is not None and GATE.lat is not None
+    requests = Requests(store.database)
+    _, code = site.codes.filed()["09009"]
+    clock.now = START - timedelta(minutes=5)
+    at_gate = GivenPoint(GATE.lon, GATE.lat, "WGS84")
+    number = requests.post(
+        heap(site, matter=Matter.BLOCKED_LANE, code=code, point=at_gate), site, clock.now
+    )
+    watch = CaseRecorder(store, site, GATE, "live", case_of(site).model)
+    known = watch.known(incident())
+    assert known == number
+    file(case_of(site).model_copy(update={"id": known}))
+    store.review(number, review_of(None, "li", clock.now))
+    assert store.case(number).case.source.channel_id == GATE.id
+    assert told(requests, clock) == [number]
+    assert [found.id for found in requests.find([number])] == [number]
 
 
 def test_the_same_within_ten_minutes_is_one(store: CaseStore, site: Site, clock: Clock) -> None:

@@ -24,7 +24,7 @@ from cv.evidence.originals import open_originals
 from cv.evidence.sealing import KEY_VARIABLE, new_key
 from cv.labels import Matter
 from cv.site import Policy, Reporting, Site
-from tests.cases.filings import case_of, incident, site_in
+from tests.cases.filings import case_of, incident, picture, site_in
 
 NOW = datetime(2026, 3, 14, 12, tzinfo=UTC)
 
@@ -68,6 +68,26 @@ def test_a_confirmed_case_is_its_frame_with_its_box(site: Site, tmp_path: Path) 
     assert item.label == "car"
     expected = (100 / 1920, 100 / 1080, 180 / 1920, 160 / 1080)
     assert item.box == pytest.approx(expected, abs=1e-5)
+
+
+def test_of_a_watched_sub_stream_the_main_stream_s_picture_teaches(
+    site: Site, tmp_path: Path
+) -> None:
+    """It was taken some seconds before, at another size; the boxes are of the sub-stream."""
+
+    def seen(number: int, reason: RejectReason | None = None) -> Case:
+        taken = confirmed_at(number) - timedelta(seconds=7)
+        frame(site, taken, (3840, 2160))
+        scene = picture(site, number, taken=taken)
+        return reviewed(site, number, reason).model_copy(update={"evidence": (scene,)})
+
+    made = written([seen(1), seen(2, RejectReason.MISTAKEN)], site, tmp_path)
+    assert (made.examples, made.negatives, made.gone) == (1, 1, 0)
+    example, mistake = sorted(read_sources(tmp_path), key=lambda sample: len(sample.absent))
+    (item,) = example.boxes
+    expected = (100 / 1920, 100 / 1080, 180 / 1920, 160 / 1080)
+    assert item.box == pytest.approx(expected, abs=1e-5)
+    assert read_image(mistake.image).shape[:2] == pytest.approx((440, 480), abs=4)
 
 
 def test_frames_that_are_encrypted_teach_alike(
@@ -144,7 +164,7 @@ def test_what_says_nothing_about_the_model_is_left_out_and_counted(
     site: Site, tmp_path: Path
 ) -> None:
     frame(site, confirmed_at(1))
-    frame(site, confirmed_at(5), size=(640, 360))  # not the frame that the box is of
+    frame(site, confirmed_at(5), size=(640, 480))  # another view: the box is not of it
     others = [reason for reason in RejectReason if reason is not RejectReason.MISTAKEN]
     cases = [
         reviewed(site, 1),

@@ -9,6 +9,7 @@ import pytest
 from cv.detect.detector import Detection
 from cv.detect.still import StillObjects
 from cv.geometry import Box
+from cv.labels import LABELS
 
 SIZE = (1280, 720)
 START = datetime(2026, 3, 14, 8, tzinfo=UTC)
@@ -23,7 +24,7 @@ class Street:
     """Feeds looks one second apart and keeps what open incidents keep."""
 
     def __init__(self, keep: bool = False) -> None:
-        self.still = StillObjects({"street_stall": 0.5, "car": 0.5, "truck": 0.5, "person": 0.5})
+        self.still = StillObjects(dict.fromkeys(LABELS, 0.5))
         self.now = START
         self.keep = keep
 
