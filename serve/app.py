@@ -63,13 +63,13 @@ def create_app(
         site: its code table, time zone and data folder.
         secret: signs evidence links; without one, evidence is not served.
         keys: who may ask; without them, and until the first was made, everybody.
-        store: its cases and the log of evidence; without one, none are served, nor is evidence,
-            for nobody could write down who saw it.
+        store: its cases, photos and the log of evidence; without one, photos are answered and not
+            kept, and neither cases nor evidence are served: nobody could write down who saw it.
     """
     limits = limits or Limits()
     metrics = Metrics()
     analyser = Analyser(detector, limits, metrics)
-    desk = PhotoDesk(site)
+    desk = PhotoDesk(site, store.database if store else None)
     metrics.watch_disk(desk.space)
     outbox = OutboxMetrics(store) if store else None
     if outbox:
@@ -85,7 +85,6 @@ def create_app(
         if reading:
             reading.cancel()
         analyser.close()
-        desk.close()
 
     app = FastAPI(
         title="kerbwatch photo service",

@@ -95,7 +95,8 @@ def _found(
 
 
 def _was_posted() -> ColumnElement[bool]:
-    return exists().where(RequestRow.case_id == CaseRow.id)
+    """Whether a request opened the case, and so has its id."""
+    return exists().where(RequestRow.id == CaseRow.id)
 
 
 def _of_client(request: RequestRow, row: CaseRow) -> Requested:

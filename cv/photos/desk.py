@@ -1,17 +1,15 @@
-"""Where citizens' photos come in: opens the case store when the first one does."""
+"""Where citizens' photos come in."""
 
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Sequence
 from datetime import datetime
 
 from cv.cases.database import Database
-from cv.cases.opening import open_store
 from cv.detect.detector import Detector
 from cv.disk import DiskSpace
-from cv.errors import KerbwatchError, StoreError
+from cv.errors import KerbwatchError
 from cv.evidence.due import record_name
 from cv.evidence.log import EvidenceLog
 from cv.photos.look import LookedAt
@@ -32,20 +30,18 @@ class OtherContentError(KerbwatchError):
 class PhotoDesk:
     """Takes reports, and finds them again; usable from several threads.
 
-    A store that cannot be opened or written costs the storing, never the answer: the record is
-    returned all the same, and `kept` is False.
+    A store that cannot be written costs the storing, never the answer: the record is returned all
+    the same, and `kept` is False.
+
+    Args:
+        database: of the site's case store; without one nothing is kept.
     """
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, database: Database | None) -> None:
         self.site = site
         self.space = DiskSpace(site.reporting.data, site.disk)
-        self._opening = threading.Lock()
-        self._database: Database | None = None
-
-    def close(self) -> None:
-        if self._database is not None:
-            self._database.close()
-            self._database = None
+        self._photos = PhotoStore(database) if database else None
+        self._log = EvidenceLog(database) if database else None
 
     def known(self, content: str, report: Report) -> StoredPhoto | None:
         """This very report, if it came before.
@@ -56,9 +52,8 @@ class PhotoDesk:
         Raises:
             OtherContentError: its idempotency key stands for another report.
         """
-        store = self._store()
         try:
-            stored = store.get(photo_id(content, report)) if store else None
+            stored = self.get(photo_id(content, report))
         except KerbwatchError as error:
             logger.error("photos cannot be looked up: %s", error)
             return None
@@ -91,11 +86,10 @@ class PhotoDesk:
                 record_id=photo_id(content, report), now=now, elapsed_s=elapsed_s,
             )  # fmt: skip
 
-        store = self._store()
-        if store is None:
+        if self._photos is None:
             return StoredPhoto(made(None), content), False
         try:
-            stored = store.add(made(store), content, self.site)
+            stored = self._photos.add(made(self._photos), content, self.site)
         except KerbwatchError as error:
             logger.error("a photo is not kept: %s", error)
             return StoredPhoto(made(None), content), False
@@ -109,7 +103,7 @@ class PhotoDesk:
         Raises:
             StoreError: the store cannot be read, so that nobody knows.
         """
-        return PhotoStore(self._open()).get(record_id)
+        return self._photos.get(record_id) if self._photos else None
 
     def was_deleted(self, record_id: str) -> bool:
         """Whether there was such a report, and its time was up.
@@ -117,20 +111,5 @@ class PhotoDesk:
         Raises:
             StoreError: as `get`.
         """
-        return EvidenceLog(self._open()).tells_of_deletion(record_name("report", record_id))
-
-    def _store(self) -> PhotoStore | None:
-        try:
-            return PhotoStore(self._open())
-        except StoreError as error:
-            logger.error("photos are not kept: %s", error)
-            return None
-
-    def _open(self) -> Database:
-        with self._opening:
-            if self._database is None:
-                try:
-                    self._database = open_store(self.site).database
-                except KerbwatchError as error:
-                    raise StoreError(f"the case store cannot be opened: {error}") from error
-            return self._database
+        name = record_name("report", record_id)
+        return self._log is not None and self._log.tells_of_deletion(name)

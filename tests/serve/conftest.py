@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from fastapi.testclient import TestClient
 
+from cv.cases.store import CaseStore
 from cv.detect.detector import Detector
 from cv.site import Site, default_site
 from serve.app import create_app
@@ -28,6 +30,15 @@ def jpeg(width: int = 640, height: int = 480, shade: int = 120) -> bytes:
     return data.tobytes()
 
 
+@contextmanager
+def read_only(site: Site) -> Iterator[CaseStore]:
+    """A store that cannot be written, as on a disk that was mounted anew after an error."""
+    file = site.reporting.data / "cases.sqlite"
+    CaseStore(file).close()
+    with CaseStore(f"sqlite:///file:{file}?mode=ro&uri=true") as store:
+        yield store
+
+
 @pytest.fixture(scope="session")
 def detector() -> Detector:
     return Detector(backend="onnxruntime", threads=1)
@@ -43,7 +54,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
 
 @pytest.fixture(scope="session")
 def client(detector: Detector, site: Site) -> Iterator[TestClient]:
-    with TestClient(create_app(detector, site, limits=LIMITS)) as opened:
+    with (
+        CaseStore(site.reporting.data / "cases.sqlite") as store,
+        TestClient(create_app(detector, site, limits=LIMITS, store=store)) as opened,
+    ):
         yield opened
 
 

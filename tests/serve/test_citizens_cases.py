@@ -16,7 +16,7 @@ from cv.detect.detector import Detector
 from cv.site import Site
 from serve.app import create_app
 from tests.cases.filings import START, case_of, site_in
-from tests.serve.conftest import LIMITS, jpeg
+from tests.serve.conftest import LIMITS, jpeg, read_only
 from tests.serve.test_photo_reports import HERE, NOON, send
 
 WANTED = {**HERE, **NOON, "report": "true"}
@@ -29,15 +29,16 @@ def place(tmp_path: Path) -> Site:
 
 
 @pytest.fixture
-def desk(detector: Detector, place: Site) -> Iterator[TestClient]:
-    with TestClient(create_app(detector, place, limits=LIMITS, secret="s3cret")) as client:
-        yield client
-
-
-@pytest.fixture
 def store(place: Site) -> Iterator[CaseStore]:
     with CaseStore(place.reporting.data / "cases.sqlite") as opened:
         yield opened
+
+
+@pytest.fixture
+def desk(detector: Detector, place: Site, store: CaseStore) -> Iterator[TestClient]:
+    app = create_app(detector, place, limits=LIMITS, secret="s3cret", store=store)
+    with TestClient(app) as client:
+        yield client
 
 
 def test_a_report_opens_a_case_with_what_the_model_saw_of_the_matter(
@@ -105,13 +106,11 @@ def test_a_report_joins_the_cameras_case_and_says_so(desk: TestClient, store: Ca
     assert len(store.case(camera.id).deliveries) == 2
 
 
-def test_a_report_that_cannot_be_kept_is_to_be_sent_again(
-    detector: Detector, place: Site, tmp_path: Path
-) -> None:
-    blocked = tmp_path / "blocked"
-    blocked.write_text("a file where the folder should be")
-    site = replace(place, reporting=replace(place.reporting, data=blocked))
-    with TestClient(create_app(detector, site, limits=LIMITS)) as client:
+def test_a_report_that_cannot_be_kept_is_to_be_sent_again(detector: Detector, place: Site) -> None:
+    with (
+        read_only(place) as store,
+        TestClient(create_app(detector, place, limits=LIMITS, store=store)) as client,
+    ):
         files = [("image", ("p.jpg", jpeg(), "image/jpeg"))]
         answer = client.post("/v1/photos", data=WANTED, files=files)
     assert answer.status_code == 503

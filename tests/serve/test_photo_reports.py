@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from cv.photos import look
 from cv.site import Site
 from serve.app import create_app
 from tests.cases.filings import GATE, START, case_of, site_in
-from tests.serve.conftest import LIMITS, jpeg
+from tests.serve.conftest import LIMITS, jpeg, read_only
 from tests.serve.test_photos import with_exif
 
 HERE = {"lon": str(GATE.lon), "lat": str(GATE.lat), "coord_sys": "CGCS2000"}
@@ -226,13 +225,15 @@ def test_a_picture_that_cannot_be_masked_is_withheld_and_said_so(
     assert list((place.reporting.data / "evidence").rglob("*")) == []
 
 
-def test_a_store_that_cannot_be_opened_costs_the_keeping_not_the_answer(
-    detector: Detector, place: Site, tmp_path: Path
+def test_a_store_that_cannot_be_written_costs_the_keeping_not_the_answer(
+    detector: Detector, place: Site
 ) -> None:
-    blocked = tmp_path / "blocked"
-    blocked.write_text("a file where the folder should be")
-    site = replace(place, reporting=replace(place.reporting, data=blocked))
-    with TestClient(create_app(detector, site, limits=LIMITS, secret="s3cret")) as client:
+    with (
+        read_only(place) as store,
+        TestClient(
+            create_app(detector, place, limits=LIMITS, secret="s3cret", store=store)
+        ) as client,
+    ):
         status, answer = send(client, jpeg())
         assert status == 200
         assert answer["id"] is None
@@ -242,7 +243,10 @@ def test_a_store_that_cannot_be_opened_costs_the_keeping_not_the_answer(
 def test_without_a_secret_there_is_no_link_and_the_answer_says_why(
     detector: Detector, place: Site
 ) -> None:
-    with TestClient(create_app(detector, place, limits=LIMITS)) as client:
+    with (
+        CaseStore(place.reporting.data / "cases.sqlite") as store,
+        TestClient(create_app(detector, place, limits=LIMITS, store=store)) as client,
+    ):
         evidence = send(client, jpeg())[1]["images"][0]["evidence"]
         assert (evidence["url"], evidence["withheld"]) == (None, "no secret")
 
