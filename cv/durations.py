@@ -7,7 +7,7 @@ import re
 
 from cv.errors import UserError
 
-__all__ = ["format_duration", "parse_duration"]
+__all__ = ["format_duration", "option_seconds", "parse_duration"]
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _PATTERN = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>ms|s|m|h|d)?", re.ASCII)
@@ -27,6 +27,24 @@ def parse_duration(value: str | float) -> float:
         seconds = float(value) if abs(value) < 1e300 else math.inf
     if not (math.isfinite(seconds) and seconds >= 0):
         raise UserError(f"{str(value)[:40]!r} is no duration; write 90s, 5m, 2h, 30d or seconds")
+    return seconds
+
+
+def option_seconds(option: str, text: str, *, zero: bool = False) -> float:
+    """Seconds in what was given for an option of the command line.
+
+    Args:
+        zero: whether no time at all can be meant.
+
+    Raises:
+        UserError: it is no duration, or 0; the message names the option.
+    """
+    try:
+        seconds = parse_duration(text)
+    except UserError as error:
+        raise UserError(f"{option} {error}") from error
+    if seconds == 0 and not zero:
+        raise UserError(f"{option} {text!r}: must be longer than 0s")
     return seconds
 
 

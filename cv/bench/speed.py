@@ -18,7 +18,7 @@ from cv.bench.showing import show
 from cv.bench.watching import load_detector
 from cv.detect.detector import Detector
 from cv.detect.model_options import BackendOption, ModelOption, ThreadsOption
-from cv.durations import parse_duration
+from cv.durations import option_seconds
 from cv.errors import UserError
 
 __all__ = ["archive", "cameras", "infer", "photos"]
@@ -133,7 +133,7 @@ def cameras(
     loads = ramp(
         sent,
         detector,
-        every_s=parse_duration(every),
+        every_s=option_seconds("--every", every),
         seconds=seconds,
         first=first,
         most=most,

@@ -30,6 +30,13 @@ from cv.errors import DeliveryError
 __all__ = ["Answer", "Conversation", "Endpoint", "number_of"]
 
 _LONGEST_WAIT_S = 86400.0
+_SLOW_DOWN = (
+    HTTPStatus.TOO_MANY_REQUESTS,
+    HTTPStatus.BAD_GATEWAY,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    HTTPStatus.GATEWAY_TIMEOUT,
+)
+"""So Standard Webhooks has it; how long, if `Retry-After` does not say, is the outbox's to find."""
 _LONGEST_NUMBER = 100
 
 
@@ -114,7 +121,8 @@ class Conversation:
             now: aware; by default the present.
 
         Raises:
-            DeliveryError: with what the receiver said, as far as that fits a line.
+            UnreachableError: it, or the gateway before it, can take no more now.
+            DeliveryError: anything else; with what the receiver said, as far as that fits a line.
         """
         if answer.is_success:
             return answer
@@ -123,7 +131,8 @@ class Conversation:
         if 300 <= answer.status < 400:
             said = "redirects are not followed; give the new address in the site file"
         wait_s = _seconds(answer.headers.get("retry-after"), now or datetime.now(UTC))
-        raise DeliveryError(
+        kind = UnreachableError if answer.status in _SLOW_DOWN else DeliveryError
+        raise kind(
             self._endpoint.safe(f"{text}: {said}" if said else text),
             retry_after_s=wait_s,
             gone=answer.status == HTTPStatus.GONE,

@@ -64,7 +64,6 @@ class AnnotatedVideo:
     def __init__(self, path: Path) -> None:
         self._path = path
         with _telling(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
             self._container = av.open(str(path), "w")
         self._stream: VideoStream | None = None
         self._first_s = 0.0

@@ -32,7 +32,7 @@ from cv.detect.resume import Resume
 from cv.detect.run import Listener, Options
 from cv.detect.save_video import AnnotatedCopies
 from cv.disk import DiskSpace
-from cv.durations import parse_duration
+from cv.durations import option_seconds
 from cv.errors import UserError
 from cv.evidence.originals import open_originals
 from cv.evidence.retention import deleting_hourly
@@ -132,15 +132,15 @@ def detect(
         if every in (None, _ALL):  # a camera's own distance is meant for a connection that stays
             raise UserError("--patrol needs --every, the time of a round, like 10m")
     options = Options(
-        every_s=parse_duration(every) if every and every != _ALL else None,
+        every_s=option_seconds("--every", every) if every and every != _ALL else None,
         all_frames=every == _ALL,
         patrol=patrol,
         decode=Decode.KEYFRAMES if keyframes else decode,
         start=_aware(start, place, plan) if start else None,
-        for_s=parse_duration(duration) if duration else None,
+        for_s=option_seconds("--for", duration) if duration else None,
         tz=place.tz,
     )
-    refresh_s = parse_duration(refresh)
+    refresh_s = option_seconds("--refresh", refresh, zero=True)
     notice = open_originals(place.reporting.data).notice
     if notice and not quiet and any(job.camera for job in plan.jobs):
         typer.echo(notice, err=True)

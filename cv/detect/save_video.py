@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Self
 
@@ -19,6 +21,10 @@ from cv.errors import KerbwatchError, SourceError
 from cv.site import Site
 
 __all__ = ["AnnotatedCopies"]
+
+
+_KINDS = {".jpg": (".jpg", ".jpeg", ".png", ".webp"), ".mp4": (".mp4", ".mkv", ".mov")}
+"""What a copy of a photo, and of a video, may be; what it is called in a folder comes first."""
 
 
 class AnnotatedCopies:
@@ -53,7 +59,6 @@ class AnnotatedCopies:
         picture = photo.image.copy()
         annotate_photo(picture, detections, self._detector, self._site)
         path = self._paths[job.source.name]
-        path.parent.mkdir(parents=True, exist_ok=True)
         if not cv2.imwrite(str(path), picture):
             raise SourceError(f"{path}: cannot write a picture there")
         self._then.photo(job, photo, detections)
@@ -76,6 +81,15 @@ class AnnotatedCopies:
             video.close()
 
 
+def _prepare(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SourceError(f"--save-video: {folder}: {error.strerror}") from error
+    if not os.access(folder, os.W_OK):
+        raise SourceError(f"--save-video: {folder}: cannot be written")
+
+
 def _paths(path: Path, plan: Plan) -> dict[object, Path]:
     """A file for each photo's name and each job's id; for a single one that given, else one in
     that folder.
@@ -86,9 +100,15 @@ def _paths(path: Path, plan: Plan) -> dict[object, Path]:
         stem = job.camera.id if live and job.camera else Path(job.source.name).stem or "stream"
         stems.append((id(job), stem, ".mp4"))
     if len(stems) == 1 and path.suffix:
-        return {stems[0][0]: path}
-    if path.suffix in {".mp4", ".mkv", ".jpg"}:
-        raise SourceError(f"{path}: several sources need a folder, not one file")
+        (only, _, suffix) = stems[0]
+        if path.suffix.lower() not in _KINDS[suffix]:
+            kinds = ", ".join(_KINDS[suffix])
+            raise SourceError(f"--save-video {path}: a copy is a file of {kinds}, or a folder")
+        _prepare(path.parent)
+        return {only: path}
+    if path.suffix.lower() in chain.from_iterable(_KINDS.values()):
+        raise SourceError(f"--save-video {path}: several sources need a folder, not one file")
+    _prepare(path)
     paths: dict[object, Path] = {}
     numbers: dict[str, int] = {}
     taken: set[str] = set()

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
-from cv.durations import parse_duration
+from cv.durations import option_seconds
 
 __all__ = ["app"]
 
@@ -33,7 +33,7 @@ def render(
         scenario,
         out,
         lambda times: track(times, out.name, console=console, transient=True),
-        parse_duration(every) if every else None,
+        option_seconds("--every", every) if every else None,
     )
     typer.echo("\n".join(f"{path}: {what}" for path, what in written.items()))
 

@@ -162,6 +162,25 @@ def test_while_nobody_answers_one_message_asks_for_all(
     assert sorted(down.taken) == sorted(key(number) for number in range(5))
 
 
+@pytest.mark.parametrize("failure", ["429", "502", "503", "504"])
+def test_a_receiver_that_can_take_no_more_is_left_alone_for_a_while(
+    store: CaseStore, site: Site, file: File, clock: Clock, *, failure: str, tmp_path: Path
+) -> None:
+    """Though it does not say for how long."""
+    file(*(case_of(site, number) for number in range(5)))
+    receiver = WebhookReceiver(tmp_path, failure)
+    receiver.start()
+    try:
+        outgoing = Outgoing(site.reporting.data, site.privacy, None, None)
+        box = outbox(store, clock, WebhookTarget(receiver.url, [receiver.SECRET], outgoing))
+        assert box.deliver_due().failed == 1
+        assert box.deliver_due().failed == 0
+        clock.move(3600)
+        assert box.deliver_due().delivered == 5
+    finally:
+        receiver.stop()
+
+
 def test_a_receiver_that_is_gone_is_turned_off_until_someone_retries(
     store: CaseStore, site: Site, file: File, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -58,13 +58,23 @@ def test_a_copy_is_whole_once_its_recording_has_ended(detector: Detector, tmp_pa
             assert played(folder / job.source.name) == 3
 
 
-def test_what_is_in_the_way_of_a_copy_is_one_line(detector: Detector, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("place", "photos", "problem"),
+    [
+        ("file/x.mp4", 0, "Not a directory|File exists"),
+        ("copy.txt", 0, "a copy is a file of .mp4, .mkv, .mov, or a folder"),
+        ("copy.mp4", 1, "a copy is a file of .jpg, .jpeg, .png, .webp, or a folder"),
+        ("copy.jpg", 2, "several sources need a folder"),
+    ],
+)
+def test_a_copy_that_cannot_be_written_is_one_line_before_anything_is_watched(
+    place: str, photos: int, problem: str, detector: Detector, tmp_path: Path
+) -> None:
     (tmp_path / "file").write_text("no folder")
-    plan = Plan([Job(Source(SourceKind.RECORDING, Path("one.mp4")), None)])
-    site = bench_site(tmp_path)
-    copies = AnnotatedCopies(tmp_path / "file/x.mp4", site, detector, plan, Counter())
-    with pytest.raises(SourceError, match="cannot write a video there"):
-        copies.started(plan.jobs[0], Progress("one", plan.jobs[0].source.stats))
+    clip = Job(Source(SourceKind.RECORDING, Path("one.mp4")), None)
+    plan = Plan([] if photos else [clip], [f"{n}.jpg" for n in range(photos)])
+    with pytest.raises(SourceError, match=problem):
+        AnnotatedCopies(tmp_path / place, bench_site(tmp_path), detector, plan, Counter())
 
 
 @pytest.mark.media

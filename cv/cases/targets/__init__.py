@@ -61,7 +61,7 @@ class Receipt:
 
 
 class UnreachableError(DeliveryError):
-    """Nobody answered: other messages for the same target would fare no better now."""
+    """Nobody answered, or it is overloaded: other messages would fare no better there now."""
 
 
 class Target(Protocol):
