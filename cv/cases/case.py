@@ -126,12 +126,14 @@ def case_from_incident(
     model: ModelInfo,
     reported: datetime,
     event: Event,
+    threshold: float | None = None,
 ) -> Case:
     """The case document of an incident as of one change.
 
     Args:
         evidence: pictures of this change; the store adds those of earlier ones.
         reported: wall time of the filing, aware.
+        threshold: the score from which the model's detections of the incident's label count.
     """
     code = site.codes.code(incident.matter, incident.label, zone.kind)
     place = _place(camera, site.division)
@@ -149,11 +151,14 @@ def case_from_incident(
         time=_times(incident, event, reported, site.tz),
         evidence=tuple(evidence),
         detections=(_detection(incident, zone),),
-        rule=_rule(incident),
+        rule=_rule(incident, threshold),
         model=model,
         dept=dept_of(site, code.code5, place),
         limit=limit_of(site, code.code5, reported),
-        dedup=DedupPart(key=f"{camera.id}|{zone.id}|{incident.matter}"),
+        dedup=DedupPart(
+            key=f"{camera.id}|{zone.id}|{incident.matter}|{incident.id}",
+            window_s=round(site.photos.time_s),
+        ),
         privacy=privacy_part(site, reported),
     )
 
@@ -282,12 +287,13 @@ def _detection(incident: Incident, zone: Zone) -> DetectionPart:
     )
 
 
-def _rule(incident: Incident) -> RulePart:
+def _rule(incident: Incident, threshold: float | None) -> RulePart:
     rule = incident.rule
     return RulePart(
         id=rule.id,
         version=version("kerbwatch"),
         dwell_s=rule.dwell_s,
+        threshold=threshold,
         overlap=rule.overlap,
         presence=rule.presence,
         clear_s=rule.clear_s,

@@ -34,9 +34,6 @@ __all__ = [
     "TimePart",
 ]
 
-DUPLICATE_WINDOW_S = 3600
-"""Within this time, alarms of one camera, zone and matter are about one thing."""
-
 
 class Part(BaseModel):
     """A part of the document."""
@@ -192,11 +189,16 @@ class DetectionPart(Part):
 
 
 class RulePart(Part):
-    """The rule that fired: why this case was created. `version` is kerbwatch's."""
+    """The rule that fired: why this case was created. `version` is kerbwatch's.
+
+    `threshold`: the score from which the model's detections of the label count; null in cases that
+    an older kerbwatch filed.
+    """
 
     id: str
     version: str
     dwell_s: float
+    threshold: float | None = None
     overlap: float
     presence: float
     clear_s: float
@@ -244,13 +246,14 @@ class ClosurePart(Part):
 
 
 class DedupPart(Part):
-    """Cases of the same key within the window are about one thing.
+    """All messages of one key are about one thing; two things at one place have two keys.
 
+    `window_s`: reports that come within it of one another, at one place, join one case.
     `merged_ids`: of reports, and of a camera's incident, that would be cases of their own.
     """
 
     key: str
-    window_s: int = DUPLICATE_WINDOW_S
+    window_s: int
     merged_ids: tuple[str, ...] = ()
 
 

@@ -41,6 +41,7 @@ class CaseRecorder:
         self._site = site
         self._camera = camera
         self._stream = stream
+        self._thresholds = model.thresholds
         self._model = ModelInfo(name=model.name, version=model.version, sha256=model.sha256)
 
     def load(self) -> str | None:
@@ -102,6 +103,7 @@ class CaseRecorder:
             model=self._model,
             reported=now,
             event=change.event,
+            threshold=self._thresholds.get(change.incident.label),
         )
         return judged(case, self._site.reporting)
 

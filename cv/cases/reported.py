@@ -120,7 +120,7 @@ def case_from_report(
         model=model,
         dept=dept_of(site, code.code5, place),
         limit=limit_of(site, code.code5, reported),
-        dedup=DedupPart(key=f"{channel}|{matter}|{report.id}"),
+        dedup=DedupPart(key=f"{channel}|{matter}|{report.id}", window_s=round(site.photos.time_s)),
         privacy=privacy_part(site, reported),
     )
 

@@ -177,7 +177,7 @@ class PrivacyTable(_Table):
     """[privacy]"""
 
     heads: StrictBool = True
-    plates: StrictBool = False
+    plates: StrictBool = True
     keep_originals: Duration = 30 * 86400.0
     keep_rejected: Duration = 30 * 86400.0
     keep_evidence: Duration = 365 * 86400.0

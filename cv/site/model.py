@@ -157,7 +157,7 @@ class Privacy:
     """
 
     heads: bool = True
-    plates: bool = False
+    plates: bool = True
     keep_originals_s: float = 30 * 86400.0
     keep_rejected_s: float = 30 * 86400.0
     keep_evidence_s: float = 365 * 86400.0

@@ -34,9 +34,9 @@ def test_a_case_says_what_where_when_and_why(site: Site) -> None:
     assert (seen.roi.id, seen.roi.type) == ("kerb", "lane")
     assert (case.rule.id, case.rule.dwell_s, case.rule.active) == ("lane/car", 300, "always")
     assert case.model == MODEL
-    assert (case.dedup.key, case.dedup.window_s) == ("gate|kerb|blocked_lane", 3600)
+    assert (case.dedup.key, case.dedup.window_s) == (f"gate|kerb|blocked_lane|{case.id}", 3600)
     assert case.privacy.faces_masked
-    assert not case.privacy.plates_masked
+    assert case.privacy.plates_masked
 
 
 def test_kerbwatch_only_proposes_and_guesses_no_department_or_limit(site: Site) -> None:

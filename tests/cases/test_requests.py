@@ -6,6 +6,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,7 @@ from cv.cases.requested import Wanted
 from cv.cases.requests import NewRequest, OtherRequestError, Requests
 from cv.cases.review import RejectReason, review_of
 from cv.cases.store import CaseStore
+from cv.detect.detector import ModelInfo
 from cv.labels import Matter
 from cv.site import Site
 from tests.cases.conftest import Clock, File
@@ -101,7 +103,8 @@ def test_a_request_that_a_camera_goes_on_with_is_told_once(
     number = requests.post(
         heap(site, matter=Matter.BLOCKED_LANE, code=code, point=at_gate), site, clock.now
     )
-    watch = CaseRecorder(store, site, GATE, "live", case_of(site).model)
+    model = ModelInfo(Path("m.onnx"), "m", "1", "ab" * 32, (), {})
+    watch = CaseRecorder(store, site, GATE, "live", model)
     known = watch.known(incident())
     assert known == number
     file(case_of(site).model_copy(update={"id": known}))

@@ -305,7 +305,7 @@ def test_an_unchanged_view_opens_the_same_incidents_for_fewer_analyses(
 
     def run(folder: str, refresh_s: float) -> tuple[list[tuple[str, str, datetime]], int]:
         site, memory = site_in(tmp_path / folder), Memory()
-        site = replace(site, privacy=Privacy(heads=False))
+        site = replace(site, privacy=Privacy(heads=False, plates=False))
         counting = Counting(backend="onnxruntime")
         # Weak boxes wait for a better look; here they are as strong as they will get.
         counting.thresholds = {label: EASE * t for label, t in counting.thresholds.items()}
