@@ -47,6 +47,9 @@ class CaseQuery(BaseModel):
         description="lon,lat,metres in degrees of CGCS2000 or WGS-84; 100 km at most.",
         examples=["112.2551,30.3126,200"],
     )
+    review: Literal["proposed", "confirmed", "rejected"] | None = Field(
+        None, description="proposed waits for a person's word."
+    )
     held: bool = Field(False, description="Something of it waits for a review.")
     dead: bool = Field(False, description="A receiver refused something of it for days.")
     limit: int = Field(50, ge=1, le=200)
@@ -65,6 +68,7 @@ class CaseQuery(BaseModel):
             since=self.since,
             until=self.until,
             near=self._near(),
+            review=self.review,
             held=self.held,
             dead=self.dead,
         )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import socket
+from contextlib import nullcontext
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +13,7 @@ from typing import Annotated
 import typer
 
 from cv.access.keys import Keys
+from cv.cases.delivering import delivering
 from cv.cases.links import link_secret
 from cv.cases.opening import open_store
 from cv.detect.detector import Detector
@@ -43,6 +46,7 @@ def serve(
     rate: Annotated[
         int, typer.Option(min=0, help="Requests of one client a minute; 0: no limit.")
     ] = 600,
+    deliver: Annotated[bool, typer.Option(help="Deliver cases as people decide on them.")] = True,
 ) -> None:
     """Answer photos over HTTP (随手拍): /v1/detect, /v1/photos, /docs."""
     import uvicorn
@@ -67,7 +71,7 @@ def serve(
         listener.close()
         raise UserError(
             f"--host {host}: others could reach it, and there is no key yet; "
-            "make one with `kerbwatch keys create --name NAME`"
+            f"make one with `kerbwatch keys create --name NAME{_site_option(site)}`"
         )
     typer.echo(
         f"kerbwatch photo service on http://{address}:{bound} (documentation: /docs)", err=True
@@ -86,8 +90,15 @@ def serve(
     # Uvicorn shuts down in order and then raises the signal again; that is no failure.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
-    with deleting_hourly(place, store.database):
+    with (
+        deleting_hourly(place, store.database),
+        delivering(store, place) if deliver else nullcontext(),
+    ):
         uvicorn.Server(config).run(sockets=[listener])
+
+
+def _site_option(site: Path | None) -> str:
+    return f" --site {shlex.quote(str(site))}" if site else ""
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +13,8 @@ from rich.console import Console
 
 from cv.access.keys import Key, Keys
 from cv.access.roles import Role
-from cv.cases.opening import open_store
+from cv.cases.opening import existing_store, open_store
+from cv.errors import UserError
 from cv.site.choice import open_site
 from cv.tables import plain_table
 
@@ -39,10 +38,14 @@ def create(
     data: DataOption = None,
 ) -> None:
     """Make a key for the photo service; it is printed once (新建密钥)."""
-    with _keys(site, data) as keys:
-        key, text = keys.create(name, role, datetime.now(UTC))
+    with open_store(open_site(site, data)) as store:
+        key, text = Keys(store.database).create(name, role, datetime.now(UTC))
     typer.echo(text)
-    typer.echo(f"{key.id}: {key.role} key of {key.name}; it cannot be shown again", err=True)
+    typer.echo(
+        f"{key.id}: {key.role} key of {key.name} in {store.database.name}; "
+        "it cannot be shown again",
+        err=True,
+    )
 
 
 @app.command("list")
@@ -52,8 +55,8 @@ def list_keys(
     data: DataOption = None,
 ) -> None:
     """List the keys, valid and revoked (密钥列表)."""
-    with _keys(site, data) as keys:
-        found = keys.all()
+    with existing_store(open_site(site, data)) as store:
+        found = Keys(store.database).all() if store else []
     if as_json:
         typer.echo(json.dumps([asdict(key) for key in found], default=str, ensure_ascii=False))
         return
@@ -70,15 +73,11 @@ def revoke(
     data: DataOption = None,
 ) -> None:
     """End a key, within seconds also for a running service (吊销密钥)."""
-    with _keys(site, data) as keys:
-        ended = keys.revoke(key, datetime.now(UTC))
+    with existing_store(open_site(site, data)) as store:
+        if store is None:
+            raise UserError(f"{key[:40]}: no such key")
+        ended = Keys(store.database).revoke(key, datetime.now(UTC))
     typer.echo(f"{ended.id}: {ended.role} key of {ended.name} is revoked")
-
-
-@contextmanager
-def _keys(site: Path | None, data: Path | None) -> Iterator[Keys]:
-    with open_store(open_site(site, data)) as store:
-        yield Keys(store.database)
 
 
 def _day(time: datetime) -> str:

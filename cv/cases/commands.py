@@ -29,7 +29,7 @@ from cv.cases.filter import CaseFilter
 from cv.cases.opening import existing_store, open_store, store_file
 from cv.cases.outbox import Outbox
 from cv.cases.parts import ClosurePart
-from cv.cases.review import REASONS_ZH, RejectReason, review_of
+from cv.cases.review import REASONS_ZH, RejectReason, is_by_person, review_of
 from cv.cases.since import moment
 from cv.cases.targets import build_targets
 from cv.errors import UserError
@@ -60,6 +60,12 @@ class StateChoice(StrEnum):
     CLOSED = "closed"
 
 
+class ReviewChoice(StrEnum):
+    PROPOSED = "proposed"
+    CONFIRMED = "confirmed"
+    REJECTED = "rejected"
+
+
 @app.command("list")
 def list_cases(
     site: SiteOption = None,
@@ -73,6 +79,10 @@ def list_cases(
     since: Annotated[
         str | None,
         typer.Option(help="Seen in the last 24h, 30m, ... or since 2026-03-14[T15:30]."),
+    ] = None,
+    review: Annotated[
+        ReviewChoice | None,
+        typer.Option(help="proposed is what nobody has reviewed.", show_default="any"),
     ] = None,
     held: Annotated[
         bool, typer.Option("--held", help="Only those that wait for a review.")
@@ -88,6 +98,7 @@ def list_cases(
         camera=camera,
         matter=matter,
         since=moment(since, place) if since else None,
+        review=review,
         held=held,
         dead=dead,
     )
@@ -155,12 +166,16 @@ def review(
     with existing_store(place) as store:
         if store is None:
             raise _no_such(cases[0], place)
-        ids = [store.case(prefix).case.id for prefix in cases]
+        found = [store.case(prefix).case for prefix in cases]
         word = review_of(reject, by, datetime.now(place.tz))
-        moved = sum(store.review(case_id, word) for case_id in ids)
-    outcome = "withdrawn" if reject else "due now"
+        moved = sum(store.review(case.id, word) for case in found)
+    for case in found:
+        if is_by_person(case.review) and case.review.state != word.state:
+            before = f"{case.review.state} by {case.review.by or 'somebody'}"
+            typer.echo(f"{case.id} was {before}; this word replaces that", err=True)
+    outcome = "withdrawn" if reject else "due now; deliver with: kerbwatch cases deliver"
     news = f"; {plural(moved, 'message')} {outcome}" if moved else ""
-    typer.echo(f"{plural(len(ids), 'case')} {word.state}{news}")
+    typer.echo(f"{plural(len(found), 'case')} {word.state}{news}")
 
 
 @app.command()
@@ -202,13 +217,19 @@ def deliver(
             return
         with Outbox(store, build_targets(place)) as outbox:
             report = outbox.deliver_due()
-            off = outbox.turned_off()
+            off, unserved = outbox.turned_off(), outbox.unserved()
     typer.echo(report_sentence(report, place))
+    for target, count in unserved.items():
+        typer.echo(
+            f"{plural(count, 'message')} waiting for {target}, which reporting.targets "
+            "does not name any more",
+            err=True,
+        )
     for target, reason in off.items():
         typer.echo(
             f"{target} is off: {reason}; `kerbwatch cases retry --dead` turns it on", err=True
         )
-    if report.failed or report.dead or off:
+    if report.failed or report.dead or off or unserved:
         raise typer.Exit(1)
 
 

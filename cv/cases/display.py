@@ -70,7 +70,7 @@ def case_table(found: Sequence[StoredCase], site: Site) -> Table:
             f"{case.matter.matter}\n{case.matter.code5} {case.matter.name_zh}",
             escape(_where(case)),
             f"{first.astimezone(site.tz):%Y-%m-%d}\n{first.astimezone(site.tz):%H:%M:%S}",
-            _state(case) + f"\n{span((last - first).total_seconds())}",
+            f"{_state(case)}\n{case.review.state}\n{span((last - first).total_seconds())}",
             "\n".join(_standing(stored.deliveries)) or "-",
         )
     return table
@@ -210,7 +210,8 @@ def _rule(rule: RulePart) -> str:
 def _evidence(item: EvidenceItem, site: Site) -> str:
     path = site.reporting.data / item.file if item.file else "-"
     masked = f"masked: {item.mask_counts.heads} heads, {item.mask_counts.plates} plates"
-    return f"{path} ({masked if item.masked else 'NOT MASKED, withheld'})"
+    said = item.withheld or masked if item.masked else "NOT MASKED, withheld"
+    return f"{path} ({said})"
 
 
 def _local(moment: datetime, site: Site) -> str:

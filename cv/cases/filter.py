@@ -23,6 +23,7 @@ class CaseFilter:
         since: seen at or after this moment, aware.
         until: seen at or before this moment, aware.
         near: lon, lat in degrees of CGCS2000 or WGS-84, and metres around them.
+        review: proposed (nobody has decided), confirmed or rejected.
         held: only those of which something waits for a review.
         dead: only those with a dead letter.
     """
@@ -33,6 +34,7 @@ class CaseFilter:
     since: datetime | None = None
     until: datetime | None = None
     near: tuple[float, float, float] | None = None
+    review: str | None = None
     held: bool = False
     dead: bool = False
 
@@ -43,10 +45,10 @@ class CaseFilter:
             query = query.where(CaseRow.closed_at.is_not(None))
         elif self.state is not None:
             query = query.where(CaseRow.state == self.state)
-        if self.camera is not None:
-            query = query.where(CaseRow.camera == self.camera)
-        if self.matter is not None:
-            query = query.where(CaseRow.matter == self.matter)
+        same = {"camera": self.camera, "matter": self.matter, "review": self.review}
+        query = query.filter_by(
+            **{name: value for name, value in same.items() if value is not None}
+        )
         if self.since is not None:
             query = query.where(CaseRow.last_seen >= self.since)
         if self.until is not None:

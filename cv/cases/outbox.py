@@ -115,6 +115,15 @@ class Outbox:
             delivered, failed, dead, pending, held, closed, min(due, default=None)
         )
 
+    def unserved(self) -> dict[str, int]:
+        """Messages that wait for a target that is none of ours, by its name."""
+        names = {lane.target.name for lane in self._lanes}
+        return {
+            lane.target: lane.pending
+            for lane in self._rows.lanes()
+            if lane.target not in names and lane.pending
+        }
+
     def turned_off(self) -> dict[str, str]:
         """Targets of ours that want nothing any more, each with what it said."""
         names = {lane.target.name for lane in self._lanes}

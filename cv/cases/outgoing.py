@@ -34,6 +34,11 @@ class Outgoing:
     public_url: str | None = None
     secret: str | None = None
 
+    @property
+    def has_links(self) -> bool:
+        """Whether receivers can fetch pictures over HTTP."""
+        return self.public_url is not None and bool(self.secret)
+
     def with_files(self, case: Case) -> tuple[Case, dict[str, Path]]:
         """The document whose pictures lie beside it, and what to put there: name → source."""
         files: dict[str, Path] = {}
@@ -60,6 +65,8 @@ class Outgoing:
             if source and item.file and self.public_url is not None and self.secret:
                 update["url"] = evidence_url(self.public_url, item.file, self.secret, now=now)
                 update["expires"] = expires.replace(microsecond=0)
+            elif source:
+                update["withheld"] = "no link"
             items.append(shown.model_copy(update=update))
         return case.model_copy(update={"evidence": tuple(items)})
 

@@ -159,7 +159,7 @@ class EvidenceItem(Part):
     h: int
     masked: bool
     mask_counts: MaskCounts
-    withheld: Literal["not masked", "missing", "deleted", "not stored"] | None = None
+    withheld: Literal["not masked", "missing", "deleted", "not stored", "no link"] | None = None
 
 
 class RoiPart(Part):

@@ -228,8 +228,8 @@ class Batch:
     def _tell(self, job: Job, look: Look, progress: Progress) -> None:
         progress.media_s = look.frame.media_s
         progress.stats.unchanged += look.unchanged
-        for detection in look.detections:
-            progress.labels[detection.label] = progress.labels.get(detection.label, 0) + 1
+        for label in {detection.label for detection in look.detections}:
+            progress.labels[label] = progress.labels.get(label, 0) + 1
         with self._telling:
             for filing in look.filings:
                 progress.incidents += filing.change.event == "new"

@@ -14,11 +14,9 @@ from typing import Annotated
 
 import typer
 
+from cv.cases.delivering import delivering
 from cv.cases.opening import open_store
-from cv.cases.outbox import Outbox
 from cv.cases.recorder import watches
-from cv.cases.store import CaseStore
-from cv.cases.targets import build_targets
 from cv.detect.archive import PhotoArchive
 from cv.detect.batch import Batch
 from cv.detect.detector import Detector
@@ -159,7 +157,7 @@ def detect(
             listener = stack.enter_context(copies)
         store = stack.enter_context(open_store(place))
         if deliver and any(job.camera for job in plan.jobs):
-            stack.enter_context(_delivering(store, place))
+            stack.enter_context(delivering(store, place))
         if any(job.camera for job in plan.jobs):
             stack.enter_context(deleting_hourly(place, store.database))
 
@@ -199,21 +197,6 @@ def _aware(start: datetime, site: Site, plan: Plan) -> datetime:
     if not is_plausible(start, datetime.now(UTC)):
         raise UserError(f"--start {start.isoformat()}: no recording began then")
     return start if start.tzinfo is not None else start.replace(tzinfo=site.tz)
-
-
-@contextmanager
-def _delivering(store: CaseStore, site: Site) -> Iterator[None]:
-    """Deliver beside the watch, and once more at its end what is due by then."""
-    with Outbox(store, build_targets(site)) as outbox:
-        stop = threading.Event()
-        worker = threading.Thread(target=outbox.run, args=(stop,), name="deliver")
-        worker.start()
-        try:
-            yield
-        finally:
-            stop.set()
-            worker.join()
-            outbox.deliver_due()
 
 
 @contextmanager

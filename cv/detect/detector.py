@@ -124,10 +124,10 @@ class Detector:
         threads: int | None = None,
         side_by_side: bool = False,
     ) -> None:
-        self._backend, file = open_backend(
-            backend, model or model_path(), threads, side_by_side=side_by_side
-        )
-        self.info = read_model_info(file)
+        path = model or model_path()
+        info = read_model_info(ModelFile.read(path))  # before a backend runs what may be anything
+        self._backend, file = open_backend(backend, path, threads, side_by_side=side_by_side)
+        self.info = info if file.path == path else read_model_info(file)
         self.labels = self.info.labels
         self.thresholds = self.info.thresholds
         self.backend = self._backend.name

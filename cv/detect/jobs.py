@@ -47,17 +47,14 @@ def plan_jobs(
     chosen = site.camera(camera) if camera else None
     if not arguments:
         return Plan(_all_cameras(site, chosen, patrol=patrol))
-    plan = Plan()
-    for argument in arguments:
-        own = next((c for c in site.cameras if c.id == argument), None)
-        if own is not None and not Path(argument).exists():
-            plan.jobs.append(_live(own, patrol=patrol))
-            continue
-        for source in walk_sources([argument]):
-            if source.kind is SourceKind.PHOTO:
-                plan.photos.append(source.name)
-            else:
-                plan.jobs.append(Job(source, _owner(source, site, chosen)))
+    own = {camera.id: camera for camera in site.cameras}
+    named = [a for a in dict.fromkeys(arguments) if a in own and not Path(a).exists()]
+    plan = Plan([_live(own[argument], patrol=patrol) for argument in named])
+    for source in walk_sources(a for a in arguments if a not in named):
+        if source.kind is SourceKind.PHOTO:
+            plan.photos.append(source.name)
+        else:
+            plan.jobs.append(Job(source, _owner(source, site, chosen)))
     return plan
 
 

@@ -199,7 +199,7 @@ class Report:
         self._bars.update(task, completed=progress.duration_s or progress.media_s)
         if not self._console.is_terminal:
             self._say(escape(f"{progress.name}: {_counts(progress)}"))
-        if job.camera is None:
+        if job.camera is None or not job.camera.zones:
             for label, count in progress.labels.items():
                 self._unzoned[label] = self._unzoned.get(label, 0) + count
 
@@ -218,7 +218,7 @@ class Report:
         if self._unzoned:
             console.print(_label_table(self._unzoned))
             console.print(
-                "No camera with zones was given, so nothing can be an incident. "
+                "Without a camera with zones nothing can be an incident. "
                 "Write a site file with `kerbwatch site init` and give it with --site."
             )
         if self._incidents:

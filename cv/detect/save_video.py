@@ -41,6 +41,7 @@ class AnnotatedCopies:
         self._detector = detector
         self._then = then
         self._paths = _paths(path, plan)
+        _refuse_sources(self._paths, plan)
         self._videos: dict[int, AnnotatedVideo] = {}
 
     def started(self, job: Job, progress: Progress) -> None:
@@ -79,6 +80,14 @@ class AnnotatedCopies:
     def __exit__(self, *_: object) -> None:
         for video in self._videos.values():
             video.close()
+
+
+def _refuse_sources(paths: dict[object, Path], plan: Plan) -> None:
+    sources = {os.path.realpath(photo) for photo in plan.photos}
+    sources |= {os.path.realpath(j.source.uri) for j in plan.jobs if isinstance(j.source.uri, Path)}
+    for path in paths.values():
+        if os.path.realpath(path) in sources:
+            raise SourceError(f"--save-video: {path} is a source; its copy would replace it")
 
 
 def _prepare(folder: Path) -> None:

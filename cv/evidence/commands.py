@@ -95,7 +95,7 @@ def verify(
 @app.command()
 def original(
     picture: Annotated[
-        str, typer.Argument(help="CASE[/scene, before, after, ...] or PHOTO[/1, 2, ...].")
+        str, typer.Argument(help="CASE or CASE/scene, CASE/before, ...; PHOTO or PHOTO/2, ...")
     ],
     reason: Annotated[str, typer.Option(help="Why it must be seen unmasked; goes into the log.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="File to write.")],

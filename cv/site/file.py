@@ -71,6 +71,8 @@ __all__ = [
 COORDINATE_SYSTEMS = ("CGCS2000", "WGS84", "GCJ-02")
 POSTING = ("review", "auto", "never")
 TARGETS_WITH_URL = ("webhook", "roundup", "open311", "gat1400", "mqtt")
+TARGETS_WITH_LINKS = ("webhook", "open311", "mqtt")
+"""Their receivers fetch the pictures."""
 TARGETS = ("spool", *TARGETS_WITH_URL)
 
 

@@ -9,10 +9,11 @@ from urllib.parse import urlsplit
 
 from shapely import Polygon
 
+from cv.cases.links import SECRET_VARIABLE
 from cv.codes import Code
 from cv.labels import ZONE_MATTERS, Matter, ZoneKind
 from cv.site.errors import Problem
-from cv.site.file import TARGETS_WITH_URL
+from cv.site.file import TARGETS_WITH_LINKS, TARGETS_WITH_URL
 from cv.site.model import Camera, Reporting, Site
 from cv.site.places import Place, Places
 from cv.site.receivers import Gat1400, Mqtt, Open311, Roundup, Webhook
@@ -127,10 +128,14 @@ def _reporting(reporting: Reporting, variables: Mapping[str, str]) -> Iterator[P
         settings = getattr(reporting, name)
         if settings is not None:
             yield from _receiver((*path, name), settings, name in reporting.targets, variables)
-    for name in ("webhook", "open311", "mqtt"):
-        if reporting.public_url is None and name in reporting.targets:
-            missing = f"is not set, so the {name}'s receiver cannot fetch evidence"
-            yield Problem((*path, "public_url"), missing)
+    for name in TARGETS_WITH_LINKS:
+        if name not in reporting.targets:
+            continue
+        cannot = f"is not set, so the {name}'s receiver cannot fetch evidence"
+        if reporting.public_url is None:
+            yield Problem((*path, "public_url"), cannot)
+        elif SECRET_VARIABLE not in variables:
+            yield Problem((*path, "public_url"), f"signs no links: {SECRET_VARIABLE} {cannot}")
 
 
 def _unserved(site: Site) -> Iterator[Problem]:

@@ -203,7 +203,8 @@ class TestReview:
         assert "0 messages delivered, 2 held for review (see kerbwatch cases list --held)" in told
         assert "spool: new held" in run("list", "--held").output
         sure = run("review", incident(1).id, "--confirm")
-        assert sure.output.strip() == "1 case confirmed; 1 message due now"
+        due = "1 message due now; deliver with: kerbwatch cases deliver"
+        assert sure.output.strip() == f"1 case confirmed; {due}"
         wrong = run("review", incident(2).id, "--reject", "mistaken")
         assert wrong.output.strip() == "1 case rejected; 1 message withdrawn"
         assert "No such cases" in run("list", "--held").output
@@ -220,6 +221,38 @@ class TestReview:
         )
         stored = filed.case(incident(1).id).case
         assert (stored.state, stored.review.reason) == ("cleared", "handled")
+
+
+def test_what_is_left_to_review_is_listed_and_a_word_that_is_replaced_is_told(
+    run: Run, filed: CaseStore
+) -> None:
+    left = {
+        json.loads(row)["id"]
+        for row in run("list", "--review", "proposed", "--json").output.splitlines()
+    }
+    assert {incident(1).id, incident(2).id} <= left
+    run("review", incident(1).id, "--confirm", "--by", "li")
+    word = run("review", incident(1).id, "--reject", "mistaken", "--by", "wang").output
+    assert f"{incident(1).id} was confirmed by li; this word replaces that" in word
+    assert "rejected" in run("list", "--review", "rejected").output
+    (row,) = run("list", "--review", "rejected", "--json").output.splitlines()
+    assert json.loads(row)["id"] == incident(1).id
+    after = run("list", "--review", "proposed", "--json").output
+    assert incident(1).id not in after
+
+
+def test_messages_for_a_target_that_the_site_names_no_more_are_told(
+    run: Run, filed: CaseStore, tmp_path: Path
+) -> None:
+    site = site_in(tmp_path / "data")
+    with CaseStore(tmp_path / "data/cases.sqlite") as store:
+        store.commit_look(
+            camera="gate", stream="live", filings=[case_of(site, 7)], state=None,
+            targets=["webhook"], now=datetime.now(UTC),
+        )  # fmt: skip
+    result = run("deliver")
+    assert result.exit_code == 1
+    assert "1 message waiting for webhook, which reporting.targets does not name" in result.output
 
 
 def test_a_person_closes_a_case_and_the_first_word_stays(run: Run, filed: CaseStore) -> None:

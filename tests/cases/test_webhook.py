@@ -81,7 +81,7 @@ def test_without_an_address_of_ours_there_are_no_links(site: Site, start: Start)
     outgoing = Outgoing(site.reporting.data, site.privacy, "https://box.example", None)
     WebhookTarget(receiver.url, [SECRET], outgoing).deliver(message(case))
     (item,) = receiver.received[0]["case"]["evidence"]
-    assert (item["url"], item["expires"], item["withheld"]) == (None, None, None)
+    assert (item["url"], item["expires"], item["withheld"]) == (None, None, "no link")
 
 
 def test_no_link_leads_to_a_picture_that_is_not_masked(site: Site, start: Start) -> None:

@@ -122,6 +122,14 @@ def test_a_bad_model_file_is_one_line(tmp_path: Path, content: bytes | None, mes
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.media
+@pytest.mark.parametrize("backend", ["auto", "onnxruntime"])
+def test_another_onnx_file_is_one_line(backend: str, media: Path) -> None:
+    """As most tools export it: of floats, and without what kerbwatch writes into its own."""
+    with pytest.raises(ModelError, match="write it with `kerbwatch train export`"):
+        Detector(media / "weights/yolo26n-coco.onnx", backend=backend)
+
+
 def test_an_unknown_backend_names_the_choices() -> None:
     with pytest.raises(ModelError, match="auto, onnxruntime, openvino"):
         Detector(backend="tensorrt")

@@ -77,6 +77,14 @@ def test_a_copy_that_cannot_be_written_is_one_line_before_anything_is_watched(
         AnnotatedCopies(tmp_path / place, bench_site(tmp_path), detector, plan, Counter())
 
 
+@pytest.mark.parametrize("place", ["", "one.mp4"])
+def test_a_copy_never_replaces_its_source(place: str, detector: Detector, tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "one.mp4", frames=25)
+    plan = Plan([Job(Source(SourceKind.RECORDING, clip), None)])
+    with pytest.raises(SourceError, match=r"one.mp4 is a source"):
+        AnnotatedCopies(tmp_path / place, bench_site(tmp_path), detector, plan, Counter())
+
+
 @pytest.mark.media
 @pytest.mark.parametrize("plates", [False, True])
 def test_a_copy_is_masked_as_evidence_is(

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from cv.cases.links import SECRET_VARIABLE
 from cv.errors import SiteError
 from cv.gcj02 import gcj02_to_wgs84
 from cv.labels import ZoneKind
@@ -63,7 +64,12 @@ polygon = [[0, 0], [1, 0], [1, 1], [0, 0]]
 [[cameras]]
 id = "square"
 """
-SECRETS = {"USER_NAME": "viewer", "PASSWORD": "p@ss/w:rd", "HOOK": "whsec_x"}
+SECRETS = {
+    SECRET_VARIABLE: "s" * 20,
+    "USER_NAME": "viewer",
+    "PASSWORD": "p@ss/w:rd",
+    "HOOK": "whsec_x",
+}
 
 POLYGON = {"type": "Polygon", "coordinates": [[[112, 30], [113, 30], [113, 31], [112, 30]]]}
 MAP = {
@@ -293,6 +299,18 @@ HOOK = '[reporting]\ntargets = ["webhook"]\n{}[reporting.webhook]\nurl = "{}"\n'
 )
 def test_what_is_seldom_meant_is_a_warning(check, text, expected) -> None:
     assert check(text) == expected
+
+
+def test_without_a_secret_there_are_no_links_to_pictures(check) -> None:
+    without = {name: text for name, text in SECRETS.items() if name != SECRET_VARIABLE}
+    text = (
+        '[reporting]\ntargets = ["webhook"]\npublic_url = "https://box.example"\n'
+        '[reporting.webhook]\nurl = "https://city.example/cases"\n'
+    )
+    assert [w for w in check(text, without) if "cannot fetch evidence" in w] == [
+        "3: reporting.public_url: signs no links: KERBWATCH_SECRET is not set, "
+        "so the webhook's receiver cannot fetch evidence"
+    ]
 
 
 WORDS = st.sampled_from(

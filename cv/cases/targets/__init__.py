@@ -5,6 +5,7 @@ docs/how-to-add-a-target.md shows one.
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,11 +13,14 @@ from importlib import import_module
 from typing import Protocol, runtime_checkable
 
 from cv.cases.case import Case
-from cv.cases.links import link_secret
+from cv.cases.links import SECRET_VARIABLE, link_secret
 from cv.cases.outgoing import Outgoing
 from cv.cases.parts import ClosurePart
 from cv.errors import DeliveryError, SiteError
 from cv.site import Reporting, Site
+from cv.site.file import TARGETS_WITH_LINKS
+
+logger = logging.getLogger(__name__)
 
 __all__ = [
     "Answering",
@@ -102,6 +106,10 @@ def build_targets(site: Site) -> list[Target]:
     """
     reporting = site.reporting
     outgoing = Outgoing(reporting.data, site.privacy, reporting.public_url, link_secret())
+    if any(name in TARGETS_WITH_LINKS for name in reporting.targets) and not outgoing.has_links:
+        logger.warning(
+            "cases leave without pictures: links need reporting.public_url and %s", SECRET_VARIABLE
+        )
     return [_build(name, reporting, outgoing) for name in dict.fromkeys(reporting.targets)]
 
 

@@ -1,0 +1,32 @@
+"""Delivery beside the work of a process that files cases or takes people's words on them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from cv.cases.outbox import Outbox
+from cv.cases.store import CaseStore
+from cv.cases.targets import build_targets
+from cv.site import Site
+
+__all__ = ["delivering"]
+
+
+@contextmanager
+def delivering(store: CaseStore, site: Site) -> Iterator[None]:
+    """Deliver meanwhile, and once more at the end what is due by then.
+
+    Several processes may do so at a time: each message is leased to one of them.
+    """
+    with Outbox(store, build_targets(site)) as outbox:
+        stop = threading.Event()
+        worker = threading.Thread(target=outbox.run, args=(stop,), name="deliver")
+        worker.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            worker.join()
+            outbox.deliver_due()
