@@ -41,6 +41,9 @@ class Batch:
         watch_of: makes the watch of a job's camera.
         stop: set it to end early; what was looked at is recorded.
         resume: knows which recordings an earlier run has done, and is told of those done now.
+
+    Attributes:
+        left: recordings that were not watched to their end when the run was stopped.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class Batch:
         self._listener = listener
         self._stop = stop
         self._turns = Turns(detector.streams)
+        self.left = 0
         self._telling = threading.Lock()
 
     def run(self, jobs: Sequence[Job]) -> None:
@@ -77,6 +81,7 @@ class Batch:
                 for job in files:
                     if not self._stop.is_set():
                         self._guarded(job)
+                    self.left += self._stop.is_set()
                 # A bug in one watch ends the run, so that it shows.
                 for future in wait(futures, return_when=FIRST_EXCEPTION).done:
                     future.result()
@@ -98,7 +103,7 @@ class Batch:
         progress = Progress(job.source.name, job.source.stats)
         with self._telling:
             self._listener.started(job, progress)
-        stack.callback(self._end, job, watch, progress)
+        stack.callback(self._end_visits, job, watch, progress)
         trouble = self._trouble(job)
 
         def look(frame: Frame) -> None:
@@ -107,6 +112,12 @@ class Batch:
                 self._tell(job, seen, progress)
 
         return Beat(job.source, self._options.every_for(job.camera), look)
+
+    def _end_visits(self, job: Job, watch: Watching, progress: Progress) -> None:
+        self._end(job, watch, progress)
+        if progress.stats.looks == 0:
+            with self._telling:
+                self._listener.failed(job, _no_picture(job))
 
     def _end(self, job: Job, watch: Watching, progress: Progress) -> None:
         watch.close()
@@ -160,7 +171,7 @@ class Batch:
             finally:
                 self._end(job, watch, progress)
             if progress.stats.looks == 0:
-                raise SourceError(f"{job.source.name}: gave no picture")
+                raise _no_picture(job)
             if self._resume and not self._stop.is_set():
                 self._resume.end(job.source, progress.incidents, progress.labels)
 
@@ -215,6 +226,7 @@ class Batch:
                 decode=options.decode,
                 turns=self._turns,
                 stop=self._stop,
+                start=options.start,
                 tz=options.tz,
             )
         return open_recording(
@@ -235,3 +247,7 @@ class Batch:
                 progress.incidents += filing.change.event == "new"
                 self._listener.changed(job, filing)
             self._listener.looked(job, progress, look)
+
+
+def _no_picture(job: Job) -> SourceError:
+    return SourceError(f"{job.source.name}: gave no picture")

@@ -29,6 +29,7 @@ from cv.detect.report import Report
 from cv.detect.resume import Resume
 from cv.detect.run import Listener, Options
 from cv.detect.save_video import AnnotatedCopies
+from cv.detect.source_url import SourceUrl
 from cv.disk import DiskSpace
 from cv.durations import option_seconds
 from cv.errors import UserError
@@ -41,6 +42,8 @@ from cv.site.choice import open_site
 __all__ = ["detect"]
 
 _ALL = "all"
+_INTERRUPTED = 130
+"""As shells count a process that Ctrl-C ended."""
 
 
 def detect(
@@ -174,8 +177,14 @@ def detect(
         # An annotated copy shows the whole recording, so then it is watched from its start.
         resume = Resume(journal, settings, midway=save_video is None) if journal else None
         watch_of = watches(store, place, detector, options, refresh_s=refresh_s)
-        Batch(detector, watch_of, options, listener, stop, resume=resume).run(plan.jobs)
+        batch = Batch(detector, watch_of, options, listener, stop, resume=resume)
+        batch.run(plan.jobs)
     report.close()
+    if batch.left:
+        count = f"{batch.left} recording{'' if batch.left == 1 else 's'}"
+        typer.echo(f"stopped: {count} not watched to the end", err=True)
+    if batch.left or report.photos_left:
+        raise typer.Exit(_INTERRUPTED)
     if report.failures:
         raise typer.Exit(1)
 
@@ -188,7 +197,11 @@ def _only_streams(plan: Plan) -> None:
 
 
 def _aware(start: datetime, site: Site, plan: Plan) -> datetime:
-    recordings = [job for job in plan.jobs if job.source.kind is not SourceKind.STREAM]
+    recordings = [
+        job
+        for job in plan.jobs
+        if not isinstance(job.source.uri, SourceUrl) or job.source.uri.scheme in ("http", "https")
+    ]
     if len(recordings) > 1:
         raise UserError(
             f"--start is when one recording begins, and there are {len(recordings)}; "

@@ -203,6 +203,11 @@ class Report:
             for label, count in progress.labels.items():
                 self._unzoned[label] = self._unzoned.get(label, 0) + count
 
+    @property
+    def photos_left(self) -> int:
+        """Photos that nobody has come to."""
+        return self._photos.total - self._photos.behind
+
     def close(self) -> None:
         """Print what came of it: counts, and the closing table unless a program is reading."""
         if self._photos.total:

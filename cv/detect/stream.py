@@ -46,6 +46,7 @@ def open_stream(
     timer: Callable[[], float] = time.monotonic,
     pause: Callable[[float], object] | None = None,
     rng: Random | None = None,
+    start: datetime | None = None,
     tz: tzinfo = CHINA_TIME,
 ) -> Stream:
     """Begin to read a stream, in a thread of its own; that it answers is not awaited.
@@ -59,7 +60,7 @@ def open_stream(
         timer: seconds on a clock that is never set back.
         pause: waits some seconds between attempts; the default ends early when stopped.
         rng: spreads the attempts of many cameras.
-        tz: for a recording behind an address, see `Stream.__iter__`.
+        start, tz: for a recording behind an address, see `Stream.__iter__` and `open_recording`.
 
     Raises:
         SourceError: the source is not an address, or `every_s` is not more than 0.
@@ -80,6 +81,7 @@ def open_stream(
         timer=timer,
         pause=pause,
         backoff=Backoff(rng or Random()),  # noqa: S311  no secret depends on it
+        start=start,
         tz=tz,
     )
 
@@ -106,6 +108,7 @@ class Stream:
         timer: Callable[[], float],
         pause: Callable[[float], object] | None,
         backoff: Backoff,
+        start: datetime | None,
         tz: tzinfo,
     ) -> None:
         self.name = source.name
@@ -121,6 +124,7 @@ class Stream:
         self._timer = timer
         self._pause = pause or self._wait
         self._backoff = backoff
+        self._start = start
         self._tz = tz
         self._slot = LatestFrame(Cadence(every_s, early_s=_JITTER * (every_s or 0.0)))
         self._upright = Upright()
@@ -241,7 +245,7 @@ class Stream:
             video,
             self._source,
             every_s=self._every_s,
-            start=None,
+            start=self._start,
             tz=self._tz,
             stats=self.stats,
         )

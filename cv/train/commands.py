@@ -5,11 +5,13 @@ from __future__ import annotations
 import json as jsonlib
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from cv.errors import ModelError
 from cv.train.sizes import Size
 
 __all__ = ["app"]
@@ -58,8 +60,12 @@ def fit(
     imgsz: Annotated[
         int | None, typer.Option(help="Training image size.", show_default="config")
     ] = None,
-    epochs: Annotated[int | None, typer.Option(help="Epochs.", show_default="config")] = None,
-    batch: Annotated[int | None, typer.Option(help="Batch size.", show_default="config")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Epochs.", show_default="config")
+    ] = None,
+    batch: Annotated[
+        int | None, typer.Option(min=1, help="Batch size.", show_default="config")
+    ] = None,
     hours: Annotated[
         float | None,
         typer.Option(help="Train about this long instead of --epochs.", show_default=False),
@@ -86,6 +92,9 @@ def fit(
     from cv.train.stack import load_stack
 
     run = run or Path("runs", model)
+    _need_folder(run)
+    if start is not None and not start.is_file():
+        raise ModelError(f"--start {start}: no such file")
     load_stack(run / "ultralytics")
     from cv.train.fit import FitOptions, fit
 
@@ -170,6 +179,8 @@ def export(
 ) -> None:
     """Write the ONNX file, if it proves equal to the checkpoint (导出)."""
     _need_extra()
+    if out is not None:
+        _need_folder(out.parent)
     from cv.data.samples import default_data
     from cv.train.stack import load_stack
 
@@ -225,6 +236,7 @@ def average(
 ) -> None:
     """Average a network with the one it went on from (权重平均)."""
     _need_extra()
+    _need_folder(out.parent)
     from cv.train.stack import load_stack
 
     load_stack()
@@ -242,6 +254,7 @@ def card(
 ) -> None:
     """Write the model card, with numbers measured now (模型卡)."""
     _need_extra()
+    _need_folder(out.parent)
     from cv.data.samples import default_data
     from cv.detect.backends import int8_file
     from cv.detect.detector import model_path
@@ -255,6 +268,20 @@ def card(
         text = model_card(evaluate(model, data), evaluate(small, data) if small.exists() else None)
     out.write_text(text, encoding="utf-8")
     console.print(f"{out}: written", soft_wrap=True)
+
+
+def _need_folder(folder: Path) -> None:
+    """Asked before the work: its result must not be lost because nobody can write it.
+
+    Raises:
+        ModelError: the folder cannot be made, or nothing can be written there.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ModelError(f"{folder}: cannot be written: {error.strerror}") from error
 
 
 def _need_extra() -> None:

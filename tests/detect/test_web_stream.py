@@ -40,6 +40,15 @@ def test_a_recording_behind_a_web_address_is_seen_by_media_time_and_ends(stop, t
     assert stream.state is StreamState.STOPPED
 
 
+def test_when_a_recording_behind_a_web_address_began_can_be_said(stop, tmp_path):
+    make_clip(tmp_path / "clip.mp4")
+    start = datetime(2026, 3, 14, 7, 30, tzinfo=UTC)
+    with serving_files(tmp_path) as web:
+        (source,) = find_sources([f"{web}/clip.mp4"])
+        with open_stream(source, every_s=1.0, start=start, stop=stop) as stream:
+            assert next(iter(stream)).time == start
+
+
 def make_hls(folder: Path, *, ended: bool) -> None:
     options = {"hls_time": "1", "hls_list_size": "0"}
     if not ended:

@@ -24,11 +24,13 @@ class LabelMap:
 
     Attributes:
         labels: class name → label, or "" for a class to leave out.
+        named: the classes that the command line names; a map file may be of many exports.
         drop_others: leave out every class that is not named and is no label.
     """
 
     labels: dict[str, str]
     drop_others: bool = False
+    named: tuple[str, ...] = ()
 
     def label(self, name: str) -> str | None:
         """The label of a class; None is to be left out."""
@@ -37,8 +39,15 @@ class LabelMap:
     def check(self, names: Collection[str], export: Path) -> None:
         """
         Raises:
-            UserError: names every class that has no meaning yet.
+            UserError: names every class that has no meaning yet, or one named on the command line
+                that the export does not have: a typo would teach that its things are not there.
         """
+        for name in self.named:
+            if name not in names:
+                there = ", ".join(map(repr, sorted(names)[:_LISTED])) or "none"
+                raise UserError(
+                    f"{export}: no class {name!r} for --map or --drop; there are {there}"
+                )
         unknown = sorted(set(names) - self.labels.keys() - set(LABELS))
         if not unknown or self.drop_others:
             return
@@ -74,7 +83,7 @@ def label_map(
     for name in drop:
         if given.setdefault(name, "") != "":
             raise UserError(f"--drop {name!r}: it is mapped to {given[name]} too")
-    return LabelMap((_from_file(file) if file else {}) | given, drop_others)
+    return LabelMap((_from_file(file) if file else {}) | given, drop_others, tuple(given))
 
 
 def parse_labels(text: str, option: str) -> frozenset[str]:

@@ -1,0 +1,45 @@
+"""What a run says that was stopped, or that saw nothing."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from pathlib import Path
+
+from cv.bench.rtsp import free_port
+from tests.detect.clips import make_clip
+from tests.e2e.conftest import COMMAND, Run
+
+SITE = """
+[site]
+name = "Shashi"
+
+[[cameras]]
+id = "gate"
+name = "Gate"
+url = "rtsp://127.0.0.1:{port}/dead"
+"""
+
+
+def test_a_stopped_run_tells_what_is_left(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        make_clip(tmp_path / f"{name}.mp4", frames=3000)
+    command = [COMMAND, "detect", "one.mp4", "two.mp4", "--every", "all"]
+    command += ["--backend", "onnxruntime", "--json"]
+    with subprocess.Popen(
+        command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
+    ) as run:
+        data = tmp_path / "kerbwatch-data/cases.sqlite"
+        while not data.exists():
+            assert run.poll() is None
+        run.send_signal(signal.SIGTERM)
+        assert run.stderr
+        said = run.stderr.read()
+        assert run.wait(60) == 130, said
+    assert "stopped: 2 recordings not watched to the end" in said
+
+
+def test_a_patrol_that_saw_nothing_failed(kerbwatch: Run, tmp_path: Path) -> None:
+    (tmp_path / "site.toml").write_text(SITE.format(port=free_port()), encoding="utf-8")
+    result = kerbwatch("detect", "--patrol", "--every", "1s", "--for", "3s", status=1)
+    assert "gave no picture" in result.stderr
