@@ -19,8 +19,8 @@ __all__ = ["MAX_SUGGESTIONS", "CodeName", "Suggestion", "suggest"]
 MAX_SUGGESTIONS = 3
 _BLOCKED_WEIGHT = 0.5
 """A standing vehicle in a photo is weaker evidence than a stall: it ranks below at equal score."""
-_UNCERTAIN_EN = "A photo does not show whether a vehicle stands, or where it may."
-_UNCERTAIN_ZH = "单张照片无法判断车辆是否长时间停放及该处是否允许停车。"
+_UNCERTAIN_EN = "A photo does not show how long it has stood there, or whether it may."
+_UNCERTAIN_ZH = "单张照片无法判断其停放（堆放）了多久，以及该处是否允许。"
 
 
 class CodeName(BaseModel):

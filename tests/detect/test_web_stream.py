@@ -41,7 +41,7 @@ def test_a_recording_behind_a_web_address_is_seen_by_media_time_and_ends(stop, t
 
 
 def test_when_a_recording_behind_a_web_address_began_can_be_said(stop, tmp_path):
-    make_clip(tmp_path / "clip.mp4")
+    make_clip(tmp_path / "clip.mp4", options={"movflags": "faststart"})
     start = datetime(2026, 3, 14, 7, 30, tzinfo=UTC)
     with serving_files(tmp_path) as web:
         (source,) = find_sources([f"{web}/clip.mp4"])

@@ -37,6 +37,28 @@ def noise(shape: tuple[int, int]) -> np.ndarray:
     return np.random.default_rng(3).integers(0, 256, (*shape, 3), dtype=np.uint8)
 
 
+def test_of_twins_only_the_better_is_left() -> None:
+    import torch
+
+    from cv.train.graph import without_twins
+
+    here, nearly_here, beside = [10, 10, 50, 50], [12, 10, 52, 51], [30, 10, 70, 50]
+    rows = torch.tensor(
+        [
+            [*here, 0.9, 1],
+            [*nearly_here, 0.8, 1],
+            [*here, 0.7, 2],
+            [*beside, 0.6, 1],
+            [*here, 0.6, 1],
+            [0, 0, 0, 0, 0.0, 1],
+        ]
+    )[None]
+    left = without_twins(rows)
+    assert left[0, :, 4].tolist() == pytest.approx([0.9, 0, 0.7, 0.6, 0, 0])
+    assert torch.equal(left[..., :4], rows[..., :4])
+    assert torch.equal(left[..., 5], rows[..., 5])
+
+
 @pytest.mark.parametrize("shape", [*SHAPES, (256, 128)])
 @pytest.mark.parametrize("backend", [OnnxRuntime, OpenVino])
 def test_every_shape_gives_the_same_boxes_as_torch(
@@ -50,16 +72,19 @@ def test_every_shape_gives_the_same_boxes_as_torch(
     given = backend(content, 1).infer(noise(shape)[None])
     assert given.shape == expected.shape == (300, 6)
     assert given.dtype == np.float32
-    # Of detections with nearly equal scores, another one comes last on every processor.
-    certain = expected[expected[:, 4] > expected[:, 4].min() + 1e-3]
-    assert len(certain) > 250
+    # Of detections with nearly equal scores, another one comes last on every processor. Which of
+    # two is the twin hangs on as little, where they lie in nearly the same place.
+    seen = expected[expected[:, 4] > 0]
+    certain = seen[seen[:, 4] > seen[:, 4].min() + 1e-3]
+    assert len(certain) > 50
     box, score = compare_rows(certain, given)
     # OpenVINO computes in bfloat16 where the processor has it, with 8 bits of mantissa.
     allowed = (1.0, 0.01) if backend is OnnxRuntime else (np.inf, np.inf)
     assert box <= allowed[0]
     assert score <= allowed[1]
     if backend is OpenVino:
-        assert np.abs(np.sort(given[:, 4]) - np.sort(expected[:, 4])).max() < 0.1
+        best = [np.sort(rows[:, 4])[-50:] for rows in (given, expected)]
+        assert np.abs(best[0] - best[1]).max() < 0.1
 
 
 def test_boxes_lie_on_the_grid_in_pixels_of_the_input(deployed: Any) -> None:
