@@ -242,7 +242,7 @@ def content(folder: Path) -> dict[str, bytes]:
 def test_time_between_frames_is_more_than_nothing(file: Path, tmp_path: Path) -> None:
     command = ["sim", "render", str(file), "-o", str(tmp_path / "c.mp4"), "--every", "0s"]
     result = CliRunner().invoke(app, command)
-    assert "0 s between frames: must be more than 0" in str(result.exception)
+    assert "--every '0s': must be longer than 0s" in str(result.exception)
 
 
 def test_a_scenario_without_a_frame_is_named(file: Path, tmp_path: Path) -> None:
