@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from cv.background import in_background
 from cv.cases.outbox import Outbox
 from cv.cases.store import CaseStore
 from cv.cases.targets import build_targets
@@ -21,12 +21,8 @@ def delivering(store: CaseStore, site: Site) -> Iterator[None]:
     Several processes may do so at a time: each message is leased to one of them.
     """
     with Outbox(store, build_targets(site)) as outbox:
-        stop = threading.Event()
-        worker = threading.Thread(target=outbox.run, args=(stop,), name="deliver")
-        worker.start()
         try:
-            yield
+            with in_background(outbox.run, "deliver"):
+                yield
         finally:
-            stop.set()
-            worker.join()
             outbox.deliver_due()

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import Self
 
 import av
 import cv2
@@ -55,7 +54,7 @@ def annotate_photo(
 
 
 class AnnotatedVideo:
-    """Writes pictures to an H.264 file; a context manager.
+    """Writes pictures to an H.264 file, until it is closed.
 
     Raises:
         SourceError: the file cannot be written.
@@ -109,12 +108,6 @@ class AnnotatedVideo:
         if picture.shape[:2] == (stream.height, stream.width):
             return picture
         return np.asarray(cv2.resize(picture, (stream.width, stream.height)), np.uint8)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from typing import Literal
 
 from sqlalchemy import delete, select, update
 
+from cv.background import in_background
 from cv.cases.case import Case
 from cv.cases.database import Database
 from cv.cases.tables import CaseRow, DeliveryRow, PhotoImageRow, PhotoRow, RequestRow
@@ -246,10 +247,9 @@ class Retention:
 @contextmanager
 def deleting_hourly(site: Site, database: Database) -> Iterator[None]:
     """Delete what is due now and every hour, beside what the process is there for."""
-    stop = threading.Event()
     retention = Retention(site, database)
 
-    def work() -> None:
+    def work(stop: threading.Event) -> None:
         while not stop.is_set():
             try:
                 sweep = retention.run(datetime.now(UTC), stop)
@@ -264,13 +264,8 @@ def deleting_hourly(site: Site, database: Database) -> Iterator[None]:
                     logger.error("not deleted: %s", failure)
             stop.wait(_EVERY_S)
 
-    worker = threading.Thread(target=work, name="retention")
-    worker.start()
-    try:
+    with in_background(work, "retention"):
         yield
-    finally:
-        stop.set()
-        worker.join()
 
 
 def _undeletable(file: str, error: OSError | UnicodeEncodeError) -> str:

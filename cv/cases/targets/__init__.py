@@ -20,8 +20,6 @@ from cv.errors import DeliveryError, SiteError
 from cv.site import Reporting, Site
 from cv.site.file import TARGETS_WITH_LINKS
 
-logger = logging.getLogger(__name__)
-
 __all__ = [
     "Answering",
     "Message",
@@ -31,6 +29,8 @@ __all__ = [
     "build_targets",
     "secret",
 ]
+
+logger = logging.getLogger(__name__)
 
 _CLASSES = {
     "gat1400": "Gat1400Target",
