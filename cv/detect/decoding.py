@@ -143,6 +143,7 @@ class Video:
         stopped: Callable[[], bool] = lambda: False,
         timer: Callable[[], float] = time.monotonic,
         due: Callable[[float | None], bool] = lambda _: True,
+        rest: Callable[[], None] = lambda: None,
     ) -> Iterator[Decoded]:
         """Sound frames in display order; counts decoded and corrupt ones.
 
@@ -150,6 +151,7 @@ class Video:
 
         Args:
             due: whether to decode a key frame with this time stamp, where only those are decoded.
+            rest: called where only those are decoded, after each frame that is not.
 
         Raises:
             SourceError: after the last frame, if reading failed before the video's end.
@@ -161,6 +163,8 @@ class Video:
                 if stopped():
                     return
                 yield from self._take(packet, decoding)
+                if self._alone and self._key is None:
+                    rest()
         except SourceError as error:
             problem = error
         yield from self._rest(decoding)

@@ -14,6 +14,7 @@ from cv.detect.keyframes import Decode
 from cv.detect.latest import Arrival, LatestFrame
 from cv.detect.line_state import LineLog, StreamState
 from cv.detect.media_time import Cadence
+from cv.detect.naps import Naps
 from cv.detect.opening import RefusedError
 from cv.detect.pacer import Pacer
 from cv.detect.picture import Upright
@@ -258,15 +259,21 @@ class Stream:
             return self._is_over() or self._timer() - latest > _DARK_S
 
         pacer = Pacer(self._timer, self._wait) if video.format == "hls" else None
+        naps = Naps(self._timer, self._wait)
 
         def due(_stamp_s: float | None) -> bool:
             nonlocal latest
             latest = self._timer()
+            naps.saw_key_frame()
             # Pieces come in a heap: which of their frames is due shows once they are spread.
             self._slot.come_apart(video.spacing_s)
             return pacer is not None or self._slot.is_due(latest)
 
-        for decoded in video.frames(self.stats, must_end, self._timer, due):
+        def rest() -> None:
+            if pacer is None:
+                naps.rest(video.keyframe_distance_s)
+
+        for decoded in video.frames(self.stats, must_end, self._timer, due, rest):
             self.stats.keyframes_only = video.keyframes_only
             self.stats.keyframe_s = video.keyframe_distance_s
             self._slot.come_apart(video.spacing_s)

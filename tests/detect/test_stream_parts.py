@@ -13,6 +13,7 @@ from cv.detect.damage import Decoded
 from cv.detect.latest import Arrival, LatestFrame
 from cv.detect.line_state import LineLog
 from cv.detect.media_time import Cadence
+from cv.detect.naps import Naps
 from cv.detect.pacer import Pacer
 from cv.errors import SourceError
 
@@ -91,3 +92,51 @@ def test_frames_that_come_in_a_heap_are_spread_over_their_time():
     pacer.keep_pace(900.0)
     pacer.keep_pace(901.0)
     assert waited == pytest.approx([0.5, 2.0, 1.0])
+
+
+class Camera:
+    """Sends 25 frames a second, by its own clock; the first of every `distance` is a key frame."""
+
+    def __init__(self, distance: int) -> None:
+        self.now_s = 0.0
+        self.rests: list[tuple[float, float]] = []
+        self._distance = distance
+        self._naps = Naps(lambda: self.now_s, self._wait)
+
+    def _wait(self, seconds: float) -> None:
+        self.rests.append((self.now_s, seconds))
+        self.now_s += seconds
+
+    def read(self, frames: int, distance_s: float | None) -> None:
+        for number in range(frames):
+            self.now_s = max(self.now_s, number / 25)
+            if number % self._distance:
+                self._naps.rest(distance_s)
+            else:
+                self._naps.saw_key_frame()
+                assert self.now_s == pytest.approx(number / 25), "a key frame waited to be read"
+
+
+def test_a_reader_of_key_frames_rests_between_them_and_is_awake_when_one_comes():
+    camera = Camera(distance=50)
+    camera.read(500, 2.0)
+    longest = [seconds for _, seconds in camera.rests]
+    assert longest[0] == pytest.approx(0.05), "the kernel keeps little at first"
+    assert max(longest) == pytest.approx(0.2)
+    assert 0.6 * 20 < sum(longest) < 0.9 * 20
+
+
+def test_a_reader_that_is_behind_does_not_rest():
+    camera = Camera(distance=50)
+    camera.now_s = 3600.0  # all frames have long been sent
+    naps = Naps(lambda: camera.now_s, camera._wait)
+    naps.saw_key_frame()
+    for _ in range(100):
+        naps.rest(2.0)
+    assert camera.rests == []
+
+
+def test_a_reader_does_not_rest_as_long_as_nobody_knows_when_the_next_key_frame_comes():
+    camera = Camera(distance=1000)
+    camera.read(100, None)
+    assert camera.rests == []
