@@ -30,6 +30,8 @@ class Incident:
         score: median of the latest detection scores.
         looks, hits: looks that showed the place since first_seen, and those with the object in it.
         rule: the one that fired, for "why was this created?".
+        dwell_s: how long it is known to have stood, as of last_seen: like a candidate's
+            `observed_s`, without gaps in the stream.
     """
 
     id: str
@@ -49,10 +51,7 @@ class Incident:
     hits: int
     rule: Rule
     size: tuple[int, int]
-
-    @property
-    def dwell_s(self) -> float:
-        return (self.last_seen - self.first_seen).total_seconds()
+    dwell_s: float = 0.0  # what a state of before it was kept says, until the next sighting
 
     def resized(self, size: tuple[int, int]) -> Incident:
         """The same in pixels of a picture of another size, (width, height), of the same view."""

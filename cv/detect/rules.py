@@ -195,6 +195,7 @@ class IncidentRules:
             hits=thing.hits,
             rule=rule,
             size=size,
+            dwell_s=candidate.observed_s,
         )
         # Of several that are ready in one look, one goes on with what is known there.
         known = self._known(incident)
@@ -235,6 +236,7 @@ class IncidentRules:
             looks=thing.looks,
             hits=thing.hits,
             size=size,
+            dwell_s=candidate.observed_s,
         )
         last = candidate.updated_at or incident.confirmed_at
         if not self._update_every_s or (time - last).total_seconds() < self._update_every_s:

@@ -68,6 +68,7 @@ def incident(number: int = 0, *, seen_s: float = 300, cleared: bool = False) -> 
         hits=290,
         rule=Rule("lane/car", 300, 0.5, 0.6, 600),
         size=(1920, 1080),
+        dwell_s=seen_s,
     )
 
 

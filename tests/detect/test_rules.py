@@ -210,6 +210,15 @@ def test_a_gap_without_looks_does_not_count_as_dwell() -> None:
     assert scene.look(see("car"), times=5).changes == []
 
 
+def test_what_stands_on_after_days_without_looks_is_not_known_to_have_stood_for_days() -> None:
+    scene = Scene(gap_s=30, update_every_s=60).look(see("car"), times=80)
+    scene.now += timedelta(days=3)
+    scene.look(see("car"), times=10)
+    assert scene.events == ["new", "updated"]
+    assert scene.changes[0].incident.dwell_s == pytest.approx(60, abs=1)
+    assert scene.changes[1].incident.dwell_s == pytest.approx(80 + 30, abs=1)
+
+
 def test_a_gap_without_looks_neither_clears_nor_repeats() -> None:
     scene = Scene().look(see("car"), times=100)
     scene.now += timedelta(minutes=10)

@@ -59,6 +59,7 @@ INCIDENT = Incident(
     hits=299,
     rule=Rule("test", 300, 0.5, 0.6, 600),
     size=(640, 480),
+    dwell_s=300,
 )
 
 
