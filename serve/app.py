@@ -9,6 +9,7 @@ from importlib.metadata import version
 
 from fastapi import Depends, FastAPI, HTTPException
 from fastapi.responses import PlainTextResponse
+from fastapi_offline import FastAPIOffline
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from cv.access.keys import Keys
@@ -86,7 +87,9 @@ def create_app(
             reading.cancel()
         analyser.close()
 
-    app = FastAPI(
+    # A city's network often has no way out: /docs brings its own scripts.
+    app = FastAPIOffline(
+        redoc_url=None,
         title="kerbwatch photo service",
         version=version("kerbwatch"),
         description=_DESCRIPTION,

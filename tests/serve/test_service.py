@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -69,6 +70,17 @@ class Slow(Detector):
     ) -> list[Detection]:
         assert self.go.wait(300)
         return super().detect(image, min_score=min_score, ease=ease)
+
+
+def test_the_documentation_needs_no_other_server(client: TestClient) -> None:
+    page = client.get("/docs").text
+    parts = re.findall(r"""(?:src|href)="([^"]+)""", page)
+    assert any(part.endswith(".js") for part in parts)
+    assert any(part.endswith(".css") for part in parts)
+    for part in parts:
+        assert part.startswith("/"), "a city's network often has no way out"
+        assert client.get(part).status_code == 200
+    assert client.get("/redoc").status_code == 404
 
 
 def test_overload_is_told_to_come_back_and_health_still_answers(site: Site) -> None:
