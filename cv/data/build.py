@@ -125,7 +125,7 @@ def _write_samples(samples: Sequence[Sample], part: str, out: Path) -> None:
         _write_text(folder / "labels" / f"{sample.image.stem}.txt", rows)
         line = {
             "image": sample.image.name,
-            "group": sample.group.partition("/")[2],
+            "group": sample.group.removeprefix(f"{sample.source}/"),
             "complete": sorted(sample.complete, key=LABELS.index),
             "absent": sorted(sample.absent, key=LABELS.index),
             "split": part,

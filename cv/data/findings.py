@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
-from cv.data.samples import LabelledBox, Sample
+from cv.data.samples import LabelledBox, Sample, group_of
 from cv.errors import ModelError
 from cv.geometry import Box
 from cv.labels import LABELS
@@ -142,7 +142,7 @@ def _parse_row(line: str, folder: Path) -> Sample:
         raise ValueError(f"complete: {unknown[0]!r} is none of {', '.join(LABELS)}")
     source = folder.name
     image = folder / "images" / name
-    return Sample(image, source, f"{source}/{group}", complete, (), absent, part)
+    return Sample(image, source, group_of(source, group), complete, (), absent, part)
 
 
 def _parse_box(line: str) -> LabelledBox:

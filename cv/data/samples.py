@@ -28,6 +28,7 @@ __all__ = [
     "Sample",
     "default_data",
     "default_weights",
+    "group_of",
     "leave_out",
     "only",
     "read_image",
@@ -59,7 +60,7 @@ class Sample:
     """One labelled photo.
 
     Attributes:
-        group: `source/group`; all of it trains or all of it validates.
+        group: as `group_of` names it; all of it trains or all of it validates.
         complete: labels of which every instance in the photo is boxed.
         absent: labels hardly ever there though nobody checked: taught as absent, not scored.
         split: "train" or "held_out" if `kerbwatch data build` has decided it.
@@ -135,8 +136,16 @@ def _read_source(listing: Path) -> Iterator[Sample]:
         if not os.path.isfile(image):  # noqa: PTH113  # False, too, where no file can have the name
             raise ModelError(f"{where}: {image} does not exist")
         boxes = tuple(_read_boxes(folder / "labels" / f"{image.stem}.txt"))
-        group = f"{folder.name}/{group}"
+        group = group_of(folder.name, group)
         yield Sample(image, folder.name, group, complete, boxes, absent, part)
+
+
+def group_of(source: str, group: str) -> str:
+    """A group's full name: `source/group`, or as it is if it has a slash.
+
+    That is how one camera is one place in however many folders its photos are.
+    """
+    return group if "/" in group else f"{source}/{group}"
 
 
 def _lines(file: Path) -> list[str]:
@@ -250,12 +259,14 @@ def split(samples: Sequence[Sample]) -> tuple[list[Sample], list[Sample]]:
     first until each label has its share of boxes held out (rarest label first, boxes where the
     label is complete), then until each source has its share of photos. A group that is more than
     half of a source trains, and so does one that is all there is of a label. What a build has
-    decided stays so; what lies beside it is split by itself.
+    decided stays so; what lies beside it is split by itself, but for groups that it has decided.
     """
-    held = _draw([sample for sample in samples if not sample.split])
+    decided = {sample.group: sample.split for sample in samples if sample.split}
+    held = _draw([sample for sample in samples if sample.group not in decided])
 
     def is_held(sample: Sample) -> bool:
-        return sample.split != "train" if sample.split else sample.group in held
+        part = sample.split or decided.get(sample.group)
+        return part != "train" if part else sample.group in held
 
     return [s for s in samples if not is_held(s)], [s for s in samples if is_held(s)]
 

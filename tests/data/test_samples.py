@@ -188,6 +188,28 @@ def test_what_a_build_has_decided_stays_so_beside_what_it_has_not_seen() -> None
     assert len(training) + len(validation) == len(built) + len(own)
 
 
+def test_a_camera_is_one_place_in_the_folders_of_two_runs(tmp_path: Path) -> None:
+    for month in ("may", "june"):
+        (tmp_path / month / "images").mkdir(parents=True)
+        rows = []
+        for number in range(20):
+            for group in (f"camera/{number}", "own"):
+                name = f"{group.replace('/', '-')}-{number}.jpg"
+                (tmp_path / month / "images" / name).touch()
+                rows.append(json.dumps({"image": name, "group": group, "complete": []}))
+        (tmp_path / month / "images.jsonl").write_text("\n".join(rows))
+    samples = read_sources(tmp_path)
+    assert {s.group for s in samples if "camera" not in s.group} == {"may/own", "june/own"}
+    training, validation = split(samples)
+    assert validation
+    assert not {s.group for s in training} & {s.group for s in validation}
+    built = [replace(s, split="held_out" if s in validation else "train") for s in samples]
+    seen = [s for s in built if s.source == "may"]
+    new = [s for s in samples if s.source == "june"]
+    later = split([*seen, *new])
+    assert not {s.group for s in later[0]} & {s.group for s in later[1]}
+
+
 @pytest.mark.media
 def test_the_shared_data_gives_every_label_something_to_validate(media: Path) -> None:
     samples = read_sources(media / "data")
