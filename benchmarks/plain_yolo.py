@@ -20,7 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from cv.data.samples import Sample, default_weights, read_image, spread
+from cv.data.samples import Sample, default_weights, read_image
+from cv.data.splitting import spread
 from cv.detect.letterbox import letterbox
 from cv.labels import LABELS
 from cv.train.stack import load_stack

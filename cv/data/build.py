@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from cv.data.new_folder import new_folder
-from cv.data.samples import LabelledBox, Sample, read_image, read_sources, split, yolo_row
+from cv.data.samples import LabelledBox, Sample, read_image, read_sources, yolo_row
 from cv.data.sources import SourceFile, read_source_files
+from cv.data.splitting import split
 from cv.errors import ModelError, UserError
 from cv.labels import LABELS
 from cv.photos.likeness import difference_hash, near_pairs

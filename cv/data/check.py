@@ -13,7 +13,8 @@ import cv2
 
 from cv.data.counts import LabelCount, SourceCount, count_labels, count_sources
 from cv.data.findings import Finding, Kind, read_folders
-from cv.data.samples import Sample, read_image, split
+from cv.data.samples import Sample, read_image
+from cv.data.splitting import split, why_unscored
 from cv.data.suspicious import Suspicious, suspicious_boxes
 from cv.errors import ModelError
 from cv.photos.likeness import difference_hash, near_pairs
@@ -98,6 +99,8 @@ def check_data(root: Path) -> Checked:
     training, held = split(samples)
     findings += _leaks(training, held, looks)
     findings += _same(samples, looks)
+    if why := why_unscored(held):
+        findings.append(Finding(Kind.UNSCORED, ".", why))
     sizes = {image: look.size for image, look in looks.items()}
     suspicious = [s for sample in samples for s in suspicious_boxes(sample, sizes[sample.image])]
     return Checked(

@@ -17,13 +17,14 @@ __all__ = ["Finding", "Kind", "read_folders"]
 
 
 class Kind(StrEnum):
-    """What can be wrong with a file."""
+    """What can be wrong with a file, or with all of them together."""
 
     BAD_LINE = "bad line"
     MISSING = "missing photo"
     UNREADABLE = "unreadable photo"
     SHARED = "shared label file"
     LEAK = "leak"
+    UNSCORED = "nothing to validate with"
     NOT_LISTED = "photo not listed"
     STRAY = "label file without a photo"
     SAME = "same photo twice"
@@ -36,7 +37,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong; `where` is a file below the data, with its line if it has one."""
+    """One thing that is wrong; `where` is a file below the data, with its line, or "." for all."""
 
     kind: Kind
     where: str

@@ -10,8 +10,9 @@ from typing import Any
 import torch
 
 from cv.cpus import cpu_features
-from cv.data.samples import Sample, leave_out, read_sources, share_of, split
+from cv.data.samples import Sample, read_sources
 from cv.data.scenes import compose_scenes
+from cv.data.splitting import leave_out, share_of, split, why_unscored
 from cv.errors import ModelError
 from cv.train.dataset import Dataset, read_dataset, write_dataset
 from cv.train.fill import Filling, fill, without_hidden
@@ -77,7 +78,8 @@ def fit(options: FitOptions) -> Path:
     torch.manual_seed(options.seed)
     half = _has_bfloat16(device)
     training, validation = split(read_sources(data))
-    _check_validation(validation, data)
+    if why := why_unscored(validation):
+        raise ModelError(f"{data}: nothing to validate with: {why}")
     training = share_of(leave_out(training, options.leave_out), options.share)
     start, dataset = None, read_dataset(options.run / "dataset")
     if not resumed:
@@ -130,18 +132,6 @@ def _check_device(device: str) -> str:
     if device == "cuda" and not torch.cuda.is_available():
         raise ModelError("device cuda: torch sees no CUDA device here; choose cpu")
     return device
-
-
-def _check_validation(validation: Sequence[Sample], data: Path) -> None:
-    """Without anything to score no checkpoint is better than another."""
-    if not any(sample.complete for sample in validation):
-        raise ModelError(
-            f"{data}: nothing to validate with: of {len(validation)} held-out photos none has a "
-            "label of which every instance is boxed (`kerbwatch data import --complete`)"
-            if validation
-            else f"{data}: nothing to validate with: no photo is held out, for no source has two "
-            "groups or more (`kerbwatch data import --group-by`)"
-        )
 
 
 def _check_run(last: Path, options: FitOptions) -> bool:

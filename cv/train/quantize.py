@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cv.data.samples import spread
+from cv.data.splitting import spread
 from cv.detect.backends import ModelFile, int8_file
 from cv.detect.detector import read_model_info
 from cv.errors import ModelError

@@ -82,6 +82,24 @@ def test_everything_wrong_is_found_at_once(root: Path) -> None:
     assert not check_data(root).usable
 
 
+@pytest.mark.parametrize(
+    ("group", "complete", "said"),
+    [("one", ["car"], "no photo is held out"), ("g{n}", [], "every instance is boxed")],
+)
+def test_what_fit_would_refuse_is_found_before(
+    make_source: MakeSource, group: str, complete: list[str], said: str
+) -> None:
+    rows = [(f"p{n}", group.format(n=n), complete, ["8 0.5 0.5 0.5 0.5"]) for n in range(6)]
+    root = make_source("mine", rows)
+    for n in range(6):
+        photo(root / "mine" / "images" / f"p{n}.png", seed=n)
+    checked = check_data(root)
+    (finding,) = checked.findings
+    assert finding.kind is Kind.UNSCORED
+    assert said in finding.message
+    assert not checked.usable
+
+
 def test_strays_alone_break_nothing(root: Path) -> None:
     (root / "gate/labels/stray.txt").write_text("")
     assert kinds(root) == {Kind.STRAY: 1}

@@ -9,16 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from cv.data.samples import (
-    LabelledBox,
-    Sample,
-    leave_out,
-    only,
-    read_image,
-    read_sources,
-    share_of,
-    split,
-)
+from cv.data.samples import LabelledBox, Sample, read_image, read_sources
+from cv.data.splitting import leave_out, only, share_of, split
 from cv.errors import ModelError
 from cv.geometry import Box
 from cv.labels import LABELS
