@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
+from cv.bench.clip import camera_clip
 from cv.bench.rtsp import RtspServer
 from cv.geometry import Box, iou
 from tests.detect.clips import make_clip
@@ -67,8 +68,12 @@ def test_passers_by_in_a_stream_are_no_incident(
 def test_the_server_goes_away_and_comes_back(
     demo_site: Path, parking: Path, tmp_path: Path
 ) -> None:
-    """The run goes on; a car that is still there afterwards is not a second incident."""
-    with RtspServer(parking, loop=True) as server:
+    """The run goes on; a car that is still there afterwards is not a second incident.
+
+    In a view that does not zoom, as the clip itself does.
+    """
+    clip = camera_clip(parking, tmp_path / "still.mp4", size=(1280, 720), still=True)
+    with RtspServer(clip, loop=True) as server:
         run = detect(server.url, demo_site, "parking", tmp_path / "s", 45)
         time.sleep(15)
         server.stop()
