@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from cv.data.samples import read_sources
+from cv.data.reading import read_sources
 
 Row = tuple[str, str, Sequence[str], Sequence[str]]
 """file stem, group, complete labels, lines of the label file."""

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from cv.data.new_folder import new_folder
-from cv.data.samples import LabelledBox, Sample, read_image, read_sources, yolo_row
+from cv.data.reading import read_sources
+from cv.data.samples import LabelledBox, Sample, read_image, yolo_row
 from cv.data.sources import SourceFile, read_source_files
 from cv.data.splitting import split
 from cv.errors import ModelError, UserError

@@ -12,7 +12,7 @@ from typing import Any
 import cv2
 
 from cv.data.counts import LabelCount, SourceCount, count_labels, count_sources
-from cv.data.findings import Finding, Kind, read_folders
+from cv.data.reading import Finding, Kind, read_folders
 from cv.data.samples import Sample, read_image
 from cv.data.splitting import split, why_unscored
 from cv.data.suspicious import Suspicious, suspicious_boxes

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from cv.data.check import Checked, photo_name
 from cv.data.counts import LabelCount, SourceCount
-from cv.data.findings import Finding
+from cv.data.reading import Finding
 from cv.data.suspicious import Suspicious
 from cv.tables import plain_table
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,9 +24,9 @@ __all__ = [
     "Sample",
     "default_data",
     "default_weights",
-    "group_of",
+    "parse_box",
+    "parse_row",
     "read_image",
-    "read_sources",
     "yolo_row",
 ]
 
@@ -45,7 +44,7 @@ class Sample:
     """One labelled photo.
 
     Attributes:
-        group: as `group_of` names it; all of it trains or all of it validates.
+        group: as `source/group` names it; all of it trains or all of it validates.
         complete: labels of which every instance in the photo is boxed.
         absent: labels hardly ever there though nobody checked: taught as absent, not scored.
         split: "train" or "held_out" if `kerbwatch data build` has decided it.
@@ -83,96 +82,46 @@ def read_image(path: Path) -> Image:
     return image  # type: ignore[return-value]  # opencv's stubs name no element type
 
 
-def read_sources(root: Path, *, only: Collection[str] | None = None) -> list[Sample]:
-    """All photos of all sources below a folder, in a fixed order.
+def parse_row(line: str, folder: Path) -> Sample:
+    """A photo without its boxes; ValueError says what is wrong."""
+    try:
+        row = json.loads(line)
+        name, group = str(row["image"]), str(row["group"])
+        complete, absent = frozenset(row["complete"]), frozenset(row.get("absent", ()))
+        part = row.get("split")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError('expected {"image": ..., "group": ..., "complete": [...]}') from error
+    unknown = sorted(str(label) for label in (complete | absent) - set(LABELS))
+    if unknown:
+        raise ValueError(f"complete: {unknown[0]!r} is none of {', '.join(LABELS)}")
+    source = folder.name
+    image = folder / "images" / name
+    return Sample(image, source, _group_of(source, group), complete, (), absent, part)
 
-    Args:
-        only: names of the sources to read; None is all.
 
-    Raises:
-        ModelError: names the file and line that cannot be used.
-    """
-    listings = sorted(
-        file for file in root.glob("*/images.jsonl") if only is None or file.parent.name in only
+def parse_box(line: str) -> LabelledBox:
+    """A box as it stands in the file; ValueError says what training would not take."""
+    try:
+        number, *values = line.split()
+        label = int(number)
+        x, y, width, height = (float(value) for value in values)
+    except ValueError as error:
+        raise ValueError(f"expected `label x y width height`, not {line[:60]!r}") from error
+    if not 0 <= label < len(LABELS):
+        raise ValueError(f"label {label} is not in 0..{len(LABELS) - 1}")
+    if not (0 <= x <= 1 and 0 <= y <= 1 and 0 < width <= 1 and 0 < height <= 1):
+        raise ValueError("x, y, width, height must be in 0..1, sizes above 0")
+    return LabelledBox(
+        LABELS[label], Box(x - width / 2, y - height / 2, x + width / 2, y + height / 2)
     )
-    if not listings:
-        raise ModelError(f"{root}: no source there; expected <source>/images.jsonl")
-    samples = [sample for listing in listings for sample in _read_source(listing)]
-    return sorted(samples, key=lambda sample: (sample.source, sample.image.name))
 
 
-def _read_source(listing: Path) -> Iterator[Sample]:
-    folder = listing.parent
-    for number, line in enumerate(_lines(listing), start=1):
-        where = f"{listing}:{number}"
-        try:
-            row = json.loads(line)
-            name, group, part = str(row["image"]), str(row["group"]), row.get("split")
-            complete = frozenset(map(str, row["complete"]))
-            absent = frozenset(map(str, row.get("absent", ())))
-        except (ValueError, KeyError, TypeError) as error:
-            raise ModelError(
-                f'{where}: expected {{"image": ..., "group": ..., "complete": [...]}}'
-            ) from error
-        unknown = sorted((complete | absent) - set(LABELS))
-        if unknown:
-            raise ModelError(f"{where}: complete: {unknown[0]!r} is none of {', '.join(LABELS)}")
-        image = folder / "images" / name
-        if not os.path.isfile(image):  # noqa: PTH113  # False, too, where no file can have the name
-            raise ModelError(f"{where}: {image} does not exist")
-        boxes = tuple(_read_boxes(folder / "labels" / f"{image.stem}.txt"))
-        group = group_of(folder.name, group)
-        yield Sample(image, folder.name, group, complete, boxes, absent, part)
-
-
-def group_of(source: str, group: str) -> str:
+def _group_of(source: str, group: str) -> str:
     """A group's full name: `source/group`, or as it is if it has a slash.
 
     That is how one camera is one place in however many folders its photos are.
     """
     return group if "/" in group else f"{source}/{group}"
-
-
-def _lines(file: Path) -> list[str]:
-    try:
-        return file.read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        raise ModelError(f"{file}: not UTF-8 text") from error
-
-
-def _read_boxes(file: Path) -> Iterator[LabelledBox]:
-    if not file.exists():
-        return  # a photo without boxes
-    for number, line in enumerate(_lines(file), start=1):
-        if line.strip():
-            yield _parse_box(line, f"{file}:{number}")
-
-
-def _parse_box(line: str, where: str) -> LabelledBox:
-    try:
-        label, x, y, width, height = line.split()
-        number, centre_x, centre_y, w, h = (
-            int(label),
-            float(x),
-            float(y),
-            float(width),
-            float(height),
-        )
-    except ValueError as error:
-        raise ModelError(f"{where}: expected `label x y width height`, not {line!r}") from error
-    if not 0 <= number < len(LABELS):
-        raise ModelError(f"{where}: label {number} is not in 0..{len(LABELS) - 1}")
-    if not (0 <= centre_x <= 1 and 0 <= centre_y <= 1 and 0 < w <= 1 and 0 < h <= 1):
-        raise ModelError(f"{where}: x, y, width, height must be in 0..1, sizes above 0")
-    return LabelledBox(
-        LABELS[number],
-        Box(
-            max(0.0, centre_x - w / 2),
-            max(0.0, centre_y - h / 2),
-            min(1.0, centre_x + w / 2),
-            min(1.0, centre_y + h / 2),
-        ),
-    )
 
 
 def yolo_row(item: LabelledBox, number: int | None = None) -> str:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cv.cpus import usable_cpus
-from cv.data.samples import Sample, read_sources
+from cv.data.reading import read_sources
+from cv.data.samples import Sample
 from cv.data.splitting import only, split
 from cv.detect.backends import ModelFile, load_backend
 from cv.detect.detector import read_model_info

@@ -10,7 +10,8 @@ from typing import Any
 import torch
 
 from cv.cpus import cpu_features
-from cv.data.samples import Sample, read_sources
+from cv.data.reading import read_sources
+from cv.data.samples import Sample
 from cv.data.scenes import compose_scenes
 from cv.data.splitting import leave_out, share_of, split, why_unscored
 from cv.errors import ModelError

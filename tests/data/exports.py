@@ -15,7 +15,8 @@ from cv.data.imports.formats import Format
 from cv.data.imports.importing import import_source
 from cv.data.imports.mapping import label_map
 from cv.data.imports.writing import Taken
-from cv.data.samples import Sample, read_sources
+from cv.data.reading import read_sources
+from cv.data.samples import Sample
 
 WIDTH, HEIGHT = 200, 100
 

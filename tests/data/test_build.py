@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from cv.data.build import build_data
-from cv.data.samples import read_sources
+from cv.data.reading import read_sources
 from cv.data.splitting import split
 from cv.errors import ModelError, UserError
 

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from cv.data.check import check_data
 from cv.data.check_tables import check_tables
 from cv.data.commands import app
-from cv.data.findings import Kind
+from cv.data.reading import Kind
 from cv.data.report import write_report
 from cv.data.suspicious import Doubt
 from cv.errors import ModelError, UserError

@@ -17,7 +17,8 @@ from cv.cases.review import RejectReason, judged, review_of
 from cv.cases.store import CaseStore
 from cv.data.commands import app
 from cv.data.feedback import Feedback, write_feedback
-from cv.data.samples import read_image, read_sources
+from cv.data.reading import read_sources
+from cv.data.samples import read_image
 from cv.errors import UserError
 from cv.evidence.log import EvidenceLog
 from cv.evidence.originals import open_originals

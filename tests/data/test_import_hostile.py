@@ -17,7 +17,7 @@ from cv.data.imports.imported import Imported
 from cv.data.imports.mapping import label_map
 from cv.data.imports.photos import Photos
 from cv.data.imports.writing import write_source
-from cv.data.samples import read_sources
+from cv.data.reading import read_sources
 from cv.errors import KerbwatchError
 from tests.data.exports import photo, rectangle, take, task
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from cv.data.samples import LabelledBox, Sample, read_image, read_sources
+from cv.data.reading import read_sources
+from cv.data.samples import LabelledBox, Sample, read_image
 from cv.data.splitting import leave_out, only, share_of, split
 from cv.errors import ModelError
 from cv.geometry import Box

@@ -16,7 +16,8 @@ from cv.cases.case import Case
 from cv.cases.review import RejectReason, review_of
 from cv.cases.store import CaseStore
 from cv.data.feedback import write_feedback
-from cv.data.samples import Sample, read_image, read_sources
+from cv.data.reading import read_sources
+from cv.data.samples import Sample, read_image
 from cv.detect.detector import Detector
 from cv.errors import UserError
 from cv.evidence.originals import open_originals

@@ -256,7 +256,8 @@ def test_a_scenario_without_a_frame_is_named(file: Path, tmp_path: Path) -> None
 
 
 def test_photos_are_a_source_to_train_on(tmp_path: Path) -> None:
-    from cv.data.samples import read_image, read_sources
+    from cv.data.reading import read_sources
+    from cv.data.samples import read_image
 
     to = tmp_path / "data" / "simulated"
     command = ["sim", "photos", "--to", str(to), "--count", "2", "--seed", "5"]

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from cv.data.samples import read_image, read_sources
+from cv.data.reading import read_sources
+from cv.data.samples import read_image
 from cv.data.splitting import split
 from cv.detect.detector import Detector
 from cv.labels import LABELS

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cv.cpus import cpu_features
-from cv.data.samples import read_sources
+from cv.data.reading import read_sources
 from cv.detect.backends import ModelFile
 from cv.detect.detector import model_path
 from cv.train.average_precision import iou_matrix

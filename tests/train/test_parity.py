@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cv.data.samples import read_sources
+from cv.data.reading import read_sources
 from cv.geometry import Image
 from cv.train.detections import Floats
 from cv.train.parity import check_parity, compare_rows

@@ -1,19 +1,17 @@
-"""Reads source folders as they are: everything that is wrong is found, not only the first."""
+"""Reads source folders: all that is wrong with them is found, not only the first."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
-from cv.data.samples import LabelledBox, Sample, group_of
+from cv.data.samples import LabelledBox, Sample, parse_box, parse_row
 from cv.errors import ModelError
 from cv.geometry import Box
-from cv.labels import LABELS
 
-__all__ = ["Finding", "Kind", "read_folders"]
+__all__ = ["Finding", "Kind", "read_folders", "read_sources"]
 
 
 class Kind(StrEnum):
@@ -44,20 +42,50 @@ class Finding:
     message: str
 
 
-def read_folders(root: Path) -> tuple[list[Sample], list[Finding]]:
+def read_sources(root: Path, *, only: Collection[str] | None = None) -> list[Sample]:
+    """All photos of all sources below a folder, in a fixed order; boxes are clipped to the photo.
+
+    Args:
+        only: names of the sources to read; None is all.
+
+    Raises:
+        ModelError: there is no source, or names the file and line that cannot be used.
+    """
+    samples, findings = read_folders(root, only=only)
+    for finding in findings:
+        if finding.kind.breaks:
+            raise ModelError(f"{root / finding.where}: {finding.message}")
+    return [
+        replace(sample, boxes=tuple(LabelledBox(b.label, _clipped(b.box)) for b in sample.boxes))
+        for sample in samples
+    ]
+
+
+def read_folders(
+    root: Path, *, only: Collection[str] | None = None
+) -> tuple[list[Sample], list[Finding]]:
     """All listed photos that exist, in a fixed order, and what is wrong with the folders.
 
     Boxes are as written: not clipped to the photo.
 
+    Args:
+        only: names of the sources to read; None is all.
+
     Raises:
         ModelError: there is no source.
     """
-    listings = sorted(root.glob("*/images.jsonl"))
+    listings = sorted(
+        file for file in root.glob("*/images.jsonl") if only is None or file.parent.name in only
+    )
     if not listings:
         raise ModelError(f"{root}: no source there; expected <source>/images.jsonl")
     reader = _Reader(root)
     samples = [sample for listing in listings for sample in reader.read(listing)]
     return sorted(samples, key=lambda sample: (sample.source, sample.image.name)), reader.findings
+
+
+def _clipped(box: Box) -> Box:
+    return Box(max(0.0, box.x1), max(0.0, box.y1), min(1.0, box.x2), min(1.0, box.y2))
 
 
 class _Reader:
@@ -73,7 +101,7 @@ class _Reader:
         named: dict[str, str] = {}
         for number, line in self._lines(listing):
             try:
-                sample = _parse_row(line, folder)
+                sample = parse_row(line, folder)
             except ValueError as error:
                 self._add(Kind.BAD_LINE, listing, str(error), number)
                 continue
@@ -95,7 +123,7 @@ class _Reader:
         for number, line in self._lines(file) if _is_file(file) else ():
             try:
                 if line.strip():
-                    boxes.append(_parse_box(line))
+                    boxes.append(parse_box(line))
             except ValueError as error:
                 self._add(Kind.BAD_LINE, file, str(error), number)
         return replace(sample, boxes=tuple(boxes))
@@ -112,8 +140,11 @@ class _Reader:
     def _lines(self, file: Path) -> Iterator[tuple[int, str]]:
         try:
             lines = file.read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            self._add(Kind.BAD_LINE, file, f"cannot be read: {error}")
+        except UnicodeDecodeError:
+            self._add(Kind.BAD_LINE, file, "not UTF-8 text")
+            return
+        except OSError as error:
+            self._add(Kind.BAD_LINE, file, f"cannot be read: {error.strerror}")
             return
         yield from enumerate(lines, start=1)
 
@@ -127,37 +158,3 @@ def _is_file(path: Path) -> bool:
         return path.is_file()
     except OSError:  # a name that no file can have
         return False
-
-
-def _parse_row(line: str, folder: Path) -> Sample:
-    """A photo without its boxes; ValueError says what is wrong."""
-    try:
-        row = json.loads(line)
-        name, group = str(row["image"]), str(row["group"])
-        complete, absent = frozenset(row["complete"]), frozenset(row.get("absent", ()))
-        part = row.get("split")
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ValueError('expected {"image": ..., "group": ..., "complete": [...]}') from error
-    unknown = sorted(str(label) for label in (complete | absent) - set(LABELS))
-    if unknown:
-        raise ValueError(f"complete: {unknown[0]!r} is none of {', '.join(LABELS)}")
-    source = folder.name
-    image = folder / "images" / name
-    return Sample(image, source, group_of(source, group), complete, (), absent, part)
-
-
-def _parse_box(line: str) -> LabelledBox:
-    """A box as it stands in the file; ValueError says what training would not take."""
-    try:
-        number, *values = line.split()
-        label = int(number)
-        x, y, width, height = (float(value) for value in values)
-    except ValueError as error:
-        raise ValueError(f"expected `label x y width height`, not {line[:60]!r}") from error
-    if not 0 <= label < len(LABELS):
-        raise ValueError(f"label {label} is not in 0..{len(LABELS) - 1}")
-    if not (0 <= x <= 1 and 0 <= y <= 1 and 0 < width <= 1 and 0 < height <= 1):
-        raise ValueError("x, y, width, height must be in 0..1, sizes above 0")
-    return LabelledBox(
-        LABELS[label], Box(x - width / 2, y - height / 2, x + width / 2, y + height / 2)
-    )
