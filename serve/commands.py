@@ -21,7 +21,7 @@ from cv.detect.model_options import BackendOption, ModelOption, ThreadsOption
 from cv.errors import UserError
 from cv.evidence.originals import open_originals
 from cv.evidence.retention import deleting_hourly
-from cv.site.choice import open_site
+from cv.site.choice import SiteOption, open_site
 
 __all__ = ["serve"]
 
@@ -29,9 +29,7 @@ __all__ = ["serve"]
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 is any free port.")] = 8000,
-    site: Annotated[
-        Path | None, typer.Option(help="Site file.", show_default="./site.toml if there is one")
-    ] = None,
+    site: SiteOption = None,
     model: ModelOption = None,
     backend: BackendOption = "auto",
     threads: ThreadsOption = None,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -15,19 +14,12 @@ from cv.access.keys import Key, Keys
 from cv.access.roles import Role
 from cv.cases.opening import existing_store, open_store
 from cv.errors import UserError
-from cv.site.choice import open_site
+from cv.site.choice import DataOption, SiteOption, open_site
 from cv.tables import plain_table
 
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True)
-
-SiteOption = Annotated[
-    Path | None, typer.Option(help="Site file.", show_default="./site.toml if there is one")
-]
-DataOption = Annotated[
-    Path | None, typer.Option(help="Folder of the cases.", show_default="the site file's")
-]
 
 
 @app.command()

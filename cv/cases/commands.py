@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -35,18 +34,12 @@ from cv.cases.targets import build_targets
 from cv.errors import UserError
 from cv.labels import Matter
 from cv.site import Site
-from cv.site.choice import open_site
+from cv.site.choice import DataOption, SiteOption, open_site
 
 __all__ = ["app"]
 
 app = typer.Typer(no_args_is_help=True)
 
-SiteOption = Annotated[
-    Path | None, typer.Option(help="Site file.", show_default="./site.toml if there is one")
-]
-DataOption = Annotated[
-    Path | None, typer.Option(help="Folder of the cases.", show_default="the site file's")
-]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON instead of tables.")]
 
 

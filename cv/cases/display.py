@@ -12,7 +12,7 @@ from rich.table import Table
 from cv.cases.case import Case, EvidenceItem
 from cv.cases.deliveries import DeliveryRecord
 from cv.cases.outbox import DeliveryReport
-from cv.cases.parts import ClosurePart, DetectionPart, ReportPart, ReviewPart, RulePart
+from cv.cases.parts import ClosurePart, ReportPart, ReviewPart, RulePart
 from cv.cases.store import StoredCase
 from cv.cases.wording import levels_in_words, limit_in_words
 from cv.detect.evidence import span
@@ -189,10 +189,6 @@ def _state(case: Case) -> str:
 def _closed(closure: ClosurePart, site: Site) -> str:
     by = f"by {closure.by}" if closure.by else ""
     return " ".join(filter(None, (_local(closure.at, site), by, closure.note)))
-
-
-def _seen(seen: DetectionPart) -> str:
-    return f"{seen.label} {seen.conf:.2f}, in {seen.hits} of {seen.looks} looks"
 
 
 def _report(report: ReportPart, site: Site) -> str:

@@ -13,6 +13,7 @@ from rich.console import Console
 from cv.data.imports.formats import Format
 from cv.data.imports.grouping import GroupBy
 from cv.errors import UserError
+from cv.site.choice import DataOption, SiteOption, open_site
 from cv.tables import plain_table
 
 __all__ = ["app"]
@@ -114,12 +115,8 @@ def import_(
 @app.command()
 def feedback(
     to: Annotated[Path, typer.Option(help="Source folder to write; it must not exist.")],
-    site: Annotated[
-        Path | None, typer.Option(help="Site file.", show_default="./site.toml if there is one")
-    ] = None,
-    data: Annotated[
-        Path | None, typer.Option(help="Folder of the cases.", show_default="the site file's")
-    ] = None,
+    site: SiteOption = None,
+    data: DataOption = None,
 ) -> None:
     """Make training photos of reviewed cases (反馈).
 
@@ -129,7 +126,6 @@ def feedback(
     from cv.data.feedback import write_feedback
     from cv.evidence.log import EvidenceLog, original_read, os_user
     from cv.evidence.originals import open_originals
-    from cv.site.choice import open_site
 
     place = open_site(site, data)
     with existing_store(place) as store:

@@ -37,7 +37,7 @@ from cv.evidence.originals import open_originals
 from cv.evidence.retention import deleting_hourly
 from cv.plausible_time import is_plausible
 from cv.site import Site
-from cv.site.choice import open_site
+from cv.site.choice import SiteOption, open_site
 
 __all__ = ["detect"]
 
@@ -55,9 +55,7 @@ def detect(
             show_default=False,
         ),
     ] = None,
-    site: Annotated[
-        Path | None, typer.Option(help="Site file.", show_default="./site.toml if there is one")
-    ] = None,
+    site: SiteOption = None,
     camera: Annotated[
         str | None, typer.Option(help="Camera that took the sources.", show_default=False)
     ] = None,

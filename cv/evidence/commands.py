@@ -22,7 +22,7 @@ from cv.evidence.originals import open_originals
 from cv.evidence.retention import Retention
 from cv.evidence.sealing import KEY_VARIABLE, new_key
 from cv.site import Site
-from cv.site.choice import open_site
+from cv.site.choice import DataOption, SiteOption, open_site
 from cv.tables import plain_table
 
 __all__ = ["app", "retention_app"]
@@ -30,12 +30,6 @@ __all__ = ["app", "retention_app"]
 app = typer.Typer(no_args_is_help=True)
 retention_app = typer.Typer(no_args_is_help=True)
 
-SiteOption = Annotated[
-    Path | None, typer.Option(help="Site file.", show_default="./site.toml if there is one")
-]
-DataOption = Annotated[
-    Path | None, typer.Option(help="Folder of the cases.", show_default="the site file's")
-]
 _LEAST_REASON = 4
 
 

@@ -1,13 +1,23 @@
-"""Which site file a command means."""
+"""Which site file, and which folder of cases, a command means."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from cv.site import Site, default_site, load_site
 
-__all__ = ["open_site"]
+__all__ = ["DataOption", "SiteOption", "open_site"]
+
+SiteOption = Annotated[
+    Path | None, typer.Option(help="Site file.", show_default="./site.toml if there is one")
+]
+DataOption = Annotated[
+    Path | None, typer.Option(help="Folder of the cases.", show_default="the site file's")
+]
 
 DEFAULT_SITE = Path("site.toml")
 
