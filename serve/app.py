@@ -22,7 +22,8 @@ from cv.site import Site
 from serve.analysis import Analyser
 from serve.auth import Guard, Needs
 from serve.cases import cases_router
-from serve.detect import BATCH, DETECT, REFUSED, detect_router, documented, labels_router
+from serve.detect import BATCH, DETECT, detect_router, labels_router
+from serve.documented import REFUSED, documented
 from serve.evidence import evidence_router
 from serve.limits import BodyLimit, Limits, Rate
 from serve.memory import return_large_memory

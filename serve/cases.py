@@ -26,7 +26,7 @@ from serve.case_answers import (
     cursor_of,
 )
 from serve.conditional import NOT_MODIFIED, IfNoneMatch, answered, etag_of, etags, of_the_day
-from serve.detect import ERRORS, documented
+from serve.documented import ERRORS, documented
 from serve.limits import Rate
 from serve.problems import MissingError
 

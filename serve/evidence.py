@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from cv.cases.links import ExpiredLinkError, verify
 from cv.errors import UserError
 from cv.evidence.log import EvidenceLog
-from serve.detect import ERRORS, documented
+from serve.documented import ERRORS, documented
 from serve.limits import Rate
 from serve.problems import MissingError
 from serve.seen import Seen, UnloggedError

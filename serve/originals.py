@@ -14,7 +14,7 @@ from cv.evidence.lookup import find_original
 from cv.evidence.originals import media_type, open_originals
 from cv.site import Site
 from serve.auth import AccessError
-from serve.detect import ERRORS, documented
+from serve.documented import ERRORS, documented
 from serve.evidence import NO_STORE, NOT_LOGGED
 from serve.limits import Rate
 from serve.problems import MissingError

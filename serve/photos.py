@@ -32,7 +32,7 @@ from cv.plausible_time import is_plausible
 from cv.site import Site
 from serve.analysis import Analysed, Analyser
 from serve.answers import PhotoAnswer
-from serve.detect import ERRORS, documented
+from serve.documented import ERRORS, documented
 from serve.limits import BusyError, Limits, Rate
 from serve.photo_answers import photo_answer
 from serve.problems import FormError, MissingError

@@ -28,6 +28,8 @@ from tests.serve.conftest import LIMITS, jpeg
 NOW = datetime(2026, 3, 14, 15, tzinfo=UTC)
 GEOREPORT = "/open311/v2"
 OPEN = {
+    "/docs",
+    "/docs/oauth2-redirect",
     *("/healthz", "/readyz", "/metrics", "/v1/evidence/{token}"),
     *(f"{GEOREPORT}/{name}.{{form}}" for name in ("discovery", "services")),
     f"{GEOREPORT}/services/{{service_code}}.{{form}}",
