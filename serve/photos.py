@@ -46,7 +46,7 @@ _ID = re.compile(r"ph-[0-9a-f]{20}")
 
 
 class NotKeptError(BusyError):
-    """A case was asked for, and the store does not take it now (HTTP 503): nothing must be lost."""
+    """A case was asked for, and cannot be kept whole now (HTTP 503): nothing must be lost."""
 
     message_zh = "暂时无法登记，请稍后重新提交"
 
@@ -158,6 +158,9 @@ def photos_router(
         known = await run_in_threadpool(_known, desk, content, report)
         if known is not None:
             return answer(known)
+        if report.report and not desk.has_room:
+            # A camera will not see it again, and files without pictures. A phone can send it again.
+            raise NotKeptError("there is no room for pictures right now; send it again", 60)
         looks, elapsed_s = await _looks(analyser, upload.images, desk.site)
 
         def take() -> tuple[StoredPhoto, bool]:

@@ -61,7 +61,9 @@ class ChangeGate:
             return True  # whatever is in it
         grey = _grey(picture)
         same = self._known is not None and self._is_same(self._known, grey)
-        fresh = self._analysed is not None and time - self._analysed < self._refresh
+        passed = None if self._analysed is None else time - self._analysed
+        # A clock that was set back says nothing of how long it is ago.
+        fresh = passed is not None and timedelta() <= passed < self._refresh
         if same and fresh and self._quiet >= _SETTLE and decided():
             return False
         self._quiet = self._quiet + 1 if same else 0

@@ -23,9 +23,14 @@ class PresenceWindow:
     slots: list[tuple[int, int, int]] = field(default_factory=list)
 
     def add(self, seconds: float, hit: bool) -> None:
-        """Count one look at `seconds` (any origin, never going back)."""
+        """Count one look at `seconds` (any origin).
+
+        Where that lies before the latest one, a clock was set back: they count as just before.
+        """
         width = max(self.window_s, 1e-3) / _SLOTS
         slot = int(seconds / width)
+        if self.slots and (ahead := self.slots[-1][0] - slot) > 0:
+            self.slots = [(number - ahead, looks, hits) for number, looks, hits in self.slots]
         if self.slots and self.slots[-1][0] == slot:
             _, looks, hits = self.slots[-1]
             self.slots[-1] = slot, looks + 1, hits + int(hit)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass, fields, replace
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from cv.detect.incident import Candidate
+from cv.detect.incident import Candidate, Incident
 from cv.detect.still import StillObject
 
 __all__ = ["WatchState", "dump_state", "parse_state"]
 
 FORMAT = 1
 logger = logging.getLogger(__name__)
+_Thing = TypeVar("_Thing", StillObject, Candidate, Incident)
 
 
 @dataclass(slots=True)
@@ -61,6 +63,28 @@ class WatchState:
                 for c in self.candidates
             ],
         )
+
+    def shifted(self, by: timedelta) -> WatchState:
+        """The same with all its times moved: the clock that they are by was set."""
+        return replace(
+            self,
+            last_look=self.last_look + by,
+            objects=[_moved(thing, by) for thing in self.objects],
+            candidates=[
+                replace(_moved(c, by), incident=_moved(c.incident, by) if c.incident else None)
+                for c in self.candidates
+            ],
+            issued={key: seen + by for key, seen in self.issued.items()},
+        )
+
+
+def _moved(thing: _Thing, by: timedelta) -> _Thing:
+    times: dict[str, Any] = {
+        name: value + by
+        for name in (field.name for field in fields(thing))
+        if isinstance(value := getattr(thing, name), datetime)
+    }
+    return replace(thing, **times)
 
 
 _ADAPTER: TypeAdapter[WatchState] = TypeAdapter(WatchState)

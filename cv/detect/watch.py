@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -30,6 +31,8 @@ from cv.labels import ZoneKind
 from cv.site import Camera, Site
 
 __all__ = ["EASE", "CameraWatch", "Recorder"]
+
+logger = logging.getLogger(__name__)
 
 EASE = 0.6
 """Boxes down to this share of a label's threshold keep an object alive (hysteresis)."""
@@ -112,7 +115,7 @@ class CameraWatch:
         self._unrecorded: list[Filing] = []
 
     def look(self, frame: Frame) -> Look:
-        """Analyse one frame, later than the one before, and record what it changed."""
+        """Analyse one frame and record what it changed."""
         return self.finish(self.begin(frame, lambda picture: Done(self.detect(picture))))
 
     def detect(self, picture: Picture) -> list[Detection]:
@@ -121,7 +124,7 @@ class CameraWatch:
         return detect_closer(self._detector, picture, regions, ease=EASE)
 
     def begin(self, frame: Frame, detect: Detect, catch_up: CatchUp = nothing_begun) -> Begun:
-        """Take in a frame, later than the one before.
+        """Take in a frame, taken after the one before.
 
         Whether an unchanged view need not be analysed depends on what came of all looks before.
         """
@@ -153,6 +156,8 @@ class CameraWatch:
         size = frame.picture.size
         if self._last and self._last[1] != size:
             self._restore(self._state(*self._last).resized(size))
+        if self._last and self._last[0] >= frame.time:
+            self._follow_clock(self._last[0], frame.time, size)
         if found:
             self._detections = self._ignored.visible(found.result(), size)
         changes: list[Change] = []
@@ -180,6 +185,13 @@ class CameraWatch:
             moved=self._view.moved,
             unchanged=found is None,
         )
+
+    def _follow_clock(self, last: datetime, now: datetime, size: tuple[int, int]) -> None:
+        """The clock was set back: what stands there has stood as long as before."""
+        logger.warning("%s: the clock was set back by %s", self._camera.id, last - now)
+        before = now - timedelta(seconds=self._every_s)
+        self._restore(self._state(last, size).shifted(before - last))
+        self._saved = None
 
     def _best(self, change: Change, frame: Frame) -> Frame:
         """What shows a change best: the main stream's picture, if one was taken since it holds."""

@@ -31,3 +31,12 @@ def test_it_stays_small_however_many_looks() -> None:
     for second in range(100_000):
         window.add(second, True)
     assert len(window.slots) <= 21
+
+
+def test_what_was_counted_before_the_clock_was_set_back_counts_on() -> None:
+    window = PresenceWindow(60)
+    for second in range(30_000, 30_060):
+        window.add(second, True)
+    for second in range(30):
+        window.add(second, False)
+    assert window.ratio == pytest.approx(0.5, abs=0.05)

@@ -25,6 +25,7 @@ from cv.detect.look import Filing
 from cv.detect.main_stream import MainStream, places
 from cv.detect.masking import MaskCounts
 from cv.detect.picture import Picture, Pixels
+from cv.detect.state import parse_state
 from cv.detect.trouble import Trouble
 from cv.detect.watch import EASE, CameraWatch
 from cv.disk import DiskSpace
@@ -286,6 +287,32 @@ def test_a_restart_goes_on_and_a_second_run_repeats_itself(
     memory.filings.clear()
     run(range(12))
     assert {filing.change.incident.id for filing in memory.filings} == first
+
+
+@pytest.mark.media
+def test_a_clock_that_is_set_back_by_hours_changes_nothing_but_the_times(
+    tmp_path: Path, detector: Detector, junction: Image, caplog: pytest.LogCaptureFixture
+) -> None:
+    site, memory = site_in(tmp_path), Memory()
+    watch = CameraWatch(site, site.cameras[0], detector, memory, every_s=1, refresh_s=60)
+    early, hours = timedelta(hours=8), 8 * 3600
+    for second in range(hours, hours + 3):
+        looks(watch, junction, range(second, second + 1))
+    assert memory.filings == []
+    looks(watch, junction, range(3, 8))
+    opened = [filing.change.incident for filing in memory.filings]
+    assert opened, "it had stood for three seconds before"
+    assert {incident.first_seen for incident in opened} == {START}
+    assert all(5 <= incident.dwell_s <= 6 for incident in opened)
+    looks(watch, np.full_like(junction, 114), range(8, 9))
+    looks(watch, np.full_like(junction, 114), range(9 - hours, 24 - hours))
+    assert memory.events == ["new"] * len(opened) + ["cleared"] * len(opened)
+    cleared = {filing.change.incident.first_seen for filing in memory.filings[len(opened) :]}
+    assert all(first - (START - early) < timedelta(seconds=2) for first in cleared)
+    assert "the clock was set back by 7:59:59" in caplog.text
+    state = parse_state(memory.state or "")
+    assert state is not None
+    assert state.last_look < START
 
 
 class Counting(Detector):

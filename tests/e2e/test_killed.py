@@ -63,15 +63,19 @@ def test_a_run_killed_twenty_times_posts_each_case_exactly_once(
             run.send_signal(signal.SIGKILL)
             run.wait()
         kerbwatch(*common, "--data", tmp_path / "data", **environment)
-        deliver_all(kerbwatch, site, tmp_path, environment)
+        deliver_all(kerbwatch, ("--site", site, "--data", tmp_path / "data"), environment)
         taken = Counter(row["key"] for row in receiver.received if not row["repeat"])
     assert taken == dict.fromkeys(expected, 1)
 
 
-def deliver_all(kerbwatch: Run, site: Path, folder: Path, environment: dict[str, str]) -> None:
-    """Messages that a killed process had leased or that failed are due again at once."""
-    data = folder / "data"
-    common = ("--site", site, "--data", data)
+def deliver_all(
+    kerbwatch: Run, common: tuple[str | Path, ...], environment: dict[str, str]
+) -> None:
+    """Messages that a killed process had leased or that failed are due again at once.
+
+    Args:
+        common: options that say where the cases are.
+    """
 
     def listed() -> str:
         return kerbwatch("cases", "list", "--limit", "500", "--json", *common, **environment).stdout
@@ -85,5 +89,5 @@ def deliver_all(kerbwatch: Run, site: Path, folder: Path, environment: dict[str,
             return
         time.sleep(5)
         # Exits with 1 when the receiver fails once more, as it does for its first three messages.
-        kerbwatch("cases", "deliver", "--site", site, "--data", data, status=None, **environment)
+        kerbwatch("cases", "deliver", *common, status=None, **environment)
     pytest.fail("not everything was delivered")

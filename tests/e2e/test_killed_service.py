@@ -19,6 +19,7 @@ import pytest
 from cv.bench.rtsp import free_port
 from tests.e2e.conftest import COMMAND, Run, json_lines
 from tests.e2e.test_killed import deliver_all
+from tests.postgresql import PostgreSQL
 from tests.serve.conftest import jpeg
 from tests.webhook_receiver import WebhookReceiver
 
@@ -26,7 +27,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]
 
 PLACES = 25
 """Each is reported twice: the second report joins the case of the first."""
-KILLS = {"service": 30, "deliverer": 70}
+KILLS = {"sqlite": (30, 70), "postgresql": (15, 35)}
+"""Of the service and of the deliverer."""
 _KILOMETRE = 0.009
 
 SITE = """\
@@ -35,6 +37,7 @@ name = "Killed"
 division = "421002"
 [reporting]
 data = "data"
+{database}
 targets = ["webhook"]
 [reporting.webhook]
 url = "{url}"
@@ -123,22 +126,28 @@ def send(address: str, number: int, deadline: float) -> str:
     pytest.fail(f"report {number} was never taken")
 
 
+@pytest.mark.parametrize("kind", list(KILLS))
 def test_reports_survive_a_hundred_kills_of_service_and_deliverer(
-    kerbwatch: Run, tmp_path: Path
+    kind: str, kerbwatch: Run, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
+    """In PostgreSQL half as many."""
+    database = ""
+    if kind == "postgresql":
+        server: PostgreSQL = request.getfixturevalue("postgresql")
+        database = f'database = "{server.url(server.create())}"'
     port = free_port()
     address = f"http://127.0.0.1:{port}"
     with WebhookReceiver(tmp_path, "500", "lost", "drop", "late", "cut") as receiver:
         site = tmp_path / "site.toml"
-        site.write_text(SITE.replace("{url}", receiver.url), encoding="utf-8")
+        site.write_text(SITE.format(url=receiver.url, database=database), encoding="utf-8")
         service = Killed(
             [COMMAND, "serve", "--port", str(port), "--site", str(site), "--rate", "0",
              "--backend", "onnxruntime"],
-            KILLS["service"], (0.0, 2.0), lambda: is_up(address),
+            KILLS[kind][0], (0.0, 2.0), lambda: is_up(address),
         )  # fmt: skip
         deliverer = Killed(
             [COMMAND, "cases", "deliver", "--watch", "--site", str(site)],
-            KILLS["deliverer"], (0.5, 3.0),
+            KILLS[kind][1], (0.5, 3.0),
         )  # fmt: skip
         stop = threading.Event()
         with ThreadPoolExecutor(2) as pool:
@@ -155,7 +164,7 @@ def test_reports_survive_a_hundred_kills_of_service_and_deliverer(
             for run in running:
                 run.result(120)
         environment = {"KERBWATCH_WEBHOOK_SECRET": receiver.SECRET}
-        deliver_all(kerbwatch, site, tmp_path, environment)
+        deliver_all(kerbwatch, ("--site", site), environment)
         taken = [row for row in receiver.received if not row["repeat"]]
     stored = json_lines(
         kerbwatch("cases", "list", "--site", site, "--limit", "200", "--json").stdout
