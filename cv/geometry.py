@@ -16,6 +16,7 @@ from shapely import Polygon, prepare
 from shapely import box as shapely_box
 
 __all__ = [
+    "UNIT",
     "Box",
     "Image",
     "IouPair",
@@ -35,6 +36,10 @@ Image = npt.NDArray[np.uint8]
 Point = tuple[float, float]
 
 IouPair = tuple[int, int, float]
+
+
+UNIT = (1.0, 1.0)
+"""Width and height of a picture in which boxes are shares of it."""
 
 
 class Box(NamedTuple):
@@ -64,10 +69,17 @@ class Box(NamedTuple):
     def shifted(self, dx: float, dy: float) -> Box:
         return Box(self.x1 + dx, self.y1 + dy, self.x2 + dx, self.y2 + dy)
 
-    def resized(self, size: tuple[int, int], to: tuple[int, int]) -> Box:
-        """The same part of a picture of `size`, (width, height), when that is resized."""
+    def resized(self, size: tuple[float, float], to: tuple[float, float]) -> Box:
+        """The same part of a picture of `size`, (width, height), when that is resized.
+
+        Boxes in 0..1 of a picture are in one of size `UNIT`.
+        """
         sx, sy = to[0] / size[0], to[1] / size[1]
         return Box(self.x1 * sx, self.y1 * sy, self.x2 * sx, self.y2 * sy)
+
+    def in_unit(self) -> Box:
+        """The part that lies within a picture of size `UNIT`."""
+        return Box(*(min(1.0, max(0.0, edge)) for edge in self))
 
 
 def intersection(a: Box, b: Box) -> float:

@@ -19,7 +19,7 @@ from cv.detect.letterbox import input_shape
 from cv.detect.recording import CHINA_TIME
 from cv.detect.view import View
 from cv.detect.watch import EASE
-from cv.geometry import Box
+from cv.geometry import UNIT, Box
 from cv.labels import Matter
 from cv.site.build import own_change
 from cv.site.file import RuleKeys
@@ -113,15 +113,11 @@ class _Looks:
 
 
 def _happened(standing: _Standing, size: tuple[int, int]) -> Happened:
-    width, height = size
     return Happened(
         Matter.BLOCKED_LANE,
         standing.zone,
         _START + timedelta(seconds=standing.since),
         None,
-        tuple(
-            Box(x1 * width, y1 * height, x2 * width, y2 * height)
-            for x1, y1, x2, y2 in standing.places
-        ),
+        tuple(Box(*place).resized(UNIT, size) for place in standing.places),
         standing.certain,
     )

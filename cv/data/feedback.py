@@ -25,7 +25,7 @@ from cv.data.samples import LabelledBox, yolo_row
 from cv.detect.photo import decode_photo
 from cv.errors import ImageError, UserError
 from cv.evidence.originals import Originals, frame_file, plain_name
-from cv.geometry import Box, Image, intersection
+from cv.geometry import UNIT, Box, Image, intersection
 
 __all__ = ["Feedback", "write_feedback"]
 
@@ -198,7 +198,7 @@ def _write_example(file: str, frame: bytes, cases: Sequence[Case], part: Path) -
         name = f"{cases[0].source.channel_id}-{name}"
     (part / "images" / f"{name}.jpg").write_bytes(frame)
     labelled = [
-        LabelledBox(seen.label, _relative(_box(case), seen.image_wh))
+        LabelledBox(seen.label, _box(case).resized(seen.image_wh, UNIT).in_unit())
         for case in cases
         for seen in case.detections[:1]
     ]
@@ -241,7 +241,8 @@ def _write_negative(
     area = Box(left, top, left + width, top + height)
     labelled = [
         LabelledBox(
-            other.detections[0].label, _relative(seen.shifted(-left, -top), (width, height))
+            other.detections[0].label,
+            seen.shifted(-left, -top).resized((width, height), UNIT).in_unit(),
         )
         for other in beside
         if intersection(seen := here(other), area) >= _SHOWN * seen.area
@@ -259,13 +260,3 @@ def _write_negative(
 def _box(case: Case) -> Box:
     assert case.box is not None, "what the model saw has one"
     return case.box
-
-
-def _relative(box: Box, size: tuple[int, int]) -> Box:
-    width, height = size
-    return Box(
-        max(0.0, box.x1 / width),
-        max(0.0, box.y1 / height),
-        min(1.0, box.x2 / width),
-        min(1.0, box.y2 / height),
-    )

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from cv.data.samples import LabelledBox, Sample, parse_box, parse_row
 from cv.errors import ModelError
-from cv.geometry import Box
 
 __all__ = ["Finding", "Kind", "read_folders", "read_sources"]
 
@@ -56,7 +55,7 @@ def read_sources(root: Path, *, only: Collection[str] | None = None) -> list[Sam
         if finding.kind.breaks:
             raise ModelError(f"{root / finding.where}: {finding.message}")
     return [
-        replace(sample, boxes=tuple(LabelledBox(b.label, _clipped(b.box)) for b in sample.boxes))
+        replace(sample, boxes=tuple(LabelledBox(b.label, b.box.in_unit()) for b in sample.boxes))
         for sample in samples
     ]
 
@@ -82,10 +81,6 @@ def read_folders(
     reader = _Reader(root)
     samples = [sample for listing in listings for sample in reader.read(listing)]
     return sorted(samples, key=lambda sample: (sample.source, sample.image.name)), reader.findings
-
-
-def _clipped(box: Box) -> Box:
-    return Box(max(0.0, box.x1), max(0.0, box.y1), min(1.0, box.x2), min(1.0, box.y2))
 
 
 class _Reader:

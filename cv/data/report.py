@@ -19,7 +19,7 @@ from cv.data.samples import Sample, read_image
 from cv.data.suspicious import Suspicious
 from cv.detect.drawing import RED, Colour, draw_box
 from cv.errors import UserError
-from cv.geometry import Box, Image
+from cv.geometry import UNIT, Image
 from cv.labels import LABELS
 
 __all__ = ["write_report"]
@@ -129,8 +129,7 @@ def _picture(sample: Sample, number: int | None = None) -> str:
     image = _small(read_image(sample.image))
     height, width = image.shape[:2]
     for index, item in enumerate(sample.boxes):
-        x1, y1, x2, y2 = item.box
-        box = Box(x1 * width, y1 * height, x2 * width, y2 * height)
+        box = item.box.resized(UNIT, (width, height))
         if number is None:
             draw_box(image, box, _colour(item.label))
         elif index == number:

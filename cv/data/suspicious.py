@@ -8,7 +8,7 @@ from enum import StrEnum
 from itertools import combinations
 
 from cv.data.samples import Sample
-from cv.geometry import Box, iou
+from cv.geometry import UNIT, Box, iou
 
 __all__ = ["SIDE", "Doubt", "Suspicious", "pixel_box", "suspicious_boxes"]
 
@@ -55,8 +55,7 @@ class Suspicious:
 def pixel_box(box: Box, size: tuple[int, int], side: int = SIDE) -> Box:
     """A 0..1 box in pixels of a photo that is scaled so that its longer side has `side` pixels."""
     scale = side / max(size)
-    width, height = size[0] * scale, size[1] * scale
-    return Box(box.x1 * width, box.y1 * height, box.x2 * width, box.y2 * height)
+    return box.resized(UNIT, (size[0] * scale, size[1] * scale))
 
 
 def suspicious_boxes(sample: Sample, size: tuple[int, int]) -> Iterator[Suspicious]:

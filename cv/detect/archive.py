@@ -17,7 +17,6 @@ from cv.detect.journal import Journal, Mark, file_mark
 from cv.detect.photo import Photo, read_photo
 from cv.detect.run import Job, Listener
 from cv.errors import ImageError, KerbwatchError, UserError
-from cv.geometry import Box
 from cv.suggest import suggest
 
 __all__ = ["ENOUGH", "PhotoArchive", "detect_in_photo", "photo_document"]
@@ -36,11 +35,8 @@ def detect_in_photo(
     height, width = photo.image.shape[:2]
     if (width, height) == (photo.width, photo.height):
         return found
-    sx, sy = photo.width / width, photo.height / height
-    return [
-        d._replace(box=Box(d.box.x1 * sx, d.box.y1 * sy, d.box.x2 * sx, d.box.y2 * sy))
-        for d in found
-    ]
+    whole = photo.width, photo.height
+    return [d._replace(box=d.box.resized((width, height), whole)) for d in found]
 
 
 def photo_document(

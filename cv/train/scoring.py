@@ -12,7 +12,7 @@ from cv.labels import LABELS
 from cv.train.average_precision import IOUS, average_precision
 from cv.train.detections import Floats, Found
 
-__all__ = ["LabelScore", "Scores", "score"]
+__all__ = ["LabelScore", "Scores", "label_scores", "score"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Scores:
 
 def score(found: Sequence[Found]) -> Scores:
     """Score what a detector found; the photos may be all of them or any slice."""
-    labels = tuple(_label_score(number, found) for number in range(len(LABELS)))
+    labels = label_scores(found)
     seen = [row for row in labels if row.boxes]
     if not seen:
         return Scores(labels, float("nan"), float("nan"))
@@ -55,6 +55,11 @@ def score(found: Sequence[Found]) -> Scores:
         float(np.mean([row.ap50 for row in seen])),
         float(np.mean([row.ap for row in seen])),
     )
+
+
+def label_scores(found: Sequence[Found]) -> tuple[LabelScore, ...]:
+    """Each label's score, in the order of `LABELS`."""
+    return tuple(_label_score(number, found) for number in range(len(LABELS)))
 
 
 def _label_score(number: int, found: Sequence[Found]) -> LabelScore:

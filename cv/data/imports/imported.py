@@ -10,13 +10,10 @@ from pathlib import Path
 from cv.errors import ModelError
 from cv.geometry import Box, Point
 
-__all__ = ["RELATIVE", "Imported", "NamedBox", "enclosing", "files_of", "stated_size", "turned"]
+__all__ = ["Imported", "NamedBox", "enclosing", "files_of", "stated_size", "turned"]
 
 Size = tuple[float, float]
 """Width, height."""
-
-RELATIVE: Size = (1.0, 1.0)
-"""Boxes are in 0..1 of the photo, whatever its size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +32,7 @@ class Imported:
         photo: its file.
         name: path below the folder of photos, with slashes.
         where: the export's file and line or key, for messages.
-        size: width, height that the boxes refer to, upright; `RELATIVE` if they are in 0..1; None
+        size: width, height that the boxes refer to, upright; `UNIT` if they are in 0..1; None
             if the export does not state it: then the photo's own.
         others: shapes that are no boxes (points, lines, masks, crowds), which are left out.
         labelled: False if the export says nothing about the photo. That is not "no boxes".

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from cv.data.imports.imported import RELATIVE, Imported, NamedBox, enclosing, files_of, turned
+from cv.data.imports.imported import Imported, NamedBox, enclosing, files_of, turned
 from cv.data.imports.json_values import Node, read_json
 from cv.data.imports.photos import Photos
-from cv.geometry import Box, Point
+from cv.geometry import UNIT, Box, Point
 
 __all__ = ["read"]
 
@@ -45,7 +45,7 @@ def _read_task(task: Node, photos: Photos) -> Imported:
             others += 1
         else:
             boxes.append(box)
-    return Imported(photo, photos.name(photo), task.where, RELATIVE, tuple(boxes), others)
+    return Imported(photo, photos.name(photo), task.where, UNIT, tuple(boxes), others)
 
 
 def _photo(task: Node, photos: Photos) -> Path:

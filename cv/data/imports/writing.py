@@ -16,13 +16,13 @@ from PIL import ExifTags
 from PIL import Image as Pillow
 
 from cv.data.imports.grouping import GroupBy, group_of
-from cv.data.imports.imported import RELATIVE, Imported, Size
+from cv.data.imports.imported import Imported, Size
 from cv.data.imports.mapping import LabelMap
 from cv.data.new_folder import new_folder
 from cv.data.samples import LabelledBox, yolo_row
 from cv.detect.photo import decode_photo
 from cv.errors import ImageError, ModelError
-from cv.geometry import Box, Image
+from cv.geometry import UNIT, Image
 from cv.labels import LABELS
 
 __all__ = ["Taken", "write_source"]
@@ -177,9 +177,8 @@ def _boxes(item: Imported, size: Size, labels: LabelMap, taken: Taken) -> Iterat
         if label is None:
             taken.boxes[named.name, ""] += 1
             continue
-        x1, y1, x2, y2 = named.box
-        whole = Box(x1 / unit[0], y1 / unit[1], x2 / unit[0], y2 / unit[1])
-        box = Box(*(min(1.0, max(0.0, edge)) for edge in whole))
+        whole = named.box.resized(unit, UNIT)
+        box = whole.in_unit()
         if box.width * size[0] < 1 or box.height * size[1] < 1:
             taken.outside += 1
             continue
@@ -191,7 +190,7 @@ def _boxes(item: Imported, size: Size, labels: LabelMap, taken: Taken) -> Iterat
 
 def _unit(item: Imported, size: Size) -> Size:
     """What to divide coordinates by to get 0..1."""
-    if item.size is None or item.size == RELATIVE:
+    if item.size is None or item.size == UNIT:
         return item.size or size
     stated, own = item.size[0] / item.size[1], size[0] / size[1]
     if abs(stated / own - 1) > _ASPECT_TOLERANCE:

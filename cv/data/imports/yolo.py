@@ -6,11 +6,11 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from cv.data.imports.imported import RELATIVE, Imported, NamedBox, enclosing
+from cv.data.imports.imported import Imported, NamedBox, enclosing
 from cv.data.imports.photos import Photos
 from cv.data.imports.yolo_names import NAME_FILES, read_names
 from cv.errors import ModelError
-from cv.geometry import Box
+from cv.geometry import UNIT, Box
 
 __all__ = ["names_file", "read"]
 
@@ -45,7 +45,7 @@ def read(export: Path, images: Path) -> Iterator[Imported]:
             yield Imported(photo, photos.name(photo), str(photo), labelled=False)
         else:
             boxes = tuple(_read_boxes(file, names))
-            yield Imported(photo, photos.name(photo), str(file), RELATIVE, boxes)
+            yield Imported(photo, photos.name(photo), str(file), UNIT, boxes)
 
 
 def names_file(folder: Path) -> Path:
