@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, nullcontext
+from functools import partial
 from typing import NamedTuple, TypeVar
 
 import cv2
@@ -25,6 +26,7 @@ from serve.pace import Pace
 __all__ = ["Analysed", "Analyser"]
 
 _Result = TypeVar("_Result")
+_Final = TypeVar("_Final")
 _JPEG = b"\xff\xd8\xff"
 
 
@@ -78,37 +80,41 @@ class Analyser:
         self,
         pictures: Sequence[bytes],
         answer: Callable[[Analysed], _Result],
+        finish: Callable[[list[_Result | ImageError]], _Final],
         min_score: float | None = None,
-    ) -> list[_Result | ImageError]:
+    ) -> _Final:
         """Several pictures of one request, in order; one that is refused is its error.
 
         They take one place in the queue, and a turn each, so that others come in between. Only
         the first may wait too long: what was begun is finished.
 
         Args:
+            pictures: at least one.
             answer: made in the worker, so that the pixels of one picture are kept at a time.
+            finish: what comes of all answers; in the last picture's turn, since to wait for one
+                more behind everybody else would double the time to an answer.
 
         Raises:
             BusyError: as `analyse`.
         """
         answers: list[_Result | ImageError] = []
+
+        def work(data: bytes) -> None:
+            try:
+                answers.append(answer(self._work(data, min_score)))
+            except ImageError as error:
+                answers.append(error)
+
+        def last() -> _Final:
+            work(pictures[-1])
+            return finish(answers)
+
         async with self._place() as first_s:
             patience_s: float | None = first_s
-            for data in pictures:
-
-                def work(data: bytes = data) -> _Result:
-                    return answer(self._work(data, min_score))
-
-                try:
-                    answers.append(await self._take_turn(work, patience_s))
-                except ImageError as error:
-                    answers.append(error)
+            for data in pictures[:-1]:
+                await self._take_turn(partial(work, data), patience_s)
                 patience_s = None
-        return answers
-
-    async def finish(self, work: Callable[[], _Result]) -> _Result:
-        """The rest of a request that was accepted: waits for a worker, however long."""
-        return await self._take_turn(work, None, is_short=True)
+            return await self._take_turn(last, patience_s)
 
     async def draw(self, data: bytes, min_score: float | None, site: Site) -> bytes:
         """The picture as JPEG with its detections drawn, masked as the site wants evidence.
@@ -138,9 +144,7 @@ class Analyser:
             self._in_work -= 1
             self._metrics.waiting.set(self._in_work)
 
-    async def _take_turn(
-        self, work: Callable[[], _Result], patience_s: float | None, *, is_short: bool = False
-    ) -> _Result:
+    async def _take_turn(self, work: Callable[[], _Result], patience_s: float | None) -> _Result:
         try:
             # A worker that is free is had at once, even without patience.
             async with asyncio.timeout(patience_s):
@@ -152,8 +156,7 @@ class Analyser:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._pool, work)
         finally:
-            if not is_short:
-                self._pace.add(time.perf_counter() - began)
+            self._pace.add(time.perf_counter() - began)
             self._turns.release()
 
     def _work(self, data: bytes, min_score: float | None) -> Analysed:

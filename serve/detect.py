@@ -106,13 +106,15 @@ def detect_router(analyser: Analyser, site: Site, limits: Limits, rate: Rate) ->
                 analysed.photo, analysed.detections, analyser.detector, analysed.elapsed_s
             )
 
-        results = await analyser.analyse_each(upload.images, answer, min_score)
-        return BatchAnswer(
-            results=[
-                problem_of(result) if isinstance(result, ImageError) else result
-                for result in results
-            ]
-        )
+        def finish(results: list[DetectAnswer | ImageError]) -> BatchAnswer:
+            return BatchAnswer(
+                results=[
+                    problem_of(result) if isinstance(result, ImageError) else result
+                    for result in results
+                ]
+            )
+
+        return await analyser.analyse_each(upload.images, answer, finish, min_score)
 
     return router
 

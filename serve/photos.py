@@ -29,7 +29,6 @@ from cv.photos.record import PhotoLocation
 from cv.photos.store import StoredPhoto
 from cv.photos.triage import Report, content_digest
 from cv.plausible_time import is_plausible
-from cv.site import Site
 from serve.analysis import Analysed, Analyser
 from serve.answers import PhotoAnswer
 from serve.documented import ERRORS, documented
@@ -161,16 +160,26 @@ def photos_router(
         if report.report and not desk.has_room:
             # A camera will not see it again, and files without pictures. A phone can send it again.
             raise NotKeptError("there is no room for pictures right now; send it again", 60)
-        looks, elapsed_s = await _looks(analyser, upload.images, desk.site)
+        detector, privacy = analyser.detector, desk.site.privacy
+        waiting = iter(upload.images)
 
-        def take() -> tuple[StoredPhoto, bool]:
+        def look(analysed: Analysed) -> tuple[LookedAt, float]:
+            photo, found, elapsed_s = analysed
+            began = time.perf_counter()
+            looked = look_at(next(waiting), photo, found, detector, privacy)
+            return looked, elapsed_s + time.perf_counter() - began
+
+        def take(results: list[tuple[LookedAt, float] | ImageError]) -> tuple[StoredPhoto, bool]:
+            looks, elapsed_s = _all_good(results)
             return desk.take(
                 looks, report, content,
-                detector=analyser.detector, now=datetime.now(UTC), elapsed_s=elapsed_s,
+                detector=detector, now=datetime.now(UTC), elapsed_s=elapsed_s,
             )  # fmt: skip
 
         try:
-            stored, kept = await analyser.finish(take)
+            stored, kept = await analyser.analyse_each(
+                upload.images, look, take, lowest_score(detector)
+            )
         except OtherContentError as error:
             raise _other_content(error) from error
         if stored.record.report and not kept:
@@ -204,25 +213,15 @@ def _kept(desk: PhotoDesk, photo_id: str) -> StoredPhoto:
     raise MissingError("no such photo", "没有这张照片")
 
 
-async def _looks(
-    analyser: Analyser, images: Sequence[bytes], site: Site
+def _all_good(
+    results: Sequence[tuple[LookedAt, float] | ImageError],
 ) -> tuple[list[LookedAt], float]:
-    """Every picture looked at, and the seconds it took; one that is refused refuses the report."""
-    detector = analyser.detector
-    waiting = iter(images)
-
-    def look(analysed: Analysed) -> tuple[LookedAt, float]:
-        photo, found, elapsed_s = analysed
-        began = time.perf_counter()
-        looked = look_at(next(waiting), photo, found, detector, site.privacy)
-        return looked, elapsed_s + time.perf_counter() - began
-
-    results = await analyser.analyse_each(images, look, lowest_score(detector))
+    """All pictures, and the seconds that they took; one that is refused refuses the report."""
     looks: list[LookedAt] = []
     elapsed_s = 0.0
     for number, result in enumerate(results, 1):
         if isinstance(result, ImageError):
-            raise result if len(images) == 1 else _numbered(result, number)
+            raise result if len(results) == 1 else _numbered(result, number)
         looks.append(result[0])
         elapsed_s += result[1]
     return looks, elapsed_s

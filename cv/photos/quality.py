@@ -16,7 +16,7 @@ from cv.detect.detector import Detection
 from cv.detect.photo import Photo
 from cv.geometry import Image
 
-__all__ = ["Quality", "blur_effect", "measure_quality", "spectral_peaks"]
+__all__ = ["Quality", "blur_effect", "measure_quality", "reduced_grey", "spectral_peaks"]
 
 _SIDE = 480
 MOST_BLUR = 0.52
@@ -62,9 +62,12 @@ class Quality(BaseModel):
     colour_peak: float | None
 
 
-def measure_quality(photo: Photo, detections: Sequence[Detection]) -> Quality:
-    """Measured on the picture reduced to 480 pixels; the spectrum on its middle, as decoded."""
-    grey = _reduced(photo.image)
+def measure_quality(photo: Photo, grey: Image, detections: Sequence[Detection]) -> Quality:
+    """Measured on the reduced picture; the spectrum on its middle, as decoded.
+
+    Args:
+        grey: `reduced_grey` of the photo's pixels.
+    """
     blur = blur_effect(grey)
     bright = float(np.percentile(grey, 90))
     peaks = spectral_peaks(photo.image)
@@ -146,7 +149,8 @@ def _counted() -> npt.NDArray[np.bool_]:
 _COUNTED = _counted()
 
 
-def _reduced(image: Image) -> Image:
+def reduced_grey(image: Image) -> Image:
+    """uint8 [height, width], its longer side of at most 480 pixels."""
     grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
     share = _SIDE / max(grey.shape)
     if share < 1:

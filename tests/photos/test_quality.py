@@ -11,7 +11,7 @@ import pytest
 from cv.detect.detector import Detection
 from cv.detect.photo import Photo
 from cv.geometry import Box
-from cv.photos.quality import Quality, measure_quality
+from cv.photos.quality import Quality, measure_quality, reduced_grey
 
 SEEN = [Detection("car", 0.9, Box(10, 10, 90, 90))]
 
@@ -19,7 +19,7 @@ SEEN = [Detection("car", 0.9, Box(10, 10, 90, 90))]
 def quality(image: np.ndarray, seen: list[Detection] = SEEN) -> Quality:
     height, width = image.shape[:2]
     photo = Photo(image, None, None, None, "image/jpeg", "0" * 64, width, height)
-    return measure_quality(photo, seen)
+    return measure_quality(photo, reduced_grey(photo.image), seen)
 
 
 def on_a_screen(image: np.ndarray) -> np.ndarray:
