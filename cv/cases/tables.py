@@ -13,10 +13,13 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     and_,
+    text,
 )
 from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
+
+from cv.photos.likeness import PIECES
 
 __all__ = [
     "AdoptedRow",
@@ -243,6 +246,12 @@ class PhotoImageRow(Tables):
     number: Mapped[int] = mapped_column(primary_key=True)
     sha256: Mapped[str]
     phash: Mapped[str]
+
+    # Of the pieces by which `PhotoStore.alike` looks for a hash that is nearly this one.
+    __table_args__ = tuple(
+        Index(f"ix_photo_images_phash_{first}", text(f"substr(phash, {first}, {length})"))
+        for first, length in PIECES
+    )
 
 
 class RequestRow(Tables):

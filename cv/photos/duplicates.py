@@ -64,10 +64,11 @@ def _same_pictures(
     store: PhotoStore, images: tuple[PhotoImage, ...], now: datetime
 ) -> dict[str, Duplicate]:
     # Pictures without contrast all have one hash, and look the same without being so.
-    mine = [int(image.phash, 16) for image in images if not image.quality.dark]
+    mine = [image.phash for image in images if not image.quality.dark]
     found: dict[str, Duplicate] = {}
-    for photo_id, theirs in store.hashes(now, SAME_PICTURE_DAYS) if mine else ():
-        bits = min((value ^ theirs).bit_count() for value in mine)
+    since = now - timedelta(days=SAME_PICTURE_DAYS)
+    for photo_id, theirs in store.alike(mine, since) if mine else ():
+        bits = min((int(value, 16) ^ theirs).bit_count() for value in mine)
         known = found.get(photo_id)
         if bits <= NEAR and (known is None or bits < (known.bits or 0)):
             found[photo_id] = Duplicate(kind="photo", id=photo_id, bits=bits)

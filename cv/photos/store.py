@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from sqlalchemy import exists, select
+from sqlalchemy import exists, literal_column, or_, select
 from sqlalchemy.orm import Session
 
 from cv.cases.again import retried
@@ -16,13 +17,14 @@ from cv.cases.nearby import NearCase, Sighting, open_near
 from cv.cases.parts import ReviewPart
 from cv.cases.tables import CaseRow, DeliveryRow, PhotoImageRow, PhotoRow
 from cv.photos.case import case_of
+from cv.photos.likeness import PIECES
 from cv.photos.record import PhotoRecord
 from cv.site import PhotoSettings, Site
 
 __all__ = ["CaseStanding", "PhotoStore", "StoredPhoto"]
 
 _MOST_NEAR = 2000
-_MOST_PHOTOS = 20_000
+_MOST_ALIKE = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +116,27 @@ class PhotoStore:
             return [PhotoRecord.model_validate_json(r.document) for r in session.scalars(query)]
 
     @retried
-    def hashes(self, now: datetime, days: float) -> list[tuple[str, int]]:
-        """Photo id and perceptual hash of the pictures received in the last days."""
+    def alike(self, phashes: Collection[str], since: datetime) -> list[tuple[str, int]]:
+        """Photo id and hash of the pictures, received since then, that may look like one of these.
+
+        All that do are among them; most of them do not.
+
+        Args:
+            phashes: 64 bits each, in hexadecimal.
+        """
+        pieces = (
+            # As the index has it: a database takes no parameter for it.
+            literal_column(f"substr(phash, {first}, {length})").in_(
+                {phash[first - 1 : first - 1 + length] for phash in phashes}
+            )
+            for first, length in PIECES
+        )
         query = (
             select(PhotoImageRow.photo_id, PhotoImageRow.phash)
             .join(PhotoRow, PhotoRow.id == PhotoImageRow.photo_id)
-            .where(PhotoRow.received_at >= now - timedelta(days=days))
+            .where(or_(*pieces), PhotoRow.received_at >= since)
             .order_by(PhotoRow.received_at.desc())
-            .limit(_MOST_PHOTOS)
+            .limit(_MOST_ALIKE)
         )
         with self._database.read() as session:
             return [(photo_id, int(phash, 16)) for photo_id, phash in session.execute(query)]

@@ -6,11 +6,13 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from cv.cases.store import CaseStore
 from cv.labels import Matter
+from cv.photos.likeness import NEAR
 from cv.photos.record import PhotoRecord
 from cv.photos.store import PhotoStore
 from cv.site import Site
@@ -84,7 +86,8 @@ def test_of_the_same_report_twice_at_once_the_first_is_the_answer_to_both(
     with ThreadPoolExecutor(len(stores)) as pool:
         answers = list(pool.map(send, range(len(stores))))
     assert all(answer == answers[0] for answer in answers)
-    assert len(PhotoStore(stores[0].database).hashes(NOON, days=1)) == 8 * 2
+    kept = PhotoStore(stores[0].database).alike(["0" * 16], NOON - timedelta(days=1))
+    assert len(kept) == 8 * 2
     for store in stores:
         store.close()
 
@@ -96,8 +99,25 @@ def test_reports_are_found_by_place_time_and_likeness(photos: PhotoStore, site: 
     assert [r.id for r in photos.near(STREET, NOON - hour, NOON + hour)] == ["ph-1"]
     assert [r.id for r in photos.near(STREET, NOON, NOON + 2 * hour)] == ["ph-2", "ph-1"]
     assert photos.near((0, 0, 1, 1), NOON - hour, NOON + 2 * hour) == []
-    late = NOON + timedelta(days=1, hours=1)
-    assert photos.hashes(late, days=1) == [("ph-2", 2)]
+    assert photos.alike(["0" * 16], NOON + hour) == [("ph-2", 2)]
+
+
+def test_every_picture_that_looks_the_same_is_found_and_few_others(
+    photos: PhotoStore, site: Site
+) -> None:
+    """Whichever bits differ: at random, and one in each piece but one."""
+    rng = Random(5)
+    mine = rng.getrandbits(64)
+    pieces = ((0, 12), (12, 24), (24, 36), (36, 48), (48, 64))
+    flips = [rng.sample(range(64), NEAR) for _ in range(60)]
+    flips += [[rng.randrange(*piece) for piece in pieces if piece != same] for same in pieces]
+    alike = {mine ^ sum(1 << bit for bit in bits) for bits in flips}
+    others = {rng.getrandbits(64) for _ in range(200)}
+    for number in alike | others:
+        photos.add(report(number), "digest", site)
+    found = {phash for _, phash in photos.alike([f"{mine:016x}"], NOON - timedelta(days=1))}
+    assert alike <= found
+    assert len(found - alike) < 10
 
 
 def test_of_reports_about_one_thing_at_once_one_opens_the_case(

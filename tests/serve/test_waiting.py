@@ -10,6 +10,7 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -68,6 +69,28 @@ def test_who_waits_too_long_for_a_worker_is_told_to_come_back(site: Site) -> Non
         slow.go.set()
         assert begun.result().status_code == 200
         assert client.post("/v1/detect", content=jpeg()).status_code == 200
+
+
+def test_a_report_does_not_wait_again_behind_those_who_came_after_it(site: Site) -> None:
+    slow = Slow()
+    answered: list[str] = []
+    app = create_app(slow, site, limits=Limits(workers=1, within_s=60))
+    with TestClient(app) as client, ThreadPoolExecutor(4) as pool:
+
+        def post(path: str, **sent: Any) -> None:
+            assert client.post(path, **sent).status_code == 200
+            answered.append(path)
+
+        slow.go.clear()
+        report = {"files": [("image", ("p.jpg", jpeg(), "image/jpeg"))]}
+        begun = [pool.submit(post, "/v1/photos", **report)]
+        until(lambda: "pictures_in_work 1.0" in client.get("/metrics").text)
+        begun += [pool.submit(post, "/v1/detect", content=jpeg()) for _ in range(3)]
+        until(lambda: "pictures_in_work 4.0" in client.get("/metrics").text)
+        slow.go.set()
+        for one in begun:
+            one.result()
+    assert answered[0] == "/v1/photos"
 
 
 def test_bodies_that_fill_the_memory_are_refused_until_others_are_done(site: Site) -> None:
