@@ -372,7 +372,8 @@ def test_old_cases_get_their_place(tmp_path: Path, site: Site) -> None:
         )
     with sqlite3.connect(path) as raw:
         raw.executescript(
-            "DROP TABLE adopted_incidents; DROP TABLE service_requests;"
+            "".join(f"DROP INDEX ix_photo_images_phash_{n};" for n in (1, 4, 7, 10, 13))
+            + "DROP TABLE adopted_incidents; DROP TABLE service_requests;"
             "DROP INDEX ix_cases_first_seen;"
             "DROP INDEX ix_cases_filed_at; DROP INDEX ix_cases_point;"
             "ALTER TABLE cases DROP COLUMN code5; ALTER TABLE cases DROP COLUMN review;"
