@@ -103,7 +103,6 @@ class CaseRow(Tables):
         Index("ix_cases_filed_at", "filed_at"),
         Index("ix_cases_point", "lat", "lon"),
         Index("ix_cases_place", "camera", "zone", "matter", "last_seen"),
-        Index("ix_cases_near", "matter", "state", "last_seen"),
     )
 
     @hybrid_property
@@ -232,7 +231,7 @@ class PhotoRow(Tables):
 
     __table_args__ = (
         Index("ix_photos_case_id", "case_id"),
-        Index("ix_photos_taken_at", "taken_at"),
+        Index("ix_photos_point", "lat", "lon"),
         Index("ix_photos_received_at", "received_at"),
     )
 
