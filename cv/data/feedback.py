@@ -175,9 +175,9 @@ def _upright(photo: bytes) -> bytes:
 def _place(case: Case) -> str:
     """What is never split between training and validation: a camera's view, a citizen's report.
 
-    With a slash, so that it is the same in the folders of two runs.
+    It begins with a slash, so that it is the same in the folders of two runs.
     """
-    return f"camera/{case.source.channel_id}" if case.is_watched else f"report/{case.id}"
+    return f"/camera/{case.source.channel_id}" if case.is_watched else f"/report/{case.id}"
 
 
 def _size_of(frame: bytes) -> tuple[int, int] | None:

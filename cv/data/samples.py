@@ -44,7 +44,8 @@ class Sample:
     """One labelled photo.
 
     Attributes:
-        group: as `source/group` names it; all of it trains or all of it validates.
+        group: `source/group`, or `/group` of what is one place in several folders; all of it trains
+            or all of it validates.
         complete: labels of which every instance in the photo is boxed.
         absent: labels hardly ever there though nobody checked: taught as absent, not scored.
         split: "train" or "held_out" if `kerbwatch data build` has decided it.
@@ -117,11 +118,11 @@ def parse_box(line: str) -> LabelledBox:
 
 
 def _group_of(source: str, group: str) -> str:
-    """A group's full name: `source/group`, or as it is if it has a slash.
+    """A group's full name: `source/group`, or as it is if it begins with a slash.
 
     That is how one camera is one place in however many folders its photos are.
     """
-    return group if "/" in group else f"{source}/{group}"
+    return group if group.startswith("/") else f"{source}/{group}"
 
 
 def yolo_row(item: LabelledBox, number: int | None = None) -> str:

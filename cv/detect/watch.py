@@ -156,7 +156,7 @@ class CameraWatch:
         size = frame.picture.size
         if self._last and self._last[1] != size:
             self._restore(self._state(*self._last).resized(size))
-        if self._last and self._last[0] >= frame.time:
+        if self._last and self._last[0] > frame.time:
             self._follow_clock(self._last[0], frame.time, size)
         if found:
             self._detections = self._ignored.visible(found.result(), size)

@@ -64,7 +64,7 @@ def test_a_confirmed_case_is_its_frame_with_its_box(site: Site, tmp_path: Path) 
     assert (made.examples, made.frames, made.negatives) == (1, 1, 0)
     (sample,) = read_sources(tmp_path)
     assert sample.image.read_bytes() == original.read_bytes()
-    assert (sample.source, sample.group, sample.complete) == ("city", "camera/gate", frozenset())
+    assert (sample.source, sample.group, sample.complete) == ("city", "/camera/gate", frozenset())
     (item,) = sample.boxes
     assert item.label == "car"
     expected = (100 / 1920, 100 / 1080, 180 / 1920, 160 / 1080)

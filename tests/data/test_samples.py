@@ -186,13 +186,16 @@ def test_a_camera_is_one_place_in_the_folders_of_two_runs(tmp_path: Path) -> Non
         (tmp_path / month / "images").mkdir(parents=True)
         rows = []
         for number in range(20):
-            for group in (f"camera/{number}", "own"):
+            for group in (f"/camera/{number}", "own/photos"):
                 name = f"{group.replace('/', '-')}-{number}.jpg"
                 (tmp_path / month / "images" / name).touch()
                 rows.append(json.dumps({"image": name, "group": group, "complete": []}))
         (tmp_path / month / "images.jsonl").write_text("\n".join(rows))
     samples = read_sources(tmp_path)
-    assert {s.group for s in samples if "camera" not in s.group} == {"may/own", "june/own"}
+    assert {s.group for s in samples if "camera" not in s.group} == {
+        "may/own/photos",
+        "june/own/photos",
+    }
     training, validation = split(samples)
     assert validation
     assert not {s.group for s in training} & {s.group for s in validation}

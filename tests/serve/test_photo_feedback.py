@@ -100,7 +100,7 @@ def test_a_confirmed_report_is_its_photo_upright_with_its_box(
     with Pillow.open(sample.image) as picture:
         assert picture.size == (width, height)
         assert ExifTags.Base.Orientation not in picture.getexif()
-    assert sample.group == f"report/{case.id}"
+    assert sample.group == f"/report/{case.id}"
     assert sample.complete == frozenset()
 
 
