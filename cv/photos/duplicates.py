@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from heapq import nsmallest
 from typing import Literal
 
 from cv.cases.nearby import Sighting
@@ -40,14 +41,13 @@ def find_duplicates(
     Args:
         taken_at: when the photo was taken, else received; aware.
     """
-    found: dict[str, Duplicate] = _same_pictures(store, images, now)
+    same = _same_pictures(store, images, now)
+    likest = nsmallest(_MOST, same.items(), key=lambda item: (item[1], item[0]))
+    found = {name: Duplicate(kind="photo", id=name, bits=bits) for name, bits in likest}
     if location is not None:
         nearby = _Nearby(location, taken_at, within, matters)
         for duplicate in (*nearby.photos(store), *nearby.cases(store)):
-            same = found.get(duplicate.id)
-            found[duplicate.id] = (
-                duplicate.model_copy(update={"bits": same.bits}) if same else duplicate
-            )
+            found[duplicate.id] = duplicate.model_copy(update={"bits": same.get(duplicate.id)})
     ranked = sorted(
         found.values(),
         key=lambda d: (
@@ -62,16 +62,17 @@ def find_duplicates(
 
 def _same_pictures(
     store: PhotoStore, images: tuple[PhotoImage, ...], now: datetime
-) -> dict[str, Duplicate]:
+) -> dict[str, int]:
+    """Earlier photos that look the same, and in how many bits they differ."""
     # Pictures without contrast all have one hash, and look the same without being so.
     mine = [image.phash for image in images if not image.quality.dark]
-    found: dict[str, Duplicate] = {}
+    values = [int(phash, 16) for phash in mine]
+    found: dict[str, int] = {}
     since = now - timedelta(days=SAME_PICTURE_DAYS)
     for photo_id, theirs in store.alike(mine, since) if mine else ():
-        bits = min((int(value, 16) ^ theirs).bit_count() for value in mine)
-        known = found.get(photo_id)
-        if bits <= NEAR and (known is None or bits < (known.bits or 0)):
-            found[photo_id] = Duplicate(kind="photo", id=photo_id, bits=bits)
+        bits = min((value ^ theirs).bit_count() for value in values)
+        if bits <= NEAR:
+            found[photo_id] = min(bits, found.get(photo_id, NEAR))
     return found
 
 

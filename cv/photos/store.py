@@ -24,7 +24,7 @@ from cv.site import PhotoSettings, Site
 __all__ = ["CaseStanding", "PhotoStore", "StoredPhoto"]
 
 _MOST_NEAR = 2000
-_MOST_ALIKE = 5000
+_MOST_ALIKE = 2000
 
 
 @dataclass(frozen=True, slots=True)
