@@ -75,6 +75,11 @@ class DiskSpace:
         return self._room
 
     @property
+    def has_room(self) -> bool:
+        """Whether pictures are written, as of a moment ago."""
+        return self.room is not Room.NONE
+
+    @property
     def free(self) -> int:
         """Bytes, as of a moment ago."""
         self._refresh()

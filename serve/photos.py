@@ -157,7 +157,7 @@ def photos_router(
         known = await run_in_threadpool(_known, desk, content, report)
         if known is not None:
             return answer(known)
-        if report.report and not desk.has_room:
+        if report.report and not desk.space.has_room:
             # A camera will not see it again, and files without pictures. A phone can send it again.
             raise NotKeptError("there is no room for pictures right now; send it again", 60)
         detector, privacy = analyser.detector, desk.site.privacy

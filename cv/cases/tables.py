@@ -35,6 +35,7 @@ __all__ = [
     "Tables",
     "TargetRow",
     "UtcDateTime",
+    "phash_piece",
 ]
 
 
@@ -236,6 +237,11 @@ class PhotoRow(Tables):
     )
 
 
+def phash_piece(first: int, length: int) -> str:
+    """A piece of `PhotoImageRow.phash` in SQL: an index serves only what is written like it."""
+    return f"substr(phash, {first}, {length})"
+
+
 class PhotoImageRow(Tables):
     """One picture of a report; `phash` is 64 bits in hexadecimal."""
 
@@ -248,7 +254,7 @@ class PhotoImageRow(Tables):
 
     # Of the pieces by which `PhotoStore.alike` looks for a hash that is nearly this one.
     __table_args__ = tuple(
-        Index(f"ix_photo_images_phash_{first}", text(f"substr(phash, {first}, {length})"))
+        Index(f"ix_photo_images_phash_{first}", text(phash_piece(first, length)))
         for first, length in PIECES
     )
 

@@ -178,7 +178,7 @@ class EvidenceFolder:
         content = self._jpeg(picture)
         file: str | None = None
         try:
-            if self._space.room is not Room.NONE:
+            if self._space.has_room:
                 name = f"evidence/{incident.id}/{role}{suffix}.jpg"
                 file, content = self._stored(name, shot, content)
         except OSError as error:

@@ -65,7 +65,10 @@ class WatchState:
         )
 
     def shifted(self, by: timedelta) -> WatchState:
-        """The same with all its times moved: the clock that they are by was set."""
+        """The same with its times moved: the clock that they are by was set.
+
+        Presence follows by itself, see `PresenceWindow.add`.
+        """
         return replace(
             self,
             last_look=self.last_look + by,

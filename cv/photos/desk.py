@@ -8,7 +8,7 @@ from datetime import datetime
 
 from cv.cases.database import Database
 from cv.detect.detector import Detector
-from cv.disk import DiskSpace, Room
+from cv.disk import DiskSpace
 from cv.errors import KerbwatchError
 from cv.evidence.due import record_name
 from cv.evidence.log import EvidenceLog
@@ -42,11 +42,6 @@ class PhotoDesk:
         self.space = DiskSpace(site.reporting.data, site.disk)
         self._photos = PhotoStore(database) if database else None
         self._log = EvidenceLog(database) if database else None
-
-    @property
-    def has_room(self) -> bool:
-        """Whether pictures are kept on the disk, as of a moment ago."""
-        return self.space.room is not Room.NONE
 
     def known(self, content: str, report: Report) -> StoredPhoto | None:
         """This very report, if it came before.

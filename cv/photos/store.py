@@ -15,7 +15,7 @@ from cv.cases.database import Database
 from cv.cases.filing import file_report
 from cv.cases.nearby import NearCase, Sighting, open_near
 from cv.cases.parts import ReviewPart
-from cv.cases.tables import CaseRow, DeliveryRow, PhotoImageRow, PhotoRow
+from cv.cases.tables import CaseRow, DeliveryRow, PhotoImageRow, PhotoRow, phash_piece
 from cv.photos.case import case_of
 from cv.photos.likeness import PIECES
 from cv.photos.record import PhotoRecord
@@ -125,8 +125,7 @@ class PhotoStore:
             phashes: 64 bits each, in hexadecimal.
         """
         pieces = (
-            # As the index has it: a database takes no parameter for it.
-            literal_column(f"substr(phash, {first}, {length})").in_(
+            literal_column(phash_piece(first, length)).in_(
                 {phash[first - 1 : first - 1 + length] for phash in phashes}
             )
             for first, length in PIECES

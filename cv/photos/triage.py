@@ -12,7 +12,7 @@ from typing import Any
 from cv.cases.parts import ModelInfo
 from cv.detect.detector import Detector
 from cv.detect.photo import Photo
-from cv.disk import DiskSpace, Room
+from cv.disk import DiskSpace
 from cv.evidence.originals import open_originals
 from cv.labels import Matter
 from cv.photos.duplicates import find_duplicates
@@ -92,7 +92,7 @@ def triage(
     times = [exif.taken_at for exif in exifs if exif.taken_at]
     captured_at = report.captured_at or (min(times) if times else None)
     images = tuple(look.image for look in looks)
-    if store is not None and space.room is not Room.NONE:
+    if store is not None and space.has_room:
         originals = open_originals(site.reporting.data)
         images = tuple(
             look.stored(originals, record_id, number, site.privacy)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from string import Template
 
 from cv.detect.backends import ModelFile
 from cv.errors import ModelError
-from cv.train.elsewhere import Elsewhere, elsewhere
+from cv.train.elsewhere import Elsewhere
 from cv.train.evaluate import Evaluation
 from cv.train.mistakes import false_alarms
 from cv.train.onnx_file import metadata_of, parsed
@@ -34,7 +34,6 @@ def model_card(evaluation: Evaluation, int8: Evaluation | None = None) -> str:
     file = ModelFile.read(evaluation.model)
     metadata = _metadata(file)
     sources = by_source(evaluation.found)
-    others = elsewhere(evaluation.found, evaluation.precision)
     return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
         name=metadata["name"],
         file=file.path.name,
@@ -47,14 +46,14 @@ def model_card(evaluation: Evaluation, int8: Evaluation | None = None) -> str:
         input="x".join(map(str, evaluation.shape)),
         ap50=_cell(evaluation.scores.ap50, 3),
         ap=_cell(evaluation.scores.ap, 3),
-        rows="\n".join(_rows(evaluation, others)),
-        elsewhere=_cell(Elsewhere.sum(others.values()).precision, 2),
+        rows="\n".join(_rows(evaluation)),
+        elsewhere=_cell(Elsewhere.sum(evaluation.elsewhere.values()).precision, 2),
         sources=", ".join(f"`{name}` {_cell(s.ap50, 2)}" for name, s in sources.items()),
         int8=_int8(int8) if int8 else "",
     )
 
 
-def _rows(evaluation: Evaluation, others: Mapping[str, Elsewhere]) -> Iterator[str]:
+def _rows(evaluation: Evaluation) -> Iterator[str]:
     alarms = {row.label: row for row in false_alarms(evaluation.found, evaluation.used)}
     for row in evaluation.scores.labels:
         chosen, alarm = evaluation.thresholds[row.label], alarms[row.label]
@@ -68,7 +67,7 @@ def _rows(evaluation: Evaluation, others: Mapping[str, Elsewhere]) -> Iterator[s
             f"{chosen.score:.2f}",
             _cell(chosen.precision, 2),
             _cell(chosen.recall, 2),
-            _cell(others[row.label].precision, 2),
+            _cell(evaluation.elsewhere[row.label].precision, 2),
             counted if alarm.photos else "-",
         )
         yield f"| {' | '.join(cells)} |"

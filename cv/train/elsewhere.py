@@ -7,11 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
-import numpy as np
-
 from cv.labels import LABELS
 from cv.train.detections import Found
-from cv.train.scoring import LabelScore, label_scores
+from cv.train.scoring import label_scores
 from cv.train.thresholds import PRECISION, choose_threshold
 
 __all__ = ["Elsewhere", "elsewhere"]
@@ -70,10 +68,6 @@ def elsewhere(found: Sequence[Found], precision: float = PRECISION) -> dict[str,
         for chooses, counts in (scores, scores[::-1]):
             for one, other in zip(chooses, counts, strict=True):
                 threshold = choose_threshold(one, precision).score
-                sums[one.label] = sums[one.label].plus(_counted(other, threshold))
+                counted = Elsewhere(*other.above(threshold), other.boxes)
+                sums[one.label] = sums[one.label].plus(counted)
     return sums
-
-
-def _counted(row: LabelScore, threshold: float) -> Elsewhere:
-    counted = row.scores >= threshold
-    return Elsewhere(int(counted.sum()), int(np.sum(row.right & counted)), row.boxes)

@@ -16,6 +16,7 @@ from cv.errors import ModelError
 from cv.geometry import Image
 from cv.labels import LABELS
 from cv.train.detections import Floats, Found, Predict, find
+from cv.train.elsewhere import Elsewhere, elsewhere
 from cv.train.scoring import Scores, score
 from cv.train.thresholds import PRECISION, Threshold, choose_thresholds
 
@@ -43,6 +44,7 @@ class Evaluation:
         found: what was found in each photo.
         precision: what the thresholds were chosen for.
         thresholds: chosen on these photos.
+        elsewhere: what thresholds are worth on photos that did not choose them.
         used: what mistakes are counted at: the thresholds in the model file, else the chosen ones.
     """
 
@@ -53,6 +55,7 @@ class Evaluation:
     scores: Scores
     precision: float
     thresholds: dict[str, Threshold]
+    elsewhere: dict[str, Elsewhere]
     used: dict[str, float]
 
     @classmethod
@@ -68,7 +71,8 @@ class Evaluation:
         scores = score(found)
         chosen = choose_thresholds(scores, precision)
         used = {label: chosen[label].score for label in LABELS} | (own or {})
-        return cls(model, len(found), shape, found, scores, precision, chosen, used)
+        other = elsewhere(found, precision)
+        return cls(model, len(found), shape, found, scores, precision, chosen, other, used)
 
 
 def evaluate(

@@ -21,7 +21,6 @@ from cv.geometry import Box
 from cv.labels import LABELS
 from cv.train.calibration import LOWEST, calibrate
 from cv.train.detections import Found
-from cv.train.elsewhere import elsewhere
 from cv.train.evaluate import Evaluation
 from cv.train.evaluation_tables import evaluation_json
 from cv.train.mistakes import confusion, false_alarms
@@ -87,7 +86,6 @@ def write_evaluation(evaluation: Evaluation, folder: Path) -> Path:
 
 def _labels(evaluation: Evaluation) -> str:
     heads = ("photos", "boxes", "AP50", "AP50-95", "threshold", "precision", "recall", "elsewhere")
-    others = elsewhere(evaluation.found, evaluation.precision)
     alarms = {row.label: row for row in false_alarms(evaluation.found, evaluation.used)}
     rows = [
         (
@@ -97,7 +95,7 @@ def _labels(evaluation: Evaluation) -> str:
             *(_cell(value) for value in (row.ap50, row.ap)),
             f"{chosen.score:.2f}",
             *(_cell(value) for value in (chosen.precision, chosen.recall)),
-            _cell(others[row.label].precision),
+            _cell(evaluation.elsewhere[row.label].precision),
             f"{_cell(alarm.per_photo)} <small>{alarm.alarms} in {alarm.photos}</small>",
         )
         for row in evaluation.scores.labels

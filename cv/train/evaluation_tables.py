@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
 from rich.table import Table
@@ -11,7 +10,7 @@ from rich.table import Table
 from cv.labels import LABELS
 from cv.tables import plain_table
 from cv.train.calibration import LOWEST, Calibration, calibrate
-from cv.train.elsewhere import Elsewhere, elsewhere
+from cv.train.elsewhere import Elsewhere
 from cv.train.evaluate import Evaluation
 from cv.train.mistakes import confusion, false_alarms
 from cv.train.scoring import Scores
@@ -46,7 +45,7 @@ def evaluation_table(evaluation: Evaluation) -> Table:
         )
     table.add_section()
     boxes = sum(row.boxes for row in evaluation.scores.labels)
-    other = Elsewhere.sum(elsewhere(evaluation.found, evaluation.precision).values())
+    other = Elsewhere.sum(evaluation.elsewhere.values())
     if other.found:
         table.caption = (
             f"Thresholds chosen in half of the places are right in {other.precision:.0%} of what "
@@ -60,7 +59,6 @@ def evaluation_table(evaluation: Evaluation) -> Table:
 def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
     """Everything that was measured, as plain values; what could not be is null."""
     found = evaluation.found
-    other = elsewhere(found, evaluation.precision)
     together, each = calibrate(evaluation.scores)
     return {
         "model": str(evaluation.model),
@@ -69,8 +67,8 @@ def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
         "precision": evaluation.precision,
         "AP50": _number(evaluation.scores.ap50),
         "AP50-95": _number(evaluation.scores.ap),
-        "precision_elsewhere": _number(Elsewhere.sum(other.values()).precision),
-        "labels": _labels(evaluation, other),
+        "precision_elsewhere": _number(Elsewhere.sum(evaluation.elsewhere.values()).precision),
+        "labels": _labels(evaluation),
         "false_alarms": {
             row.label: {
                 "clean_photos": row.photos,
@@ -102,7 +100,7 @@ def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
     }
 
 
-def _labels(evaluation: Evaluation, elsewhere: Mapping[str, Elsewhere]) -> dict[str, Any]:
+def _labels(evaluation: Evaluation) -> dict[str, Any]:
     return {
         row.label: {
             "images": row.images,
@@ -113,11 +111,11 @@ def _labels(evaluation: Evaluation, elsewhere: Mapping[str, Elsewhere]) -> dict[
             "threshold_by": chosen.why,
             "precision": _number(chosen.precision),
             "recall": _number(chosen.recall),
-            "precision_elsewhere": _number(elsewhere[row.label].precision),
-            "recall_elsewhere": _number(elsewhere[row.label].recall),
+            "precision_elsewhere": _number(other.precision),
+            "recall_elsewhere": _number(other.recall),
         }
         for row in evaluation.scores.labels
-        for chosen in (evaluation.thresholds[row.label],)
+        for chosen, other in ((evaluation.thresholds[row.label], evaluation.elsewhere[row.label]),)
     }
 
 

@@ -34,6 +34,11 @@ class LabelScore:
     scores: Floats
     right: npt.NDArray[np.bool_]
 
+    def above(self, threshold: float) -> tuple[int, int]:
+        """How many detections have at least this score, and how many of those are right."""
+        counted = self.scores >= threshold
+        return int(counted.sum()), int((self.right & counted).sum())
+
 
 @dataclass(frozen=True, slots=True)
 class Scores:

@@ -75,8 +75,7 @@ def choose_thresholds(scores: Scores, precision: float = PRECISION) -> dict[str,
 def _measured(row: LabelScore, score: float, why: str) -> Threshold:
     # Rounded down, so that the detection that set the threshold passes it.
     score = float(np.clip(np.floor(score * 1000) / 1000, _LOWEST, _HIGHEST))
-    counted = row.scores >= score
-    found, right = int(counted.sum()), int((row.right & counted).sum())
+    found, right = row.above(score)
     return Threshold(
         score,
         why,

@@ -12,6 +12,7 @@ import pytest
 from cv.errors import ModelError
 from cv.labels import LABELS
 from cv.train.card import model_card
+from cv.train.elsewhere import Elsewhere
 from cv.train.evaluate import Evaluation
 from cv.train.scoring import LabelScore, Scores
 from cv.train.thresholds import Threshold
@@ -26,9 +27,8 @@ def evaluation(model: Path) -> Evaluation:
         for n, label in enumerate(LABELS)
     )
     thresholds = {label: Threshold(0.4, "precision", 0.85, float("nan")) for label in LABELS}
-    return Evaluation(
-        model, 471, (640, 640), [], Scores(labels, 0.6234, 0.41), 0.85, thresholds, used={}
-    )
+    scores, elsewhere = Scores(labels, 0.6234, 0.41), dict.fromkeys(LABELS, Elsewhere())
+    return Evaluation(model, 471, (640, 640), [], scores, 0.85, thresholds, elsewhere, used={})
 
 
 def written(path: Path, **metadata: str) -> Path:
