@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import track
 
 from cv.bench.incidents import GatedEyes, ModelEyes, own_scenarios, play
-from cv.bench.outcome import Outcome, as_document, summary
+from cv.bench.outcome import Faults, Outcome, as_document, summary
 from cv.bench.real import Clip, clips, watch_clip
 from cv.bench.speed import archive, cameras, infer, photos
 from cv.data.samples import default_data
@@ -129,6 +129,8 @@ def _reached(part: Part, outcomes: Sequence[Outcome]) -> bool:
         return all(outcome.exact for outcome in outcomes)
     if part is Part.REAL:
         return all(outcome.right for outcome in outcomes)
+    if not all(outcome.faults.right for outcome in outcomes):
+        return False
     both = summary(outcomes)
     return both.precision >= _PRECISION and both.recall >= _RECALL and not both.duplicates
 
@@ -137,8 +139,15 @@ def _delay(seconds: float) -> str:
     return f"{seconds:+.0f}" if isfinite(seconds) else "never"
 
 
+def _turned(faults: Sequence[Faults]) -> str:
+    """How often a turned camera was noticed, of how often it was, and how often for nothing."""
+    found, true = sum(f.found for f in faults), sum(f.true for f in faults)
+    false = sum(f.false for f in faults)
+    return (f"{found} of {true}" if true else "") + (f" +{false} false" if false else "")
+
+
 def _print(title: str, outcomes: Sequence[Outcome]) -> None:
-    columns = ("scenario", "true", "found", "false", "doubled", "open", "clear", "")
+    columns = ("scenario", "true", "found", "false", "doubled", "open", "clear", "turned", "")
     title = f"{title}; the largest delays, in seconds"
     table = plain_table(*columns, title=title, whole=columns[1:], right=True)
     for outcome in outcomes:
@@ -148,6 +157,7 @@ def _print(title: str, outcomes: Sequence[Outcome]) -> None:
             *map(str, (outcome.true, outcome.found, outcome.false, outcome.duplicates)),
             _delay(one.open_delay_s),
             _delay(one.clear_delay_s),
+            _turned([outcome.faults]),
             "exact" if outcome.exact else "right" if outcome.right else "[red]wrong[/red]",
         )
     table.add_section()
@@ -160,6 +170,7 @@ def _print(title: str, outcomes: Sequence[Outcome]) -> None:
         str(both.duplicates),
         _delay(both.open_delay_s),
         _delay(both.clear_delay_s),
+        _turned([outcome.faults for outcome in outcomes]),
         "",
     )
     Console().print(table)

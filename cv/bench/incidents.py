@@ -6,7 +6,7 @@ the rules can be wrong, so their errors are told apart from the model's, which l
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 import cv2
 import numpy as np
 
-from cv.bench.outcome import Happened, Outcome, compared
+from cv.bench.outcome import Faults, Happened, Outcome, compared
 from cv.detect.change import ChangeGate
 from cv.detect.detector import Detection, Detector
 from cv.detect.ignored import IgnoreZones
@@ -54,6 +54,11 @@ class Seeing(Protocol):
     @property
     def thresholds(self) -> Mapping[str, float]: ...
 
+    @property
+    def moved(self) -> bool:
+        """Whether the camera fault is raised, as of the last look."""
+        ...
+
     def look(self, time_s: float) -> list[Detection] | None:
         """What it sees at seconds since the start; None for another view."""
         ...
@@ -70,9 +75,11 @@ class PerfectEyes:
         self._scene = Scene(scenario)
         self.lens = self._scene.lens
         self.thresholds = dict.fromkeys(LABELS, 0.5)
+        self.moved = False
 
     def look(self, time_s: float) -> list[Detection] | None:
-        if self._scene.scenario.bump_at(time_s):
+        self.moved = self._scene.scenario.bump_at(time_s) is not None
+        if self.moved:
             return None
         return [
             Detection(seen.label, _SCORE, seen.box)
@@ -99,6 +106,10 @@ class ModelEyes:
         self._view = View()
         self.lens = self._film.lens
         self.thresholds = detector.thresholds
+
+    @property
+    def moved(self) -> bool:
+        return self._view.moved
 
     def look(self, time_s: float) -> list[Detection] | None:
         picture = _compressed(self._film.frame(time_s)[0])
@@ -127,6 +138,10 @@ class GatedEyes:
         self._gate = ChangeGate(zones, refresh_s=_REFRESH_S)
         self._start = scenario.start
         self._seen: list[Detection] | None = None
+
+    @property
+    def moved(self) -> bool:
+        return self._perfect.moved
 
     def look(self, time_s: float) -> list[Detection] | None:
         picture = _compressed(self._film.frame(time_s)[0])
@@ -159,8 +174,16 @@ def play(file: Path, see: Callable[[Scenario], Seeing] = PerfectEyes) -> Outcome
         return start + timedelta(seconds=time_s)
 
     times = list(moments(scenario))
+    faults = Faults()
+
+    def looks() -> Iterator[Look]:
+        for time_s in times:
+            seen = eyes.look(time_s)
+            faults.look(raised=eyes.moved, true=scenario.bump_at(time_s) is not None)
+            yield moment(time_s), seen
+
     reported = report(
-        ((moment(time_s), eyes.look(time_s)) for time_s in times),
+        looks(),
         scenario.camera.size,
         [_zone(table, eyes.lens) for table in scenario.zones],
         eyes.thresholds,
@@ -178,7 +201,7 @@ def play(file: Path, see: Callable[[Scenario], Seeing] = PerfectEyes) -> Outcome
         for true in scenario.incidents
     ]
     last = moment(max(times, default=0.0))
-    return compared(scenario.name, happened, reported, last=last, every_s=scenario.every)
+    return compared(scenario.name, happened, reported, faults, last=last, every_s=scenario.every)
 
 
 def report(

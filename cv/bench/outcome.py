@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from math import isfinite
 
@@ -11,7 +11,7 @@ from cv.detect.incident import Incident
 from cv.geometry import Box, iou
 from cv.labels import Matter
 
-__all__ = ["Happened", "Outcome", "Summary", "as_document", "compared", "summary"]
+__all__ = ["Faults", "Happened", "Outcome", "Summary", "as_document", "compared", "summary"]
 
 _SAME_PLACE_IOU = 0.5
 
@@ -35,6 +35,46 @@ class Happened:
     certain: bool = True
 
 
+@dataclass(slots=True)
+class Faults:
+    """Camera faults that were raised because the view changed, against when it did.
+
+    Attributes:
+        true: how often the camera was made to show another view.
+        found: how often that was noticed while it lasted.
+        false: faults raised that began while it showed its own.
+    """
+
+    true: int = 0
+    found: int = 0
+    false: int = 0
+    _elsewhere: bool = field(default=False, init=False)
+    _raised: bool = field(default=False, init=False)
+    _noticed: bool = field(default=False, init=False)
+
+    def look(self, *, raised: bool, true: bool) -> None:
+        """Take in one look, in order of time.
+
+        Args:
+            raised: the fault is, after this look.
+            true: the camera shows another view.
+        """
+        if true and not self._elsewhere:
+            self.true += 1
+            self._noticed = False
+        if raised and true and not self._noticed:
+            self.found += 1
+            self._noticed = True
+        if raised and not self._raised and not true:
+            self.false += 1
+        self._elsewhere, self._raised = true, raised
+
+    @property
+    def right(self) -> bool:
+        """Each noticed, none made up, and none left raised."""
+        return self.found == self.true and not self.false and self._raised == self._elsewhere
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """One scenario or clip.
@@ -47,6 +87,7 @@ class Outcome:
         open_delays_s, clear_delays_s: how much later than the rule says each was opened and
             cleared; below 0 is too early. An incident that was never cleared, or though its thing
             still stood, has an infinite one.
+        faults: of the camera.
     """
 
     name: str
@@ -57,11 +98,13 @@ class Outcome:
     open_delays_s: tuple[float, ...]
     clear_delays_s: tuple[float, ...]
     every_s: float
+    faults: Faults
 
     @property
     def right(self) -> bool:
         """Nothing missed, made up or doubled."""
-        return self.found == self.true and not self.false and not self.duplicates
+        incidents = self.found == self.true and not self.false and not self.duplicates
+        return incidents and self.faults.right
 
     @property
     def exact(self) -> bool:
@@ -109,6 +152,7 @@ def compared(
     name: str,
     happened: Sequence[Happened],
     reported: Sequence[Incident],
+    faults: Faults,
     *,
     last: datetime,
     every_s: float,
@@ -139,6 +183,7 @@ def compared(
         open_delays_s=tuple(_open_delay(true, incident) for true, incident in pairs),
         clear_delays_s=tuple(delay for delay in clear if delay is not None),
         every_s=every_s,
+        faults=faults,
     )
 
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import chain
+from math import inf
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from cv.bench.incidents import Look, report
-from cv.bench.outcome import Happened, Outcome, compared
+from cv.bench.outcome import Faults, Happened, Outcome, compared
 from cv.detect.detector import Detector
 from cv.detect.frames import Recording, find_sources, open_recording
 from cv.detect.letterbox import input_shape
@@ -53,6 +54,13 @@ class _Standing(_Table):
     certain: bool = True
 
 
+class _Turned(_Table):
+    """The camera shows another view than at first; times in seconds."""
+
+    since: Annotated[float, Field(alias="from")]
+    until: float = inf
+
+
 class Clip(_Table):
     """One clip and what stands in it."""
 
@@ -61,6 +69,7 @@ class Clip(_Table):
     every: float
     zones: list[_Zone]
     standing: list[_Standing] = []
+    turned: list[_Turned] = []
 
 
 def clips(videos: Path) -> tuple[list[Clip], list[str]]:
@@ -82,24 +91,26 @@ def watch_clip(clip: Clip, videos: Path, detector: Detector) -> Outcome:
         for table in clip.zones
     ]
     with open_recording(source, every_s=clip.every, start=_START, tz=CHINA_TIME) as recording:
-        seen = _Looks(recording, detector)
+        seen = _Looks(recording, detector, clip.turned)
         first = next(seen)
         reported = report(
             chain([first], seen), seen.size, zones, detector.thresholds, clip.every, tz=CHINA_TIME
         )
     happened = [_happened(standing, seen.size) for standing in clip.standing]
-    return compared(clip.file, happened, reported, last=seen.last, every_s=clip.every)
+    return compared(clip.file, happened, reported, seen.faults, last=seen.last, every_s=clip.every)
 
 
 class _Looks:
     """What the model sees in each look; knows the picture's size once there was one."""
 
-    def __init__(self, recording: Recording, detector: Detector) -> None:
+    def __init__(self, recording: Recording, detector: Detector, turned: Sequence[_Turned]) -> None:
         self._frames = iter(recording)
         self._detector = detector
+        self._turned = turned
         self._view = View()
         self.size = (0, 0)
         self.last = _START
+        self.faults = Faults()
 
     def __iter__(self) -> Iterator[Look]:
         return self
@@ -109,6 +120,9 @@ class _Looks:
         self.size = frame.picture.size
         self.last = frame.time
         same = self._view.look(frame.picture.fitted(input_shape(*self.size)).inside)
+        time_s = (frame.time - _START).total_seconds()
+        turned = any(span.since <= time_s < span.until for span in self._turned)
+        self.faults.look(raised=self._view.moved, true=turned)
         return frame.time, self._detector.detect_in(frame.picture, ease=EASE) if same else None
 
 
