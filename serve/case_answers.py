@@ -143,14 +143,22 @@ class CasesAnswer(BaseModel):
 
 
 class Confirmed(BaseModel):
-    """It is what the case says."""
+    """It is what the case says, or that by another code."""
 
     model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"state": "confirmed"}]}
+        extra="forbid",
+        json_schema_extra={"examples": [{"state": "confirmed"}]},
     )
 
     state: Literal["confirmed"]
     reason: None = None
+    code5: str | None = Field(
+        None,
+        min_length=1,
+        max_length=20,
+        description="What to file it under: one of `matter.alternatives`, or any other code that "
+        "cases are filed under. Without it the code stays as it is.",
+    )
 
 
 class Rejected(BaseModel):
@@ -163,3 +171,4 @@ class Rejected(BaseModel):
 
     state: Literal["rejected"]
     reason: RejectReason
+    code5: None = None

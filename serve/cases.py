@@ -13,9 +13,11 @@ from fastapi import APIRouter, Body, Depends, Header, HTTPException, Path, Query
 
 from cv.cases.display import case_document
 from cv.cases.outgoing import Outgoing
+from cv.cases.recoding import recoding
 from cv.cases.requests import Posted, Requests
 from cv.cases.review import review_digest, review_of
 from cv.cases.store import CaseStore, ReviewedError, StoredCase
+from cv.errors import UserError
 from cv.site import Site
 from serve.case_answers import (
     CaseAnswer,
@@ -28,7 +30,7 @@ from serve.case_answers import (
 from serve.conditional import NOT_MODIFIED, IfNoneMatch, answered, etag_of, etags, of_the_day
 from serve.documented import ERRORS, documented
 from serve.limits import Rate
-from serve.problems import MissingError
+from serve.problems import FormError, MissingError
 
 __all__ = ["CASES", "cases_router"]
 
@@ -166,9 +168,14 @@ def cases_router(store: CaseStore, site: Site, secret: str | None, rate: Rate) -
             raise MissingError("no such case", "没有这个案件")
         case_id = found.case.id  # an incident's may have been asked for
         author = _author(request)
-        said = review_of(word.reason, author, datetime.now(site.tz))
+        said = review_of(word.reason, author, datetime.now(site.tz), word.code5)
         try:
-            desk.store.review(case_id, said, instead_of=_seen(if_match))
+            other = recoding(found.case, word.code5, site, found.filed_at) if word.code5 else None
+            desk.store.review(case_id, said, recoding=other, instead_of=_seen(if_match))
+        except UserError as error:
+            raise FormError(
+                f"code5: {error}", f"code5：没有按此代码立案的事项 {word.code5}"
+            ) from error
         except ReviewedError as error:
             raise HTTPException(412, "the case was reviewed meanwhile; read it again") from error
         return desk.one(case_id, None, named=author is not None)

@@ -46,7 +46,6 @@ __all__ = [
     "ModelInfo",
     "case_from_incident",
     "case_schema",
-    "continued",
     "local",
     "matter_part",
     "privacy_part",
@@ -161,47 +160,6 @@ def case_from_incident(
         ),
         privacy=privacy_part(site, reported),
     )
-
-
-def continued(case: Case, earlier: Case) -> Case:
-    """A change of a case that is stored already, with what stays of it.
-
-    The beginning stays as it was, and so do unit and limit as they were filed, and a review once
-    there is one. So do the pictures, but of the scenes between the first and the latest: a stall of
-    three days makes no document of 100 KB. Those in which less is masked than the site masks by
-    now are withheld, for the document says of all its pictures what is masked in them.
-    """
-    known = {item.id for item in case.evidence}
-    kept = [item for item in earlier.evidence if item.id not in known]
-    if _masks_more(case.privacy, earlier.privacy):
-        kept = [item.model_copy(update={"withheld": "not masked"}) for item in kept]
-    if any(item.role == "scene" for item in case.evidence):
-        kept = [item for i, item in enumerate(kept) if item.role != "scene" or _is_first(kept, i)]
-    begun = {"first_seen": earlier.time.first_seen, "confirmed": earlier.time.confirmed}
-    return case.model_copy(
-        update={
-            "source": case.source.model_copy(update={"kind": earlier.source.kind}),
-            "place": earlier.place if earlier.place.method == "report" else case.place,
-            "evidence": (*kept, *case.evidence),
-            "reports": earlier.reports,
-            "dedup": earlier.dedup,
-            "time": case.time.model_copy(update=begun),
-            "review": case.review if earlier.review.state == "proposed" else earlier.review,
-            "closure": earlier.closure,
-            "dept": earlier.dept or case.dept,
-            "limit": earlier.limit or case.limit,
-        }
-    )
-
-
-def _masks_more(now: PrivacyPart, before: PrivacyPart) -> bool:
-    return (now.faces_masked and not before.faces_masked) or (
-        now.plates_masked and not before.plates_masked
-    )
-
-
-def _is_first(items: Sequence[EvidenceItem], index: int) -> bool:
-    return not any(item.role == items[index].role for item in items[:index])
 
 
 def matter_part(matter: str, code: Code, division: str | None) -> MatterPart:

@@ -28,6 +28,7 @@ from cv.cases.filter import CaseFilter
 from cv.cases.opening import existing_store, open_store, store_file
 from cv.cases.outbox import Outbox
 from cv.cases.parts import ClosurePart
+from cv.cases.recoding import recoding
 from cv.cases.review import REASONS_ZH, RejectReason, is_by_person, review_of
 from cv.cases.since import moment
 from cv.cases.targets import build_targets
@@ -143,6 +144,10 @@ def review(
             show_default=False,
         ),
     ] = None,
+    code: Annotated[
+        str | None,
+        typer.Option(help="With --confirm: the code to file it under.", show_default="as it is"),
+    ] = None,
     by: Annotated[
         str | None, typer.Option(help="Who says so.", envvar="USER", show_default="$USER")
     ] = None,
@@ -155,20 +160,31 @@ def review(
     """
     if confirm == (reject is not None):
         raise UserError("give --confirm, or --reject with a reason")
+    if code is not None and reject:
+        raise UserError("--code goes with --confirm")
     place = open_site(site, data)
     with existing_store(place) as store:
         if store is None:
             raise _no_such(cases[0], place)
-        found = [store.case(prefix).case for prefix in cases]
-        word = review_of(reject, by, datetime.now(place.tz))
-        moved = sum(store.review(case.id, word) for case in found)
-    for case in found:
+        found = [store.case(prefix) for prefix in cases]
+        word = review_of(reject, by, datetime.now(place.tz), code)
+        # All of them first: a code that does not fit the last must not leave half of them done.
+        recodings = [
+            recoding(one.case, code, place, one.filed_at) if code is not None else None
+            for one in found
+        ]
+        moved = sum(
+            store.review(one.case.id, word, recoding=other)
+            for one, other in zip(found, recodings, strict=True)
+        )
+    for case in (one.case for one in found):
         if is_by_person(case.review) and case.review.state != word.state:
             before = f"{case.review.state} by {case.review.by or 'somebody'}"
             typer.echo(f"{case.id} was {before}; this word replaces that", err=True)
     outcome = "withdrawn" if reject else "due now; deliver with: kerbwatch cases deliver"
     news = f"; {plural(moved, 'message')} {outcome}" if moved else ""
-    typer.echo(f"{plural(len(found), 'case')} {word.state}{news}")
+    under = f" under {code}" if code is not None else ""
+    typer.echo(f"{plural(len(found), 'case')} {word.state}{under}{news}")
 
 
 @app.command()

@@ -130,7 +130,9 @@ def case_facts(stored: StoredCase, site: Site) -> Table:
 
 
 def _review(review: ReviewPart) -> str:
-    words = [review.state, review.reason or "", f"by {review.by}" if review.by else ""]
+    under = f"filed under {review.code5}" if review.code5 else ""
+    by = f"by {review.by}" if review.by else ""
+    words = [review.state, review.reason or "", under, by]
     return " ".join(filter(None, words))
 
 

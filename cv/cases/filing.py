@@ -8,9 +8,11 @@ from datetime import UTC, datetime
 from sqlalchemy import ColumnElement, exists, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
-from cv.cases.case import Case, continued
+from cv.cases.case import Case
+from cv.cases.continued import continued
 from cv.cases.nearby import Sighting
 from cv.cases.parts import ReviewPart
+from cv.cases.recoding import with_review
 from cv.cases.reported import adopted, joinable, joined, only_reported, under
 from cv.cases.tables import AdoptedRow, CaseRow, DeliveryRow
 from cv.geometry import Box
@@ -134,7 +136,7 @@ def _write(
     session.add_all(_message(case, document, target, "pending", now) for target in targets)
     session.flush()
     for target in targets:
-        _settle(session, case.id, target, case.review, now, hold=hold)
+        _settle(session, case, target, now, hold=hold)
     # Last: only now is it certain that no deliverer is about to write what became of a message.
     supersede(session, now, DeliveryRow.case_id == case.id)
 
@@ -197,15 +199,14 @@ def _unsent_state(review: ReviewPart, *, hold: bool) -> str:
     return _BY_REVIEW.get(review.state, "held" if hold else "pending")
 
 
-def apply_review(session: Session, case_id: str, review: ReviewPart, now: datetime) -> int:
+def apply_review(session: Session, case: Case, now: datetime) -> int:
     """Let go, or withdraw, what has not left of a case; gives how many messages.
 
     A target that may have a message of the case already is told by the next one, as ever.
     """
-    query = select(DeliveryRow.target).where(DeliveryRow.case_id == case_id).distinct()
+    query = select(DeliveryRow.target).where(DeliveryRow.case_id == case.id).distinct()
     return sum(
-        _settle(session, case_id, target, review, now, hold=False)
-        for target in session.scalars(query).all()
+        _settle(session, case, target, now, hold=False) for target in session.scalars(query).all()
     )
 
 
@@ -238,23 +239,21 @@ def is_free(now: datetime) -> ColumnElement[bool]:
     return or_(DeliveryRow.lease_until.is_(None), DeliveryRow.lease_until <= now)
 
 
-def _settle(
-    session: Session, case_id: str, target: str, review: ReviewPart, now: datetime, *, hold: bool
-) -> int:
+def _settle(session: Session, case: Case, target: str, now: datetime, *, hold: bool) -> int:
     """Bring what has not left into line with the review; nothing, if anything may have left."""
-    mine = (DeliveryRow.case_id == case_id, DeliveryRow.target == target)
+    mine = (DeliveryRow.case_id == case.id, DeliveryRow.target == target)
     unsent = select(DeliveryRow).where(*mine, DeliveryRow.state.in_(_UNSENT)).with_for_update()
     # Locked before it is asked whether one has left: from here on none can.
     rows = session.scalars(unsent.execution_options(populate_existing=True)).all()
     if session.scalar(select(exists().where(*mine, DeliveryRow.tried_at.is_not(None)))):
         return 0
-    state = _unsent_state(review, hold=hold)
+    state = _unsent_state(case.review, hold=hold)
     moved = [row for row in rows if row.state != state]
     for row in moved:
         row.state, row.next_at = state, now
     for row in rows:
-        case = Case.model_validate_json(row.body)
-        if case.review != review:
-            row.body = case.model_copy(update={"review": review}).model_dump_json()
+        message = Case.model_validate_json(row.body)
+        if message.review != case.review:
+            row.body = with_review(message, case).model_dump_json()
     session.flush()
     return len(moved)

@@ -226,12 +226,16 @@ class ReportPart(Part):
 
 
 class ReviewPart(Part):
-    """kerbwatch proposes; a person confirms or rejects, with a reason."""
+    """kerbwatch proposes; a person confirms or rejects, with a reason.
+
+    `code5`: the code that a person chose for the case instead of kerbwatch's.
+    """
 
     state: Literal["proposed", "confirmed", "rejected"] = "proposed"
     by: str | None = None
     at: AwareDatetime | None = None
     reason: str | None = None
+    code5: str | None = None
 
 
 class ClosurePart(Part):

@@ -9,7 +9,8 @@ from typing import Literal
 
 from sqlalchemy.orm import Session
 
-from cv.cases.case import Case, EvidenceItem, ModelInfo, continued, local, matter_part, privacy_part
+from cv.cases.case import Case, EvidenceItem, ModelInfo, local, matter_part, privacy_part
+from cv.cases.continued import continued
 from cv.cases.engine import take_turns
 from cv.cases.nearby import Sighting, open_near
 from cv.cases.parts import (

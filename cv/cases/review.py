@@ -45,10 +45,17 @@ REASONS_ZH: dict[RejectReason, str] = {
 }
 
 
-def review_of(rejected: RejectReason | None, by: str | None, at: datetime) -> ReviewPart:
-    """A person's word on a case; without a reason for rejecting it, it is confirmed."""
+def review_of(
+    rejected: RejectReason | None, by: str | None, at: datetime, code5: str | None = None
+) -> ReviewPart:
+    """A person's word on a case; without a reason for rejecting it, it is confirmed.
+
+    Args:
+        code5: what it is filed under; None leaves that as it is.
+    """
     state = "rejected" if rejected else "confirmed"
-    return ReviewPart.model_validate({"state": state, "by": by, "at": at, "reason": rejected})
+    word = {"state": state, "by": by, "at": at, "reason": rejected, "code5": code5}
+    return ReviewPart.model_validate(word)
 
 
 def judged(case: Case, reporting: Reporting) -> Case:
@@ -67,7 +74,7 @@ def is_by_person(review: ReviewPart) -> bool:
 
 def is_same_word(review: ReviewPart, other: ReviewPart) -> bool:
     """Whether one person says the same twice; when does not matter."""
-    return (review.state, review.reason, review.by) == (other.state, other.reason, other.by)
+    return all(getattr(review, x) == getattr(other, x) for x in ("state", "reason", "by", "code5"))
 
 
 def review_digest(review: ReviewPart) -> str:

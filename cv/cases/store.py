@@ -18,6 +18,7 @@ from cv.cases.filing import apply_review, file_case
 from cv.cases.filter import CaseFilter, Position
 from cv.cases.nearby import Sighting
 from cv.cases.parts import ReviewPart
+from cv.cases.recoding import Recoding
 from cv.cases.reported import only_reported, take_turns_nearby
 from cv.cases.review import is_same_word, review_digest
 from cv.cases.tables import AdoptedRow, AnyText, CaseRow, StateRow
@@ -194,7 +195,12 @@ class CaseStore:
 
     @retried_if_undone
     def review(
-        self, case_id: str, review: ReviewPart, *, instead_of: Collection[str] | None = None
+        self,
+        case_id: str,
+        review: ReviewPart,
+        *,
+        recoding: Recoding | None = None,
+        instead_of: Collection[str] | None = None,
     ) -> int:
         """Keep a person's word on a case; a later one replaces it.
 
@@ -203,6 +209,8 @@ class CaseStore:
         The same word a second time changes nothing.
 
         Args:
+            recoding: what the case is filed under by `review.code5`. A word without a code leaves
+                the case under the one that was chosen before.
             instead_of: digests of the reviews that it may replace; None is any.
 
         Returns:
@@ -214,13 +222,17 @@ class CaseStore:
         with self.database.write() as session:
             row = session.get_one(CaseRow, case_id, with_for_update=True)
             case = Case.model_validate_json(row.document)
+            review = review.model_copy(update={"code5": review.code5 or case.review.code5})
             if is_same_word(case.review, review):
                 return 0
             if instead_of is not None and review_digest(case.review) not in instead_of:
                 raise ReviewedError(f"{case_id}: {case.review.state} meanwhile")
-            row.document = case.model_copy(update={"review": review}).model_dump_json()
-            row.review = review.state
-            return apply_review(session, case_id, review, review.at or datetime.now(UTC))
+            case = case.model_copy(update={"review": review})
+            if recoding is not None:
+                own = {"matter": recoding.matter, "dept": recoding.dept, "limit": recoding.limit}
+                case = case.model_copy(update=own)
+            row.document, row.review = case.model_dump_json(), review.state
+            return apply_review(session, case, review.at or datetime.now(UTC))
 
     def deliveries(self, case_id: str) -> tuple[DeliveryRecord, ...]:
         """How every message of a case stands, in the order they were filed."""

@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 
 from cv.cases.case import Case
+from cv.cases.recoding import matter_of
 from cv.cases.review import RejectReason, is_by_person
 from cv.data.new_folder import new_folder
 from cv.data.samples import LabelledBox, yolo_row
@@ -44,6 +45,7 @@ class Feedback:
         examples: boxes of confirmed cases, in `frames` photos.
         negatives: surroundings of boxes that were rejected as mistaken.
         other_reasons: rejected, but not for what the model saw.
+        recoded: confirmed under a code of another matter, so that its box may be of another label.
         unreviewed: nobody has looked at them yet.
         gone: their clean frame or photo is past its deadline (`privacy.keep_originals`).
         unseen: by citizens only, and the model saw nothing of it: there is no box to learn from.
@@ -53,6 +55,7 @@ class Feedback:
     frames: int = 0
     negatives: int = 0
     other_reasons: int = 0
+    recoded: int = 0
     unreviewed: int = 0
     gone: int = 0
     unseen: int = 0
@@ -123,6 +126,9 @@ def _says_something(case: Case, result: Feedback) -> bool:
         return False
     if case.review.state == "rejected" and case.review.reason != RejectReason.MISTAKEN:
         result.other_reasons += 1
+        return False
+    if case.review.code5 and matter_of(case) != case.matter.matter:
+        result.recoded += 1  # then nobody said what its box is
         return False
     if not case.detections:
         result.unseen += 1

@@ -11,7 +11,8 @@ import jsonschema
 import pytest
 from pydantic import ValidationError
 
-from cv.cases.case import Case, case_from_incident, case_schema, continued
+from cv.cases.case import Case, case_from_incident, case_schema
+from cv.cases.continued import continued
 from cv.site import Camera, GivenPoint, Place, Site
 from tests.cases.filings import GATE, KERB, MODEL, START, case_of, incident, picture
 

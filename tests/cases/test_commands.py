@@ -173,6 +173,25 @@ class TestReview:
         assert (review["state"], review["reason"], review["by"]) == ("rejected", "permitted", "wu")
         assert review["at"].endswith("+08:00")
 
+    def test_it_can_be_filed_under_another_code(self, run: Run, filed: CaseStore) -> None:
+        case = incident(1).id
+        word = run("review", case, "--confirm", "--code", "09010", "--by", "li")
+        assert word.output.startswith("1 case confirmed under 09010")
+        shown = run("show", case).output
+        assert "09010" in shown
+        assert "filed under 09010 by li" in shown
+        assert json.loads(run("show", case, "--json").output)["matter"]["code5"] == "09010"
+
+    def test_with_a_code_that_fits_none_nothing_is_reviewed(
+        self, run: Run, filed: CaseStore
+    ) -> None:
+        result = run("review", incident(1).id, "--confirm", "--code", "9010")
+        assert "'9010': cases are not filed under it" in str(result.exception)
+        result = run("review", incident(1).id, "--reject", "mistaken", "--code", "09010")
+        assert str(result.exception) == "--code goes with --confirm"
+        shown = json.loads(run("show", incident(1).id, "--json").output)
+        assert shown["review"]["state"] == "proposed"
+
     def test_nothing_is_reviewed_when_one_of_the_cases_is_unknown(
         self, run: Run, filed: CaseStore
     ) -> None:

@@ -12,7 +12,8 @@ import jsonschema
 import pytest
 from rich.console import Console
 
-from cv.cases.case import Case, case_from_incident, case_schema, continued
+from cv.cases.case import Case, case_from_incident, case_schema
+from cv.cases.continued import continued
 from cv.cases.display import case_facts
 from cv.cases.parts import ReportPart
 from cv.cases.reported import GivenPoint, case_from_report, code_for

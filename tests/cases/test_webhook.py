@@ -12,7 +12,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from cv.cases.case import Case, case_schema, continued
+from cv.cases.case import Case, case_schema
+from cv.cases.continued import continued
 from cv.cases.conversation import Answer, Endpoint
 from cv.cases.links import SECRET_VARIABLE, verify
 from cv.cases.outbox import Outbox

@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cv.cases.case import Case
+from cv.cases.recoding import recoding
 from cv.cases.review import RejectReason, judged, review_of
 from cv.cases.store import CaseStore
 from cv.data.commands import app
@@ -227,6 +228,23 @@ def test_from_review_to_training_photos(filed: CaseStore, site: Site, tmp_path: 
     assert entry["reason"] == f"training photos in {tmp_path / 'city'}"
     rows = (tmp_path / "city" / "images.jsonl").read_text().splitlines()
     assert [json.loads(row)["complete"] for row in rows] == [[]]
+
+
+@pytest.mark.parametrize(("code5", "examples"), [("09010", 1), ("06010", 0)])
+def test_what_is_filed_under_a_code_of_another_matter_says_nothing_of_its_box(
+    filed: CaseStore, site: Site, tmp_path: Path, code5: str, examples: int
+) -> None:
+    for number in (1, 2):
+        frame(site, confirmed_at(number))
+    one, other = filed.case(incident(1).id), filed.case(incident(2).id)
+    filed.review(one.case.id, review_of(None, "li", NOW))
+    moved = recoding(other.case, code5, site, other.filed_at)
+    filed.review(other.case.id, review_of(None, "li", NOW, code5), recoding=moved)
+    arguments = ["feedback", "--data", str(site.reporting.data), "--to", str(tmp_path / "city")]
+    result = CliRunner().invoke(app, arguments)
+    assert f"{1 + examples} examples" in result.output
+    told = "left out, confirmed under a code of another matter: 1" in result.output
+    assert told == (examples == 0)
 
 
 def test_without_cases_it_says_so(tmp_path: Path) -> None:

@@ -202,7 +202,9 @@ def test_a_rejected_case_is_withdrawn(desk: Desk) -> None:
     [
         {}, [], "confirmed", {"state": "proposed"}, {"state": "rejected"},
         {"state": "rejected", "reason": "auto"}, {"state": "confirmed", "reason": "mistaken"},
-        {"state": "confirmed", "by": "somebody else"},
+        {"state": "confirmed", "by": "somebody else"}, {"state": "confirmed", "code5": ""},
+        {"state": "confirmed", "code5": "99999"}, {"state": "confirmed", "code5": 9010},
+        {"state": "rejected", "reason": "mistaken", "code5": "09010"},
     ],
 )  # fmt: skip
 def test_what_is_no_review_changes_nothing(desk: Desk, word: object) -> None:
@@ -211,6 +213,19 @@ def test_what_is_no_review_changes_nothing(desk: Desk, word: object) -> None:
     assert answer.status_code == 422
     assert answer.json()["detail_zh"]
     assert desk.get(f"/v1/cases/{incident().id}").json()["review"]["state"] == "proposed"
+
+
+def test_it_may_be_filed_under_another_code(desk: Desk) -> None:
+    desk.file(case_of(desk.site))
+    answer = desk.review({"state": "confirmed", "code5": "09010"})
+    assert answer.status_code == 200
+    matter = answer.json()["matter"]
+    assert (matter["code5"], matter["alternatives"][0]["code5"]) == ("09010", "09009")
+    assert answer.json()["review"]["code5"] == "09010"
+    wrong = desk.review({"state": "confirmed", "code5": "99999"})
+    assert "choose one of 06010" in wrong.json()["detail"]
+    assert "没有" in wrong.json()["detail_zh"]
+    assert desk.get(f"/v1/cases/{incident().id}").json()["matter"] == matter
 
 
 def test_a_review_is_no_picture(desk: Desk) -> None:

@@ -1,0 +1,53 @@
+"""A change of a case that is stored already: what stays of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cv.cases.case import Case
+from cv.cases.parts import EvidenceItem, PrivacyPart
+from cv.cases.recoding import with_review
+
+__all__ = ["continued"]
+
+
+def continued(case: Case, earlier: Case) -> Case:
+    """A change of a case that is stored already, with what stays of it.
+
+    The beginning stays as it was, and so do unit and limit as they were filed, and a review once
+    there is one, with the code that it chose. So do the pictures, but of the scenes between the
+    first and the latest: a stall of three days makes no document of 100 KB. Those in which less is
+    masked than the site masks by now are withheld, for the document says of all its pictures what
+    is masked in them.
+    """
+    known = {item.id for item in case.evidence}
+    kept = [item for item in earlier.evidence if item.id not in known]
+    if _masks_more(case.privacy, earlier.privacy):
+        kept = [item.model_copy(update={"withheld": "not masked"}) for item in kept]
+    if any(item.role == "scene" for item in case.evidence):
+        kept = [item for i, item in enumerate(kept) if item.role != "scene" or _is_first(kept, i)]
+    begun = {"first_seen": earlier.time.first_seen, "confirmed": earlier.time.confirmed}
+    on = case.model_copy(
+        update={
+            "source": case.source.model_copy(update={"kind": earlier.source.kind}),
+            "place": earlier.place if earlier.place.method == "report" else case.place,
+            "evidence": (*kept, *case.evidence),
+            "reports": earlier.reports,
+            "dedup": earlier.dedup,
+            "time": case.time.model_copy(update=begun),
+            "closure": earlier.closure,
+            "dept": earlier.dept or case.dept,
+            "limit": earlier.limit or case.limit,
+        }
+    )
+    return on if earlier.review.state == "proposed" else with_review(on, earlier)
+
+
+def _masks_more(now: PrivacyPart, before: PrivacyPart) -> bool:
+    return (now.faces_masked and not before.faces_masked) or (
+        now.plates_masked and not before.plates_masked
+    )
+
+
+def _is_first(items: Sequence[EvidenceItem], index: int) -> bool:
+    return not any(item.role == items[index].role for item in items[:index])
