@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from cv.data.samples import Sample, yolo_row
 from cv.data.scenes import COMPOSED
@@ -44,10 +45,14 @@ def write_dataset(
     fillings: Sequence[Filling],
     validation: Sequence[Sample],
     folder: Path,
+    repeats: Mapping[str, int] = MappingProxyType({}),
 ) -> Dataset:
     """Write `data.yaml`, lists, label files and links to the photos below `folder`.
 
     Validation labels are as given; training labels have fillings and ignore boxes.
+
+    Args:
+        repeats: how often photos of a source are listed, times those for rare labels.
     """
     unknown = [_unknown(sample) for sample in training]
     singles = {(label,) for label in COCO_IDS}
@@ -59,7 +64,7 @@ def write_dataset(
         rows += [yolo_row(b, number[b.label,]) for b in filling.unsure]
         if labels:
             rows.append(f"{number[labels]} 0.5 0.5 1 1\n")
-        listed += [_write_sample(sample, rows, folder)] * _repeats(sample)
+        listed += [_write_sample(sample, rows, folder)] * _repeats(sample, repeats)
     _write_list(folder / "train.txt", listed)
     held = [_write_sample(s, [yolo_row(b) for b in s.boxes], folder) for s in validation]
     _write_list(folder / "val.txt", held)
@@ -99,10 +104,11 @@ def _unknown(sample: Sample) -> tuple[str, ...]:
     return tuple(x for x in LABELS if x not in known)
 
 
-def _repeats(sample: Sample) -> int:
+def _repeats(sample: Sample, of_sources: Mapping[str, int]) -> int:
     if sample.source == COMPOSED:
         return 1  # there are as many as the settings say
-    return max((_REPEATS.get(box.label, 1) for box in sample.boxes), default=1)
+    rare = max((_REPEATS.get(box.label, 1) for box in sample.boxes), default=1)
+    return rare * of_sources.get(sample.source, 1)
 
 
 def _write_sample(sample: Sample, rows: Sequence[str], folder: Path) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,6 +81,7 @@ def fit(options: FitOptions) -> Path:
     training, validation = split(read_sources(data))
     if why := why_unscored(validation):
         raise ModelError(f"{data}: nothing to validate with: {why}")
+    _check_repeats(settings.repeats, training, options.config)
     training = share_of(leave_out(training, options.leave_out), options.share)
     start, dataset = None, read_dataset(options.run / "dataset")
     if not resumed:
@@ -95,6 +96,7 @@ def fit(options: FitOptions) -> Path:
             [*fillings, *seen],
             validation,
             options.run / "dataset",
+            settings.repeats,
         )
         start = _earlier(options.start, options.size) if options.start else adapt_head(coco.cpu())
         keep_settings(settings, data, options.run)
@@ -112,6 +114,17 @@ def fit(options: FitOptions) -> Path:
     )
     trainer.train()
     return Path(trainer.best)
+
+
+def _check_repeats(
+    repeats: Mapping[str, int], training: Sequence[Sample], config: Path | None
+) -> None:
+    known = {sample.source for sample in training}
+    if unknown := sorted(set(repeats) - known):
+        raise ModelError(
+            f"{config}: repeats.{unknown[0]}: no such source has training photos; "
+            f"there are {', '.join(sorted(known))}"
+        )
 
 
 def _earlier(file: Path, size: Size) -> Any:

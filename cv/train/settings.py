@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +25,13 @@ class Settings:
         fit: kerbwatch's own.
         compose: how many photos to compose for each label.
         ultralytics: what its trainer is given as it is.
+        repeats: how often an epoch has the photos of a source, by its name, where not once.
     """
 
     fit: dict[str, Any]
     compose: dict[str, int]
     ultralytics: dict[str, Any]
+    repeats: dict[str, int] = field(default_factory=dict)  # runs of older versions kept none
 
 
 def read_settings(file: Path | None, given: Mapping[str, int]) -> Settings:
@@ -47,7 +49,9 @@ def read_settings(file: Path | None, given: Mapping[str, int]) -> Settings:
     for table, values in stated.items():
         if not isinstance(values, dict):
             raise ModelError(f"{file}: {table} is no table; write [{table}]")
-        if table != "ultralytics":
+        if table == "repeats":
+            _check_repeats(f"{file}: {table}.", values)
+        elif table != "ultralytics":
             _check_keys(f"{file}: {table}.", values, known[table])
             _check_numbers(f"{file}: {table}.", values, known[table])
     merged = {table: {**known[table], **stated.get(table, {})} for table in known}
@@ -78,8 +82,7 @@ def kept_settings(run: Path, file: Path | None, given: Mapping[str, int]) -> tup
     data = Path(document.pop("data"))
     began = Settings(**document)
     asked = read_settings(file, given) if file else began
-    fit = {**asked.fit, **given}
-    if (fit, asked.compose, asked.ultralytics) != (began.fit, began.compose, began.ultralytics):
+    if replace(asked, fit={**asked.fit, **given}) != began:
         raise ModelError(
             f"{run}: this run began with other settings ({_KEPT}); resume it with those, "
             "or choose another --run"
@@ -112,6 +115,12 @@ def _check_numbers(where: str, stated: Mapping[str, Any], known: Mapping[str, An
             raise ModelError(f"{where}{key} is {value!r}; it must be a {kind}")
         if value < 0:
             raise ModelError(f"{where}{key} is {value}; it must not be below 0")
+
+
+def _check_repeats(where: str, stated: Mapping[str, Any]) -> None:
+    for source, times in stated.items():
+        if isinstance(times, bool) or not isinstance(times, int) or times < 1:
+            raise ModelError(f"{where}{source} is {times!r}; it must be a whole number from 1 on")
 
 
 def _check_ultralytics(where: str, stated: Mapping[str, Any]) -> None:

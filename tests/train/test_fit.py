@@ -145,6 +145,22 @@ def test_what_cannot_be_validated_is_said_before_anything_is_done(
         assert not (tmp_path / "r/dataset").exists()
 
 
+def test_a_source_to_repeat_that_is_not_there_is_named(
+    few_photos: Path, coco_weights: Path, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    config = tmp_path / "mine.toml"
+    config.write_text("[repeats]\njunction_cvtc = 2\n", encoding="utf-8")
+    command = train(
+        "fit", "--data", few_photos, "--weights", coco_weights, "--run", tmp_path / "r",
+        "--config", config,
+    )  # fmt: skip
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert f"{config}: repeats.junction_cvtc: no such source has training photos" in done.stderr
+    assert "junction_cctv" in done.stderr
+    assert not (tmp_path / "r/dataset").exists()
+
+
 def test_validation_photos_are_not_in_the_training_list(run: Path, few_photos: Path) -> None:
     _, validation = split(read_sources(few_photos))
     listed = (run / "dataset/train.txt").read_text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -29,12 +30,14 @@ def test_what_a_file_leaves_out_is_as_by_default(file: Path) -> None:
     ("text", "said"),
     [
         ("fit = 3\n", "fit is no table; write [fit]"),
-        ("[fitt]\n", "fitt is unknown; allowed: fit, compose, ultralytics"),
+        ("[fitt]\n", "fitt is unknown; allowed: fit, repeats, compose, ultralytics"),
         ("[fit]\nsize = 3\n", "fit.size is unknown; allowed: imgsz, epochs"),
         ('[fit]\nepochs = "ten"\n', "fit.epochs is 'ten'; it must be a whole number"),
         ("[fit]\nepochs = 1.5\n", "fit.epochs is 1.5; it must be a whole number"),
         ("[fit]\ncorrupted = true\n", "fit.corrupted is True; it must be a number"),
         ("[compose]\nstreet_stall = -1\n", "compose.street_stall is -1; it must not be below 0"),
+        ("[repeats]\nmine = 0\n", "repeats.mine is 0; it must be a whole number from 1 on"),
+        ("[repeats]\nmine = 1.5\n", "repeats.mine is 1.5; it must be a whole number from 1 on"),
         ("[ultralytics]\nlr = 1\n", "[ultralytics]: 'lr' is not a valid YOLO argument."),
         ("[ultralytics]\nmosaic = 3.0\n", "[ultralytics]: 'mosaic=3.0' is an invalid value."),
         ("[fit\n", "Expected ']'"),
@@ -65,6 +68,19 @@ def test_a_run_goes_on_with_what_it_began_with(file: Path, tmp_path: Path) -> No
     for stated, given in ((None, {"batch": 16}), (file, {}), (None, {"imgsz": 640})):
         with pytest.raises(ModelError, match="this run began with other settings"):
             kept_settings(tmp_path, stated, given)
+    file.write_text("[fit]\nimgsz = 320\n[repeats]\nmine = 2\n", encoding="utf-8")
+    with pytest.raises(ModelError, match="this run began with other settings"):
+        kept_settings(tmp_path, file, {"batch": 8})
+
+
+def test_a_run_that_an_older_version_began_goes_on(tmp_path: Path) -> None:
+    began = read_settings(None, {})
+    keep_settings(began, tmp_path / "data", tmp_path)
+    file = tmp_path / "settings.json"
+    document = json.loads(file.read_text(encoding="utf-8"))
+    del document["repeats"]
+    file.write_text(json.dumps(document), encoding="utf-8")
+    assert kept_settings(tmp_path, None, {}) == (began, tmp_path / "data")
 
 
 def test_a_run_that_kept_nothing_is_named(tmp_path: Path) -> None:

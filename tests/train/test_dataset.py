@@ -1,0 +1,41 @@
+"""What ultralytics is given to train on: which photos an epoch has, and how often."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from cv.data.samples import LabelledBox, Sample
+from cv.data.scenes import COMPOSED
+from cv.geometry import Box
+from cv.train.dataset import write_dataset
+from cv.train.fill import Filling
+
+pytestmark = pytest.mark.usefixtures("stack")
+
+
+def photo(folder: Path, source: str, name: str, *labels: str) -> Sample:
+    image = folder / f"{name}.jpg"
+    image.write_bytes(b"")
+    boxes = tuple(LabelledBox(label, Box(0.1, 0.1, 0.4, 0.4)) for label in labels)
+    return Sample(image, source, f"{source}/one", frozenset({"car"}), boxes)
+
+
+def test_photos_of_rare_labels_and_of_chosen_sources_are_listed_more_often(tmp_path: Path) -> None:
+    samples = [
+        photo(tmp_path, "plain", "a", "car"),
+        photo(tmp_path, "plain", "b", "car", "street_stall"),
+        photo(tmp_path, "mine", "c", "car"),
+        photo(tmp_path, "mine", "d", "street_stall"),
+        photo(tmp_path, "mine", "e"),
+        photo(tmp_path, COMPOSED, "f", "street_stall"),
+    ]
+    nothing = [Filling()] * len(samples)
+    write_dataset(samples, nothing, samples[:1], tmp_path / "set", {"mine": 3})
+    listed = (tmp_path / "set/train.txt").read_text(encoding="utf-8").splitlines()
+    often = Counter(Path(line).stem for line in listed)
+    assert often == {"a": 1, "b": 2, "c": 3, "d": 6, "e": 3, "f": 1}
+    held_out = (tmp_path / "set/val.txt").read_text(encoding="utf-8").splitlines()
+    assert [Path(line).stem for line in held_out] == ["a"]
