@@ -17,6 +17,7 @@ from cv.access.roles import Role
 from cv.cases.store import CaseStore
 from cv.detect.detector import Detector
 from cv.evidence.log import EvidenceLog
+from cv.memory import return_memory
 from cv.photos.desk import PhotoDesk
 from cv.site import Site
 from serve.analysis import Analyser
@@ -26,7 +27,6 @@ from serve.detect import BATCH, DETECT, detect_router, labels_router
 from serve.documented import REFUSED, documented
 from serve.evidence import evidence_router
 from serve.limits import BodyLimit, Limits, Rate
-from serve.memory import return_large_memory
 from serve.metrics import Metrics, Observed
 from serve.open311.access import NeedsApiKey
 from serve.open311.routes import public_router, requests_router
@@ -41,6 +41,8 @@ SINGLE = frozenset({DETECT})
 """Paths that take one picture in a request."""
 SEVERAL = frozenset({BATCH, PHOTOS})
 """Paths that take several."""
+_LARGE = 8 * 1024 * 1024
+"""Bytes: what a decoded photo takes, and little else."""
 _DESCRIPTION = """
 Detections and suggestions for photos. It proposes: a citizen's report (`report=true`) becomes a
 case that a person reviews before anything is filed.
@@ -80,7 +82,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        return_large_memory()
+        return_memory(_LARGE)
         await analyser.start()
         reading = asyncio.create_task(outbox.keep_fresh()) if outbox else None
         yield

@@ -22,6 +22,7 @@ from cv.detect.detector import Detector
 from cv.detect.frames import Source, SourceKind, SourceStats, SourceUrl
 from cv.detect.run import Job, Options
 from cv.errors import UserError
+from cv.memory import spare_memory
 from cv.site import Camera, Site
 
 __all__ = ["Load", "ramp", "result_of"]
@@ -111,6 +112,7 @@ def ramp(
     missing = why_no_rtsp_server()
     if missing:
         raise UserError(f"no RTSP server to measure with: {missing}")
+    spare_memory()  # as `kerbwatch detect` does
     loads: list[Load] = []
     with RtspServer(clip, phases=_PHASES) as server:
         count = first

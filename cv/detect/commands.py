@@ -35,6 +35,7 @@ from cv.durations import option_seconds
 from cv.errors import UserError
 from cv.evidence.originals import open_originals
 from cv.evidence.retention import deleting_hourly
+from cv.memory import spare_memory
 from cv.plausible_time import is_plausible
 from cv.site import Site
 from cv.site.choice import SiteOption, open_site
@@ -143,6 +144,7 @@ def detect(
     notice = open_originals(place.reporting.data).notice
     if notice and not quiet and any(job.camera for job in plan.jobs):
         typer.echo(notice, err=True)
+    spare_memory()
     detector = Detector(model, backend=backend, threads=threads, side_by_side=True)
     stop = threading.Event()
     space = DiskSpace(place.reporting.data, place.disk)

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import av
-from av import Packet, VideoFrame
+from av import CodecContext, Packet, VideoFrame
 from av.error import FFmpegError
+from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from cv.detect.damage import DamageFilter, Decoded
@@ -25,6 +26,10 @@ from cv.errors import SourceError
 __all__ = ["Decoded", "Video"]
 
 _MOST_READ_FAILURES = 100
+_KNOWN_BY_THEIR_HEADERS = ("h264", "hevc")
+"""Whose decoders need nothing of a container but its `extradata`."""
+_MARKED_RIGHTLY = ("vp8", "vp9", "av1")
+"""Whose containers know key frames, and whose decoders take others, even first, for damage."""
 _MOST_INDEXED = 3000  # two minutes of a file's index tell how it was encoded
 
 
@@ -78,9 +83,9 @@ class Video:
             decode, every_s, stamps_s=self._indexed_keyframes(), hopeful=live
         )
         self._threads = 1 if self._choice.alone else most_threads
-        context = stream.codec_context
-        context.thread_type = "FRAME"
-        context.thread_count = self._threads
+        self._live = live
+        stream.codec_context.thread_type = "FRAME"
+        stream.codec_context.thread_count = self._threads
         self._follow_choice()
 
     def __enter__(self) -> Video:
@@ -187,8 +192,30 @@ class Video:
 
     def _follow_choice(self) -> None:
         self._alone = self._choice.alone
+        self._decoder = self._stream.codec_context
+        if self._alone:
+            self._begin_anew()
         # Also tells the decoder, since containers call frames key frames that are none.
-        self._stream.codec_context.skip_frame = self._choice.skip
+        self._decoder.skip_frame = self._choice.skip
+
+    def _begin_anew(self) -> None:
+        """Before a key frame by itself.
+
+        A decoder that goes on keeps the memory of three pictures, 6 MB at 1080p. So a live
+        camera's, of which there are many, makes way for a new one. (The track's own, which stays,
+        is not used for the first one either.)
+        """
+        old = self._decoder
+        if not self._live or old.codec.canonical_name not in _KNOWN_BY_THEIR_HEADERS:
+            if old.is_open:
+                old.flush_buffers()
+            return
+        new = CodecContext.create(old.codec.name, "r")
+        assert isinstance(new, VideoCodecContext)
+        new.extradata = old.extradata
+        new.thread_type, new.thread_count = "FRAME", self._threads
+        new.skip_frame = self._choice.skip
+        self._decoder = new
 
     def _rest(self, decoding: _Decoding) -> Iterator[Decoded]:
         """What is still in the decoder, which may then begin anew."""
@@ -197,12 +224,12 @@ class Video:
             return
         yield from self._decode(None, decoding)
         yield from decoding.damage.rest()
-        self._stream.codec_context.flush_buffers()
+        self._decoder.flush_buffers()
 
     def _decode(self, packet: Packet[VideoStream] | None, decoding: _Decoding) -> Iterator[Decoded]:
         """Frames that a packet completes; without a packet, those left in the decoder."""
         try:
-            pictures = self._stream.codec_context.decode(packet)
+            pictures = self._decoder.decode(packet)
         except EOFError:
             return
         except FFmpegError:
@@ -218,12 +245,14 @@ class Video:
         """
         if not self._goes_on(packet):
             yield from self._drain(decoding)
+            if not packet.is_keyframe and self._decoder.codec.canonical_name in _MARKED_RIGHTLY:
+                return
         if packet.is_keyframe and not decoding.due(self._seconds(packet.pts)):
             return
         if packet.is_keyframe:
             self._key = packet
         try:
-            self._parts += self._stream.codec_context.decode(packet)
+            self._parts += self._decoder.decode(packet)
         except FFmpegError:
             decoding.stats.corrupt += 1
         if packet.is_corrupt:
@@ -241,10 +270,9 @@ class Video:
         pictures, self._parts = self._parts, []
         if self._key is not None:
             self._key = None
-            context = self._stream.codec_context
             with suppress(FFmpegError):
-                pictures += context.decode(None)
-            context.flush_buffers()
+                pictures += self._decoder.decode(None)
+            self._begin_anew()
             decoding.stats.corrupt += not pictures
         for decoded in self._numbered(pictures, decoding):
             if decoded.picture.is_corrupt:

@@ -73,6 +73,8 @@ def make_clip(
         if codec == "libx264":
             rigid = f"keyint={gop}:min-keyint={gop}:scenecut=0:bframes={b_frames}:b-adapt=0"
             stream.options = {"x264-params": rigid, "crf": "18", "preset": "veryfast"}
+        else:
+            stream.codec_context.gop_size = gop
         if stamps:
             stream.codec_context.time_base = Fraction(1, 1000)
         for n, picture in enumerate(pictures):

@@ -7,7 +7,9 @@ from pathlib import Path
 import av
 import pytest
 
+from cv.detect.decoding import Video
 from cv.detect.keyframes import Decode, KeyframeChoice
+from cv.detect.sources import SourceStats
 from tests.detect.clips import make_clip, number_of, numbered
 from tests.detect.recordings import look, numbers, open_clip
 
@@ -123,3 +125,31 @@ def test_a_stream_that_stretches_its_key_frames_is_decoded_whole_from_then_on(tm
     assert seen[:4] == [0, 25, 50, 75]
     assert seen[4] == 175, "there was nothing to decode from in between"
     assert seen[5:] == [200, 225]
+
+
+@pytest.mark.parametrize(
+    ("codec", "name"),
+    [
+        ("libx264", "clip.mp4"), ("libx264", "clip.ts"), ("libx265", "clip.mp4"),
+        ("libx265", "clip.ts"), ("mpeg4", "clip.mp4"), ("mjpeg", "clip.mkv"),
+        ("libvpx-vp9", "clip.webm"), ("libvpx", "clip.webm"), ("libsvtav1", "clip.mp4"),
+    ],
+)  # fmt: skip
+def test_a_camera_gives_the_key_frames_that_a_file_gives(tmp_path: Path, codec: str, name: str):
+    """A camera's decoder is another one for each key frame; what headers say must come along."""
+    clip = make_clip(tmp_path / name, frames=60, gop=20, codec=codec)
+
+    def key_frames(*, live: bool) -> list[tuple[float | None, int]]:
+        stats = SourceStats()
+        with Video(clip, decode=Decode.KEYFRAMES, every_s=0.1, live=live) as video:
+            found = [
+                (decoded.stamp_s, number_of(decoded.picture.to_ndarray(format="bgr24")))
+                for decoded in video.frames(stats)
+            ]
+        assert stats.corrupt == 0
+        return found
+
+    filed = key_frames(live=False)
+    assert key_frames(live=True) == filed
+    shown = [number for _, number in filed]
+    assert shown == ([0, 20, 40] if codec != "mjpeg" else list(range(60)))
