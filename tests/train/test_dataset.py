@@ -10,8 +10,6 @@ import pytest
 from cv.data.samples import LabelledBox, Sample
 from cv.data.scenes import COMPOSED
 from cv.geometry import Box
-from cv.train.dataset import write_dataset
-from cv.train.fill import Filling
 
 pytestmark = pytest.mark.usefixtures("stack")
 
@@ -24,6 +22,9 @@ def photo(folder: Path, source: str, name: str, *labels: str) -> Sample:
 
 
 def test_photos_of_rare_labels_and_of_chosen_sources_are_listed_more_often(tmp_path: Path) -> None:
+    from cv.train.dataset import write_dataset
+    from cv.train.fill import Filling
+
     samples = [
         photo(tmp_path, "plain", "a", "car"),
         photo(tmp_path, "plain", "b", "car", "street_stall"),
