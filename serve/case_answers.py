@@ -146,8 +146,7 @@ class Confirmed(BaseModel):
     """It is what the case says, or that by another code."""
 
     model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={"examples": [{"state": "confirmed"}]},
+        extra="forbid", json_schema_extra={"examples": [{"state": "confirmed"}]}
     )
 
     state: Literal["confirmed"]

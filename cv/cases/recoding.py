@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 
 from cv.cases.case import Case, matter_part
@@ -23,6 +23,13 @@ class Recoding:
     matter: MatterPart
     dept: DeptPart | None
     limit: LimitPart | None
+
+    def applied(self, case: Case) -> Case:
+        """The case with these instead of its own."""
+        return case.model_copy(update={key: getattr(self, key) for key in _OF_THE_CODE})
+
+
+_OF_THE_CODE = tuple(field.name for field in fields(Recoding))
 
 
 def recoding(case: Case, code5: str, site: Site, filed_at: datetime) -> Recoding:
@@ -58,7 +65,7 @@ def recoding(case: Case, code5: str, site: Site, filed_at: datetime) -> Recoding
 
 def with_review(case: Case, reviewed: Case) -> Case:
     """A change of a case with the word on it, and with the code that somebody chose."""
-    kept = ("review", "matter", "dept", "limit") if reviewed.review.code5 else ("review",)
+    kept = ("review", *_OF_THE_CODE) if reviewed.review.code5 else ("review",)
     return case.model_copy(update={key: getattr(reviewed, key) for key in kept})
 
 

@@ -229,8 +229,7 @@ class CaseStore:
                 raise ReviewedError(f"{case_id}: {case.review.state} meanwhile")
             case = case.model_copy(update={"review": review})
             if recoding is not None:
-                own = {"matter": recoding.matter, "dept": recoding.dept, "limit": recoding.limit}
-                case = case.model_copy(update=own)
+                case = recoding.applied(case)
             row.document, row.review = case.model_dump_json(), review.state
             return apply_review(session, case, review.at or datetime.now(UTC))
 
