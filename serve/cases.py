@@ -171,7 +171,13 @@ def cases_router(store: CaseStore, site: Site, secret: str | None, rate: Rate) -
         said = review_of(word.reason, author, datetime.now(site.tz), word.code5)
         try:
             other = recoding(found.case, word.code5, site, found.filed_at) if word.code5 else None
-            desk.store.review(case_id, said, recoding=other, instead_of=_seen(if_match))
+            desk.store.review(
+                case_id,
+                said,
+                recoding=other,
+                instead_of=_seen(if_match),
+                targets=site.reporting.targets,
+            )
         except UserError as error:
             raise FormError(
                 f"code5: {error}", f"code5：没有按此代码立案的事项 {word.code5}"

@@ -173,16 +173,19 @@ def review(
             recoding(one.case, code, place, one.filed_at) if code is not None else None
             for one in found
         ]
-        moved = sum(
-            store.review(one.case.id, word, recoding=other)
+        done = [
+            store.review(one.case.id, word, recoding=other, targets=place.reporting.targets)
             for one, other in zip(found, recodings, strict=True)
-        )
+        ]
     for case in (one.case for one in found):
         if is_by_person(case.review) and case.review.state != word.state:
             before = f"{case.review.state} by {case.review.by or 'somebody'}"
             typer.echo(f"{case.id} was {before}; this word replaces that", err=True)
-    outcome = "withdrawn" if reject else "due now; deliver with: kerbwatch cases deliver"
-    news = f"; {plural(moved, 'message')} {outcome}" if moved else ""
+    moved, due = sum(d.moved for d in done), sum(d.told for d in done)
+    withdrawn, due = (moved, due) if reject else (0, due + moved)
+    news = f"; {plural(withdrawn, 'message')} withdrawn" if withdrawn else ""
+    if due:
+        news += f"; {plural(due, 'message')} due now; deliver with: kerbwatch cases deliver"
     under = f" under {code}" if code is not None else ""
     typer.echo(f"{plural(len(found), 'case')} {word.state}{under}{news}")
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy import ColumnElement, exists, or_, select, update
@@ -14,11 +15,12 @@ from cv.cases.nearby import Sighting
 from cv.cases.parts import ReviewPart
 from cv.cases.recoding import with_review
 from cv.cases.reported import adopted, joinable, joined, only_reported, under
+from cv.cases.review import review_digest
 from cv.cases.tables import AdoptedRow, CaseRow, DeliveryRow
 from cv.geometry import Box
 from cv.site import PhotoSettings, Site
 
-__all__ = ["apply_review", "file_case", "file_report", "is_free", "supersede"]
+__all__ = ["Consequence", "apply_review", "file_case", "file_report", "is_free", "supersede"]
 
 _BY_REVIEW = {"confirmed": "pending", "rejected": "withdrawn"}
 _NOWHERE = Box(0, 0, 0, 0)
@@ -176,9 +178,11 @@ def _case_row(case: Case, document: str) -> CaseRow:
     )
 
 
-def _message(case: Case, document: str, target: str, state: str, now: datetime) -> DeliveryRow:
+def _message(
+    case: Case, document: str, target: str, state: str, now: datetime, *, key: str | None = None
+) -> DeliveryRow:
     return DeliveryRow(
-        key=case.key,
+        key=key or case.key,
         target=target,
         case_id=case.id,
         event=case.state,
@@ -199,15 +203,41 @@ def _unsent_state(review: ReviewPart, *, hold: bool) -> str:
     return _BY_REVIEW.get(review.state, "held" if hold else "pending")
 
 
-def apply_review(session: Session, case: Case, now: datetime) -> int:
-    """Let go, or withdraw, what has not left of a case; gives how many messages.
+@dataclass(frozen=True, slots=True)
+class Consequence:
+    """What a review did to the messages of its case.
 
-    A target that may have a message of the case already is told by the next one, as ever.
+    Attributes:
+        moved: let go, or withdrawn.
+        told: new ones, which tell a target that has the case already.
     """
+
+    moved: int = 0
+    told: int = 0
+
+
+def apply_review(
+    session: Session, case: Case, now: datetime, told: Collection[str] = ()
+) -> Consequence:
+    """Let go, or withdraw, what has not left of a case.
+
+    Args:
+        told: targets that are told of the review at once if they may have a message of the case
+            already; others learn it from the next one.
+    """
+    news = case.model_copy(update={"state": "updated"})
+    document, key = news.model_dump_json(), f"{news.key}.{review_digest(case.review)}"
+    moved = count = 0
     query = select(DeliveryRow.target).where(DeliveryRow.case_id == case.id).distinct()
-    return sum(
-        _settle(session, case, target, now, hold=False) for target in session.scalars(query).all()
-    )
+    for target in session.scalars(query).all():
+        settled = _settle(session, case, target, now, hold=False)
+        moved += settled or 0
+        if settled is None and target in told:
+            session.add(_message(news, document, target, "pending", now, key=key))
+            count += 1
+    session.flush()
+    supersede(session, now, DeliveryRow.case_id == case.id)
+    return Consequence(moved, count)
 
 
 def supersede(session: Session, now: datetime, among: ColumnElement[bool]) -> bool:
@@ -239,14 +269,17 @@ def is_free(now: datetime) -> ColumnElement[bool]:
     return or_(DeliveryRow.lease_until.is_(None), DeliveryRow.lease_until <= now)
 
 
-def _settle(session: Session, case: Case, target: str, now: datetime, *, hold: bool) -> int:
-    """Bring what has not left into line with the review; nothing, if anything may have left."""
+def _settle(session: Session, case: Case, target: str, now: datetime, *, hold: bool) -> int | None:
+    """Bring what has not left into line with the review; gives how many messages moved.
+
+    Does nothing and gives None if anything may have left.
+    """
     mine = (DeliveryRow.case_id == case.id, DeliveryRow.target == target)
     unsent = select(DeliveryRow).where(*mine, DeliveryRow.state.in_(_UNSENT)).with_for_update()
     # Locked before it is asked whether one has left: from here on none can.
     rows = session.scalars(unsent.execution_options(populate_existing=True)).all()
     if session.scalar(select(exists().where(*mine, DeliveryRow.tried_at.is_not(None)))):
-        return 0
+        return None
     state = _unsent_state(case.review, hold=hold)
     moved = [row for row in rows if row.state != state]
     for row in moved:

@@ -14,7 +14,7 @@ from cv.cases.again import retried, retried_if_undone
 from cv.cases.case import Case
 from cv.cases.database import Database
 from cv.cases.deliveries import Deliveries, DeliveryRecord
-from cv.cases.filing import apply_review, file_case
+from cv.cases.filing import Consequence, apply_review, file_case
 from cv.cases.filter import CaseFilter, Position
 from cv.cases.nearby import Sighting
 from cv.cases.parts import ReviewPart
@@ -201,20 +201,20 @@ class CaseStore:
         *,
         recoding: Recoding | None = None,
         instead_of: Collection[str] | None = None,
-    ) -> int:
+        targets: Collection[str] = (),
+    ) -> Consequence:
         """Keep a person's word on a case; a later one replaces it.
 
         Messages to a target that has been told nothing of the case yet carry it, or are withdrawn
-        if the case is rejected. Others are sent as they were filed, and the next carries it.
-        The same word a second time changes nothing.
+        if the case is rejected. A target that may have it already is told at once that the case is
+        none, is one after all or has another code, as long as it is open; anything else is said by
+        the next message. The same word a second time changes nothing.
 
         Args:
             recoding: what the case is filed under by `review.code5`. A word without a code leaves
                 the case under the one that was chosen before.
             instead_of: digests of the reviews that it may replace; None is any.
-
-        Returns:
-            How many messages may leave because of it, or no more.
+            targets: those that are served; no others are told at once.
 
         Raises:
             ReviewedError: another review than those stands there.
@@ -224,14 +224,15 @@ class CaseStore:
             case = Case.model_validate_json(row.document)
             review = review.model_copy(update={"code5": review.code5 or case.review.code5})
             if is_same_word(case.review, review):
-                return 0
+                return Consequence()
             if instead_of is not None and review_digest(case.review) not in instead_of:
                 raise ReviewedError(f"{case_id}: {case.review.state} meanwhile")
-            case = case.model_copy(update={"review": review})
+            said = case.model_copy(update={"review": review})
             if recoding is not None:
-                case = recoding.applied(case)
-            row.document, row.review = case.model_dump_json(), review.state
-            return apply_review(session, case, review.at or datetime.now(UTC))
+                said = recoding.applied(said)
+            row.document, row.review = said.model_dump_json(), review.state
+            told = targets if row.is_open and _sends_elsewhere(case, said) else ()
+            return apply_review(session, said, review.at or datetime.now(UTC), told)
 
     def deliveries(self, case_id: str) -> tuple[DeliveryRecord, ...]:
         """How every message of a case stands, in the order they were filed."""
@@ -261,3 +262,9 @@ class CaseStore:
             )
             for row in rows
         ]
+
+
+def _sends_elsewhere(before: Case, said: Case) -> bool:
+    """Whether whoever was sent out for a case should stay at home, go after all, or another one."""
+    rejected = [case.review.state == "rejected" for case in (before, said)]
+    return rejected[0] != rejected[1] or before.matter.code5 != said.matter.code5

@@ -229,6 +229,11 @@ class TestReview:
         assert "No such cases" in run("list", "--held").output
         assert run("deliver").output.strip() == "1 message delivered"
         assert [path.name for path in (tmp_path / "data/spool").iterdir()] == [incident(1).id]
+        none = run("review", incident(1).id, "--reject", "permitted")
+        assert none.output.strip().endswith(f"1 case rejected; {due}"), "the spool has it"
+        assert run("deliver").output.strip() == "1 message delivered"
+        (_, second) = sorted((tmp_path / "data/spool" / incident(1).id).glob("*.json"))
+        assert json.loads(second.read_text())["review"]["reason"] == "permitted"
 
     def test_what_is_filed_later_carries_it(self, filed: CaseStore, tmp_path: Path) -> None:
         site = site_in(tmp_path / "data")

@@ -92,7 +92,11 @@ def test_each_change_arrives_once_and_in_order(
             filed[number] += 1
         elif step in REVIEWS:
             if filed[int(what)]:  # type: ignore[call-overload]
-                store.review(incident(int(what)).id, REVIEWS[step])  # type: ignore[call-overload]
+                store.review(
+                    incident(int(what)).id,  # type: ignore[call-overload]
+                    REVIEWS[step].model_copy(update={"at": clock.now}),
+                    targets=["webhook"],
+                )
         elif step == "deliver":
             city.faults = list(what)  # type: ignore[call-overload]
             box.deliver_due()
@@ -104,7 +108,7 @@ def test_each_change_arrives_once_and_in_order(
             clock.move(float(what))  # type: ignore[arg-type]
     city.faults = []
     for number in filed:
-        store.review(incident(number).id, REVIEWS["confirm"])
+        store.review(incident(number).id, REVIEWS["confirm"], targets=["webhook"])
     for _ in range(12):
         clock.move(25 * 3600)
         box.deliver_due()

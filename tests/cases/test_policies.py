@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from cv.cases.case import Case
+from cv.cases.filing import Consequence
 from cv.cases.filter import CaseFilter
 from cv.cases.outbox import Outbox
 from cv.cases.recorder import CaseRecorder
@@ -88,7 +89,7 @@ class TestReviewFirst:
         assert states(store) == [("new", "held"), ("updated", "superseded"), ("cleared", "held")]
         assert deliver(store, clock, desk) == []
         assert [s.case.id for s in store.cases(CaseFilter(held=True), limit=9)] == [incident().id]
-        assert store.review(incident().id, CONFIRMED) == 2
+        assert store.review(incident().id, CONFIRMED).moved == 2
         assert deliver(store, clock, desk) == [("new", "confirmed"), ("cleared", "confirmed")]
         assert store.cases(CaseFilter(held=True), limit=9) == []
 
@@ -96,7 +97,7 @@ class TestReviewFirst:
         self, store: CaseStore, site: Site, clock: Clock, hold: Hold
     ) -> None:
         hold(case_of(site))
-        assert store.review(incident().id, REJECTED) == 1
+        assert store.review(incident().id, REJECTED).moved == 1
         hold(case_of(site, event="cleared"))
         assert states(store) == [("new", "withdrawn"), ("cleared", "withdrawn")]
         assert store.retry([incident().id], clock.now) == 0, "a retry is no review"
@@ -116,7 +117,7 @@ class TestReviewFirst:
             assert states(store) == [("new", state)]
         store.review(incident().id, CONFIRMED)
         assert deliver(store, clock, desk) == [("new", "confirmed")]
-        assert store.review(incident().id, REJECTED) == 0
+        assert store.review(incident().id, REJECTED).moved == 0
         hold(case_of(site, event="cleared"))
         assert deliver(store, clock, desk)[1:] == [("cleared", "rejected")], "it must be told"
 
@@ -129,7 +130,7 @@ class TestReviewFirst:
         store.review(incident().id, CONFIRMED)
         assert deliver(store, clock, desk) == []
         store.retry([incident().id], clock.now)
-        assert store.review(incident().id, REJECTED) == 0
+        assert store.review(incident().id, REJECTED).moved == 0
         assert deliver(store, clock, desk) == [("new", "confirmed")]
 
     def test_each_target_has_its_own_say(
@@ -167,11 +168,40 @@ class TestPostedAsProposals:
         file(case_of(site, event="cleared"))
         assert deliver(store, clock, desk)[1:] == [("cleared", "confirmed")]
 
+    def test_what_a_receiver_has_and_a_person_rejects_is_told_at_once(
+        self, store: CaseStore, site: Site, clock: Clock, file: Callable[..., None]
+    ) -> None:
+        """An officer may be on the way to nothing; the next change may be hours away."""
+        desk = Desk()
+        file(case_of(site))
+        deliver(store, clock, desk)
+        assert store.review(incident().id, REJECTED, targets=["webhook"]) == Consequence(0, 1)
+        assert store.review(incident().id, REJECTED, targets=["webhook"]) == Consequence(0, 0)
+        assert deliver(store, clock, desk)[1:] == [("updated", "rejected")]
+        assert store.case(incident().id).case.state == "new", "nothing happened in the street"
+        later = CONFIRMED.model_copy(update={"at": clock.now})
+        assert store.review(incident().id, later, targets=["webhook"]).told == 1
+        file(case_of(site, event="updated", seen_s=900))
+        file(case_of(site, event="cleared"))
+        told = deliver(store, clock, desk)
+        assert (told[0], told[1]) == (("new", "proposed"), ("updated", "rejected"))
+        assert told[-1] == ("cleared", "confirmed")
+
+    def test_a_confirmation_a_target_that_is_gone_and_what_has_ended_are_not(
+        self, store: CaseStore, site: Site, clock: Clock, file: Callable[..., None]
+    ) -> None:
+        file(case_of(site))
+        deliver(store, clock, Desk())
+        assert store.review(incident().id, CONFIRMED, targets=["webhook"]).told == 0
+        assert store.review(incident().id, REJECTED, targets=["spool"]).told == 0
+        file(case_of(site, event="cleared"))
+        assert store.review(incident().id, CONFIRMED, targets=["webhook"]).told == 0
+
     def test_a_case_that_was_rejected_before_anything_left_stays_here(
         self, store: CaseStore, site: Site, clock: Clock, file: Callable[..., None]
     ) -> None:
         file(case_of(site))
-        assert store.review(incident().id, REJECTED) == 1
+        assert store.review(incident().id, REJECTED).moved == 1
         assert deliver(store, clock, Desk()) == []
 
 

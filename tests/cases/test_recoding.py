@@ -82,7 +82,7 @@ class TestStored:
         stored = store.case(incident().id)
         other = recoding(stored.case, TRICYCLE, city, stored.filed_at)
         word = review_of(None, "li", clock.now, TRICYCLE)
-        assert store.review(stored.case.id, word, recoding=other) == 1
+        assert store.review(stored.case.id, word, recoding=other).moved == 1
         return store.case(incident().id).case
 
     def told(self, store: CaseStore) -> list[Case]:
@@ -112,6 +112,17 @@ class TestStored:
         )  # fmt: skip
         assert [m.matter.code5 for m in self.told(store)] == [TRICYCLE, TRICYCLE]
 
+    def test_who_has_it_under_another_code_is_told_at_once(
+        self, store: CaseStore, chosen: Case, city: Site, clock: Clock
+    ) -> None:
+        self.told(store)
+        back = recoding(chosen, CAR, city, START)
+        word = review_of(None, "wang", clock.now, CAR)
+        assert store.review(chosen.id, word, recoding=back, targets=["webhook"]).told == 1
+        (message,) = self.told(store)
+        assert (message.state, message.matter.code5) == ("updated", CAR)
+        assert message.dept and message.dept.name == "交警"
+
     def test_a_word_without_a_code_leaves_it(
         self, store: CaseStore, chosen: Case, clock: Clock
     ) -> None:
@@ -124,7 +135,7 @@ class TestStored:
         self, store: CaseStore, chosen: Case, city: Site, clock: Clock
     ) -> None:
         again = review_of(None, "li", clock.now, TRICYCLE)
-        assert store.review(chosen.id, again) == 0
+        assert store.review(chosen.id, again).moved == 0
         back = recoding(chosen, CAR, city, START)
         store.review(chosen.id, review_of(None, "li", clock.now, CAR), recoding=back)
         now = store.case(chosen.id).case
