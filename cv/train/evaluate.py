@@ -30,8 +30,8 @@ __all__ = [
 ]
 
 _TORCH = {".pt", ".npz"}
-MIN_SIDE = 128
-"""Smallest input side: below it there are fewer anchors than the 300 boxes that are given out."""
+MIN_SIDE = 160
+"""Smallest input side: below it there are fewer anchors than candidates (`cv.train.graph`)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -53,7 +53,7 @@ def fill(
     """One filling per sample, in order.
 
     Args:
-        coco: network for the 80 COCO classes, eval mode, NMS-free.
+        coco: network for the 80 COCO classes, eval mode.
         cache: JSON file of what the network found, read if it is there; photos that it lacks are
             added.
         half: run the network in bfloat16.

@@ -28,7 +28,7 @@ _ONNX_PREFIX = "model."
 
 
 def fused_of(model: Any) -> Fused:
-    """The weights of a trainable YOLO26 with batch-norm folded in, of both branches of its head."""
+    """The weights of a trainable YOLO26 with batch-norm folded in."""
     from ultralytics.nn.modules import Conv
     from ultralytics.utils.torch_utils import fuse_conv_and_bn
 
@@ -44,16 +44,20 @@ def fused_of(model: Any) -> Fused:
 def load_fused(model: Any, fused: Fused, file: Path) -> None:
     """Put fused weights into a trainable YOLO26 whose head fits, in place.
 
+    Those of a head that finds each thing once (COCO's, older exports) serve as well: what it gives
+    is a subset of what suppression leaves of the other's.
+
     Args:
         file: where the weights are from, for messages.
 
     Raises:
         ModelError: the weights are another network's.
     """
+    head = f"model.{len(model.model) - 1}."
+    if not any(name.startswith(f"{head}cv3.") for name in fused):
+        fused = {name.replace(f"{head}one2one_", head): value for name, value in fused.items()}
     _copy_fused(model, fused, file)
     _unfuse_batch_norm(model, fused)
-    if not any(name.startswith(f"model.{len(model.model) - 1}.cv3.") for name in fused):
-        _share_head(model)
 
 
 def read_archive(file: Path) -> Fused:
@@ -108,10 +112,3 @@ def _unfuse_batch_norm(model: nn.Module, fused: Fused) -> None:
             with torch.no_grad():
                 norm.weight.copy_((norm.running_var + norm.eps).sqrt())
                 norm.bias.copy_(norm.running_mean + bias)
-
-
-def _share_head(model: Any) -> None:
-    """Start the one-to-many branch (training only) from the one-to-one branch."""
-    head = model.model[-1]
-    head.cv2.load_state_dict(head.one2one_cv2.state_dict())
-    head.cv3.load_state_dict(head.one2one_cv3.state_dict())

@@ -14,8 +14,8 @@ from typing import Any
 
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits
-from ultralytics.nn.tasks import DetectionModel
-from ultralytics.utils.loss import E2ELoss, v8DetectionLoss
+from ultralytics.nn.tasks import DetectionModel, yaml_model_load
+from ultralytics.utils.loss import v8DetectionLoss
 from ultralytics.utils.tal import make_anchors
 
 __all__ = ["IgnoringLoss", "StreetModel", "ignored_anchors"]
@@ -78,7 +78,15 @@ def _loss_outside(
 
 
 class StreetModel(DetectionModel):  # type: ignore[misc]  # ultralytics has no types
-    """YOLO26 with that loss. Checkpoints store the class by its name."""
+    """YOLO26 with that loss. Checkpoints store the class by its name.
+
+    Of YOLO26's two heads it has the one that learns from many anchors a box. Through it alone the
+    backbone learns in any case, and on a few thousand photos it finds more than the other, which
+    is to give one anchor a box; in return its boxes need suppression (`cv.train.graph`).
+
+    Args:
+        network: the name of ultralytics' description of it, as `yolo26n.yaml`.
+    """
 
     ignore_sets = torch.zeros(0, 13, dtype=torch.bool)
     history: tuple[str, ...] = ()
@@ -90,12 +98,15 @@ class StreetModel(DetectionModel):  # type: ignore[misc]  # ultralytics has no t
     half_forward = False
     """Run training's forward pass in bfloat16 (the loss stays in float32)."""
 
+    def __init__(self, network: str, **options: Any) -> None:
+        super().__init__({**yaml_model_load(network), "end2end": False}, **options)
+
     def set_ignore_sets(self, sets: Sequence[Sequence[str]], labels: Sequence[str]) -> None:
         rows = [[label in names for label in labels] for names in sets]
         self.ignore_sets = torch.tensor(rows, dtype=torch.bool).view(len(rows), len(labels))
 
     def init_criterion(self) -> Any:
-        return E2ELoss(self, IgnoringLoss)
+        return IgnoringLoss(self)
 
     def loss(self, batch: Any, preds: Any = None) -> Any:
         if preds is None:

@@ -45,7 +45,7 @@ _COCO_CLASSES = 80
 
 
 def load_coco(weights: Path, size: Size = Size.N) -> Any:
-    """YOLO26, 80 COCO classes, trainable, in eval mode with its NMS-free head.
+    """YOLO26, 80 COCO classes, trainable, in eval mode.
 
     Args:
         weights: a numpy archive of fused weights (`model.<i>....conv.weight`), or the official
@@ -62,7 +62,6 @@ def load_coco(weights: Path, size: Size = Size.N) -> Any:
         _copy_official(model, weights, size)
     else:
         load_fused(model, read_archive(weights), weights)
-    model.end2end = True
     return model.eval()
 
 
@@ -84,7 +83,6 @@ def load_checkpoint(path: Path) -> Any:
     model = _load(path, "a checkpoint of `kerbwatch train fit`")
     if tuple(model.names.values()) != LABELS:
         raise ModelError(f"{path}: trained for other labels; expected {', '.join(LABELS)}")
-    model.end2end = True
     return model
 
 
@@ -102,7 +100,6 @@ def load_shipped(file: Path) -> Any:
     load_fused(model, fused, file)
     model.history = tuple(json.loads(metadata.get("trained", "[]")))
     model.args, model.exported = {}, True
-    model.end2end = True
     return model.eval()
 
 
@@ -117,12 +114,9 @@ def load_foreign(path: Path) -> tuple[Any, dict[int, int]]:
     if path.suffix == ".npz":
         return load_coco(path), {number: LABELS.index(label) for label, number in COCO_IDS.items()}
     model = _load(path, "a YOLO checkpoint")
-    if not hasattr(model.model[-1], "one2one_cv3"):
-        raise ModelError(f"{path}: has no NMS-free head; YOLO26 has")
     known = {n: LABELS.index(name) for n, name in model.names.items() if name in LABELS}
     if not known:
         raise ModelError(f"{path}: none of its classes is one of {', '.join(LABELS)}")
-    model.end2end = True
     return model, known
 
 
@@ -135,6 +129,10 @@ def _load(path: Path, what: str) -> Any:
         model, _ = load(str(path))
     except Exception as error:  # whatever unpickling of a foreign file brings
         raise ModelError(f"{path}: not {what}") from error
+    # Older ones of ours have a second head, and so have those of a plain `yolo train`.
+    head = model.model[-1]
+    for name in [name for name, _ in head.named_children() if name.startswith("one2one_")]:
+        delattr(head, name)
     return model.float().eval()
 
 
@@ -164,7 +162,7 @@ def _copy_official(model: Any, weights: Path, size: Size) -> None:
 
     try:
         state = load(str(weights))[0].float().state_dict()
-        model.load_state_dict(state)
+        model.load_state_dict({name: v for name, v in state.items() if "one2one_" not in name})
     except Exception as error:
         needed = f"{size.network} with the 80 COCO classes; give the official {size.official}"
         raise ModelError(f"{weights}: not {needed}") from error
@@ -176,9 +174,8 @@ def adapt_head(model: Any, labels: tuple[str, ...] = LABELS) -> Any:
     The class branch keeps the width it has for 80 classes, so that its inner layers still fit.
     """
     head = model.model[-1]
-    for branch in (head.cv3, head.one2one_cv3):
-        for level in branch:
-            level[-1] = _relabelled(level[-1], labels)
+    for level in head.cv3:
+        level[-1] = _relabelled(level[-1], labels)
     head.nc = model.nc = len(labels)
     head.no = head.nc + 4 * head.reg_max
     model.names = dict(enumerate(labels))

@@ -119,6 +119,8 @@ class StreetTrainer(DetectionTrainer):  # type: ignore[misc]  # ultralytics has 
 
     def get_model(self, cfg: Any = None, weights: Any = None, verbose: bool = True) -> Any:
         model: Any = self._start if weights is None else weights
+        if hasattr(model.model[-1], "one2one_cv2"):
+            raise ModelError("an older kerbwatch began this run; begin one with --start last.pt")
         model.set_ignore_sets(self._ignore_sets, LABELS)
         model.half_forward = self._half
         return model

@@ -22,7 +22,7 @@ def lively_network(size: Size) -> Any:
             if isinstance(module, torch.nn.BatchNorm2d):
                 module.momentum = None  # plain mean over what it sees: one batch
         model.train()(torch.rand(4, 3, 256, 256))
-        for level in model.model[-1].one2one_cv3:
-            torch.nn.init.normal_(level[-1].weight, std=0.03)
+        for level in model.model[-1].cv3:
+            torch.nn.init.normal_(level[-1].weight, std=0.01)
             level[-1].bias.fill_(-1.0)
     return Deployed(model)

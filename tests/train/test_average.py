@@ -14,7 +14,7 @@ from cv.labels import LABELS
 
 pytestmark = [pytest.mark.slow, pytest.mark.media, pytest.mark.usefixtures("stack")]
 
-LAST = "one2one_cv3.0.2.weight"
+LAST = "cv3.0.2.weight"
 COCO_CAR, COCO_PERSON = 2, 0
 
 
@@ -35,13 +35,13 @@ def mean(stack: None, coco_file: Path, tmp_path_factory: pytest.TempPathFactory)
 def test_labels_that_coco_knows_move_and_the_others_stay(mean: Path, coco_file: Path) -> None:
     from cv.train.network import load_checkpoint
 
-    rows = load_checkpoint(mean).model[-1].one2one_cv3[0][2].weight.detach().numpy()
+    rows = load_checkpoint(mean).model[-1].cv3[0][2].weight.detach().numpy()
     ours = next(
         onnx.numpy_helper.to_array(item)
         for item in onnx.load(str(model_path())).graph.initializer
         if item.name.endswith(LAST)
     )
-    coco = np.load(coco_file)[f"model.23.{LAST}"]
+    coco = np.load(coco_file)[f"model.23.one2one_{LAST}"]
     for label, number in (("car", COCO_CAR), ("person", COCO_PERSON)):
         row = LABELS.index(label)
         assert rows[row] == pytest.approx(0.75 * ours[row] + 0.25 * coco[number], abs=1e-5)

@@ -37,10 +37,10 @@ def noise(shape: tuple[int, int]) -> np.ndarray:
     return np.random.default_rng(3).integers(0, 256, (*shape, 3), dtype=np.uint8)
 
 
-def test_of_twins_only_the_better_is_left() -> None:
+def test_of_what_lies_in_one_place_only_the_best_is_left() -> None:
     import torch
 
-    from cv.train.graph import without_twins
+    from cv.train.graph import suppressed
 
     here, nearly_here, beside = [10, 10, 50, 50], [12, 10, 52, 51], [30, 10, 70, 50]
     rows = torch.tensor(
@@ -53,10 +53,23 @@ def test_of_twins_only_the_better_is_left() -> None:
             [0, 0, 0, 0, 0.0, 1],
         ]
     )[None]
-    left = without_twins(rows)
-    assert left[0, :, 4].tolist() == pytest.approx([0.9, 0, 0.7, 0.6, 0, 0])
-    assert torch.equal(left[..., :4], rows[..., :4])
-    assert torch.equal(left[..., 5], rows[..., 5])
+    left = suppressed(rows)[0]
+    assert left.shape == (6, 6)
+    assert left[:4, 4].tolist() == pytest.approx([0.9, 0.7, 0.6, 0])
+    assert [row.tolist() for row in left[:3, :4]] == [here, here, beside]
+    assert left[:3, 5].tolist() == [1, 2, 1]
+
+
+def test_what_is_suppressed_suppresses_nothing() -> None:
+    """A row of boxes, of which each overlaps its neighbours enough, and those beyond too little."""
+    import torch
+
+    from cv.train.graph import suppressed
+
+    boxes = [[20 * n, 0, 20 * n + 100, 100] for n in range(4)]
+    scores = [0.9, 0.8, 0.7, 0.6]
+    rows = torch.tensor([[*box, s, 1] for box, s in zip(boxes, scores, strict=True)])[None]
+    assert suppressed(rows)[0, :, 4].tolist() == pytest.approx([0.9, 0.7, 0, 0])
 
 
 @pytest.mark.parametrize("shape", [*SHAPES, (256, 128)])
@@ -95,7 +108,7 @@ def test_boxes_lie_on_the_grid_in_pixels_of_the_input(deployed: Any) -> None:
 
     plain = copy.deepcopy(deployed)
     with torch.no_grad():
-        for level in plain.model.model[-1].one2one_cv2:
+        for level in plain.model.model[-1].cv2:
             level[-1].weight.zero_()
             level[-1].bias.fill_(1.0)
     rows = OnnxRuntime(onnx_bytes(plain), 1).infer(noise((384, 640))[None])
@@ -117,13 +130,13 @@ def test_the_input_is_blue_green_red(deployed: Any, content: bytes) -> None:
 
     seen: list[torch.Tensor] = []
     hook = deployed.model.model[0].register_forward_pre_hook(lambda _m, args: seen.append(args[0]))
-    image = noise((128, 128))
+    image = noise((160, 160))
     image[62:66, 62:66] = (0, 0, 255)
     with torch.inference_mode():
         expected = deployed(torch.from_numpy(image)[None])[0].numpy()
     hook.remove()
     (rgb,) = seen
-    assert rgb.shape == (1, 3, 128, 128)
+    assert rgb.shape == (1, 3, 160, 160)
     assert rgb[0, :, 64, 64].tolist() == [1.0, 0.0, 0.0]
     session = OnnxRuntime(content, 1)
     same = session.infer(image[None])
@@ -150,7 +163,7 @@ def test_new_metadata_replaces_the_old(content: bytes, tmp_path: Path) -> None:
     file = tmp_path / "model.onnx"
     file.write_bytes(with_metadata(content, metadata))
     assert Detector(file, backend="onnxruntime", threads=1).info.version == "2"
-    image = noise((128, 128))[None]
+    image = noise((160, 160))[None]
     renamed = OnnxRuntime(file.read_bytes(), 1)
     assert np.array_equal(renamed.infer(image), OnnxRuntime(content, 1).infer(image))
 

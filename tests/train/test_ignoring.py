@@ -29,7 +29,7 @@ def model(stack: None) -> Any:
 
 
 def class_gradient(model: Any, boxes: list[tuple[float, ...]]) -> Any:
-    """|d loss / d logit| of the one-to-one head for one image: [anchors, labels]."""
+    """|d loss / d logit| for one image: [anchors, labels]."""
     import torch
 
     torch.manual_seed(1)
@@ -42,7 +42,7 @@ def class_gradient(model: Any, boxes: list[tuple[float, ...]]) -> Any:
     }
     model.train()
     preds = model(batch["img"])
-    logits = preds["one2one"]["scores"]
+    logits = preds["scores"]
     logits.retain_grad()
     total, _ = model.loss(batch, preds)
     total.sum().backward()

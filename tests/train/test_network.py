@@ -45,11 +45,13 @@ def test_giving_batch_norm_back_keeps_the_function(
     session = ort.InferenceSession(
         media / "weights/yolo26n-coco.onnx", providers=["CPUExecutionProvider"]
     )
-    compared = 0
+    head, compared = coco.model[-1], 0
     for photo in photos[8:]:
         batch = as_batch([photo], 640)
+        head.xyxy = True
         with torch.inference_mode():
-            given = coco(batch)[0][0].numpy()
+            given = head.postprocess(coco(batch)[0].permute(0, 2, 1))[0].numpy()
+        head.xyxy = False
         (expected,) = session.run(None, {session.get_inputs()[0].name: batch.numpy()})
         sure = expected[0, :, 4] > 0.1
         compared += sure.sum()
@@ -124,8 +126,8 @@ def test_labels_that_coco_has_keep_their_scores(coco: Any, photos: list[Path]) -
     model = adapt_head(copy.deepcopy(coco))
     batch = as_batch(photos[:1], 320)
     with torch.inference_mode():
-        before = coco(batch)[1]["one2one"]["scores"][0]
-        after = model(batch)[1]["one2one"]["scores"][0]
+        before = coco(batch)[1]["scores"][0]
+        after = model(batch)[1]["scores"][0]
     assert after.shape[0] == len(LABELS)
     for label, row in COCO_IDS.items():
         assert torch.equal(after[LABELS.index(label)], before[row])
@@ -163,17 +165,16 @@ def test_the_model_that_ships_can_be_trained_on(photos: list[Path]) -> None:
     import json
 
     import onnx
-    import torch
 
     from cv.detect.detector import model_path
+    from cv.train.graph import Deployed, predict_with_torch
     from cv.train.network import load_shipped, runs_of
 
     model = load_shipped(model_path())
     session = ort.InferenceSession(model_path(), providers=["CPUExecutionProvider"])
     photo = letterbox(cv2.imread(str(photos[9])), (640, 640)).image
     (expected,) = session.run(None, {"images": photo[None]})
-    with torch.inference_mode():
-        given = model(as_batch([photos[9]], 640))[0][0].numpy()
+    given = predict_with_torch(Deployed(model))(photo)
     sure = expected[0, :, 4] > 0.1
     assert sure.sum() > 0
     assert np.abs(given - expected[0])[sure].max() < 0.01
@@ -193,3 +194,34 @@ def test_a_file_that_is_no_export_is_refused(tmp_path: Path, media: Path) -> Non
         load_shipped(file)
     with pytest.raises(ModelError, match="trained for other labels"):
         load_shipped(media / "weights/yolo26n-coco.onnx")
+
+
+def test_of_two_heads_the_one_that_learns_from_many_anchors_a_box_is_taken(tmp_path: Path) -> None:
+    """Checkpoints of a plain `yolo train` have both; so had ours."""
+    import torch
+    from ultralytics.nn.tasks import DetectionModel
+
+    from cv.train.graph import Deployed, predict_with_torch
+    from cv.train.network import load_foreign, save_network
+
+    image = np.random.default_rng(0).integers(0, 256, (160, 160, 3), dtype=np.uint8)
+
+    def rows(model: Any) -> np.ndarray:
+        save_network(model, tmp_path / "plain.pt")
+        network, known = load_foreign(tmp_path / "plain.pt")
+        assert set(known.values()) == {0}
+        assert not [name for name, _ in network.named_modules() if "one2one" in name]
+        return predict_with_torch(Deployed(network))(image)
+
+    torch.manual_seed(0)
+    model = DetectionModel("yolo26n.yaml", nc=1, verbose=False)
+    model.names, model.args = {0: LABELS[0]}, {}
+    before = rows(model)
+    with torch.no_grad():
+        for level in model.model[-1].one2one_cv3:
+            level[-1].bias.fill_(5.0)
+    assert np.array_equal(rows(model), before)
+    with torch.no_grad():
+        for level in model.model[-1].cv3:
+            level[-1].bias.fill_(5.0)
+    assert (rows(model)[0, 4] > 0.9) and (before[0, 4] < 0.9)

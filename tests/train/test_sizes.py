@@ -67,7 +67,7 @@ def test_s_is_trained_exported_and_evaluated(data: Path, official: Path, tmp_pat
 
     ap = []
     for model in (best, out):
-        command = ("train", "evaluate", "--model", model, "--data", data, "--imgsz", "128")
+        command = ("train", "evaluate", "--model", model, "--data", data, "--imgsz", "160")
         done = kerbwatch(*command, "--json", folder=tmp_path)
         assert done.returncode == 0, done.stderr
         ap.append(json.loads(done.stdout)["AP50"])
