@@ -28,7 +28,7 @@ class _Moments:
 
 
 def settle_batch_norm(model: nn.Module, batches: Iterable[torch.Tensor]) -> None:
-    """Give every batch-norm that runs the statistics of `batches`, in place.
+    """Give every batch-norm the statistics of `batches`, in place.
 
     What the network computes in evaluation stays the same. In training, batch-norm goes by its
     batch instead: where scale and shift belong to other pictures (plain ones, of another size),
@@ -38,7 +38,6 @@ def settle_batch_norm(model: nn.Module, batches: Iterable[torch.Tensor]) -> None
     weight becomes k sqrt(v + eps), and bias grows by k (m - running_mean).
 
     Args:
-        model: in the mode, train or eval, whose branches matter.
         batches: [B, 3, H, W] RGB 0..1; at least one.
     """
     norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
@@ -59,8 +58,7 @@ def settle_batch_norm(model: nn.Module, batches: Iterable[torch.Tensor]) -> None
             hook.remove()
             norm.train(mode)
     for norm, seen in zip(norms, moments, strict=True):
-        if seen.count:  # else it is of a branch that did not run
-            _settle(norm, seen)
+        _settle(norm, seen)
 
 
 def _settle(norm: nn.BatchNorm2d, seen: _Moments) -> None:

@@ -44,8 +44,8 @@ def fused_of(model: Any) -> Fused:
 def load_fused(model: Any, fused: Fused, file: Path) -> None:
     """Put fused weights into a trainable YOLO26 whose head fits, in place.
 
-    Those of a head that finds each thing once (COCO's, older exports) serve as well: what it gives
-    is a subset of what suppression leaves of the other's.
+    Those of a head that is to find each thing once (COCO's, older exports) serve as well: they
+    leave suppression little to do.
 
     Args:
         file: where the weights are from, for messages.
