@@ -10,6 +10,7 @@ belong to statistics, and those of two networks may be of different pictures.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ def average(first: Path, second: Path, out: Path, *, share: float = 0.5) -> None
             mean[name][unknown] = weight[unknown]
     history = runs_of(later)
     load_fused(later, mean, out)
-    told = "COCO's network" if first.suffix == ".npz" else f"the network of {runs_of(earlier)[-1]}"
+    told = "COCO's network" if first.suffix == ".npz" else _named(earlier, history)
     parts = "" if share == 0.5 else f" ({share:g} of that)"
     later.averaged_with = f"{later.averaged_with}, averaged with {told}{parts}"
     if later.exported:
@@ -66,6 +67,12 @@ def average(first: Path, second: Path, out: Path, *, share: float = 0.5) -> None
         later.history = (*history[:-1], history[-1] + later.averaged_with)
     out.parent.mkdir(parents=True, exist_ok=True)
     save_network(later, out)
+
+
+def _named(earlier: Any, history: Sequence[str]) -> str:
+    """The earlier network in a few words; `history` are the runs that made the later one."""
+    runs = runs_of(earlier)
+    return "the network before it" if runs == tuple(history[:-1]) else f"the network of {runs[-1]}"
 
 
 def _open(path: Path) -> Any:

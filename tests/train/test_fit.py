@@ -219,7 +219,7 @@ def test_a_run_goes_on_from_an_earlier_one_and_can_be_averaged_with_it(
         env=environment, capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
     first, second = "imgsz 96, epochs 3, batch 4, seed 0", "imgsz 96, epochs 1, batch 8, seed 0"
-    averaged = f"{second}, averaged with the network of {first}"
+    averaged = f"{second}, averaged with the network before it"
     assert told.splitlines()[-3:] == [first, averaged, second]
 
 
