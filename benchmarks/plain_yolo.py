@@ -84,7 +84,9 @@ def _coco(weights: Path, samples: Sequence[Sample], own: dict[str, Any], run: Pa
     ours = load_coco(weights)
     settle_batch_norm(ours, (_pictures(samples[n : n + batch], side) for n in starts))
     model = DetectionModel("yolo26n.yaml", nc=len(ours.names), verbose=False)
-    model.load_state_dict(ours.state_dict())
+    state, head = ours.state_dict(), f"model.{len(ours.model) - 1}."
+    both = {n.replace(head, f"{head}one2one_"): v for n, v in state.items() if f"{head}cv" in n}
+    model.load_state_dict(state | both)
     model.names, model.args = ours.names, {}
     out = run / "yolo26n.pt"
     save_network(model, out)

@@ -22,6 +22,7 @@ from cv.data.scenes import is_hidden
 from cv.detect.letterbox import letterbox
 from cv.geometry import Box, intersection, iou
 from cv.labels import TWO_WHEELERS, VEHICLES
+from cv.train.graph import Deployed
 from cv.train.network import COCO_IDS
 from cv.train.sureness import choose_sure, described
 
@@ -83,16 +84,15 @@ Row = list[float]
 def _find(
     samples: Sequence[Sample], coco: Any, *, half: bool, device: str
 ) -> Iterator[tuple[str, list[Row]]]:
-    coco = coco.to(device, memory_format=torch.channels_last)
+    deployed = Deployed(coco).to(device, memory_format=torch.channels_last)
     number = {coco_id: i for i, coco_id in enumerate(COCO_IDS.values())}
     for first in range(0, len(samples), _BATCH):
         some = samples[first : first + _BATCH]
         images = [read_image(sample.image) for sample in some]
         fitted = [letterbox(image, (_SIDE, _SIDE)) for image in images]
-        stack = np.stack([f.image[..., ::-1].transpose(2, 0, 1) for f in fitted])
-        batch = torch.from_numpy(stack).to(device).float() / 255
+        batch = torch.from_numpy(np.stack([f.image for f in fitted])).to(device)
         with torch.inference_mode(), torch.autocast(device, torch.bfloat16, enabled=half):
-            outputs = coco(batch)[0].float().cpu().numpy()
+            outputs = deployed(batch).float().cpu().numpy()
         for sample, image, fit, rows in zip(some, images, fitted, outputs, strict=True):
             height, width = image.shape[:2]
             kept = rows[(rows[:, 4] >= UNSURE) & np.isin(rows[:, 5], list(number))]
