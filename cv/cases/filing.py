@@ -225,19 +225,19 @@ def apply_review(
         told: targets that are told of the review at once if they may have a message of the case
             already; others learn it from the next one.
     """
-    news = case.model_copy(update={"state": "updated"})
-    document, key = news.model_dump_json(), f"{news.key}.{review_digest(case.review)}"
-    moved = count = 0
     query = select(DeliveryRow.target).where(DeliveryRow.case_id == case.id).distinct()
-    for target in session.scalars(query).all():
-        settled = _settle(session, case, target, now, hold=False)
-        moved += settled or 0
-        if settled is None and target in told:
-            session.add(_message(news, document, target, "pending", now, key=key))
-            count += 1
-    session.flush()
-    supersede(session, now, DeliveryRow.case_id == case.id)
-    return Consequence(moved, count)
+    settled = {
+        target: _settle(session, case, target, now, hold=False)
+        for target in session.scalars(query).all()
+    }
+    having = [target for target, moved in settled.items() if moved is None and target in told]
+    if having:
+        news = case.model_copy(update={"state": "updated"})
+        document, key = news.model_dump_json(), f"{news.key}.{review_digest(case.review)}"
+        session.add_all(_message(news, document, t, "pending", now, key=key) for t in having)
+        session.flush()
+        supersede(session, now, DeliveryRow.case_id == case.id)
+    return Consequence(sum(moved or 0 for moved in settled.values()), len(having))
 
 
 def supersede(session: Session, now: datetime, among: ColumnElement[bool]) -> bool:
