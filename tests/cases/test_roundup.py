@@ -216,6 +216,22 @@ def test_a_case_that_was_rejected_here_is_closed_there(
     assert any("permitted 合规" in words["content"] for words in tracker.items("msg"))
 
 
+def test_a_rejection_that_is_taken_back_opens_the_issue_again(
+    site: Site, proxy: LossyProxy, tracker: RoundupTracker
+) -> None:
+    """The tracker's own rule does it: a message about something resolved opens it."""
+    desk = target(site, proxy)
+    number = desk.deliver(message(case_of(site))).number
+    assert number is not None
+    word = review_of(RejectReason.PERMITTED, "li", START)
+    rejected = case_of(site, event="updated", seen_s=900).model_copy(update={"review": word})
+    desk.deliver(message(rejected))
+    assert desk.deliver(message(case_of(site, event="updated", seen_s=1200))).number == number
+    (issue,) = tracker.items("issue")
+    assert issue["status"]["name"] == "chatting"
+    assert desk.closures([number]) == {number: None}
+
+
 def test_a_picture_that_may_not_leave_stays_and_the_message_says_so(
     site: Site, proxy: LossyProxy, tracker: RoundupTracker
 ) -> None:
