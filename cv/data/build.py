@@ -130,6 +130,7 @@ def _write_samples(samples: Sequence[Sample], part: str, out: Path) -> None:
             "group": sample.group.removeprefix(f"{sample.source}/"),
             "complete": sorted(sample.complete, key=LABELS.index),
             "absent": sorted(sample.absent, key=LABELS.index),
+            "mistaken": [yolo_row(item).strip() for item in sample.mistaken],
             "split": part,
         }
         with (folder / "images.jsonl").open("a", encoding="utf-8") as listing:

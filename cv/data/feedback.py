@@ -245,21 +245,24 @@ def _write_negative(
     (part / "images" / name).write_bytes(cv2.imencode(".jpg", cut, _QUALITY)[1].tobytes())
     height, width = cut.shape[:2]
     area = Box(left, top, left + width, top + height)
+
+    def in_cut(seen: Box) -> Box:
+        return seen.shifted(-left, -top).resized((width, height), UNIT).in_unit()
+
     labelled = [
-        LabelledBox(
-            other.detections[0].label,
-            seen.shifted(-left, -top).resized((width, height), UNIT).in_unit(),
-        )
+        LabelledBox(other.detections[0].label, in_cut(seen))
         for other in beside
         if intersection(seen := here(other), area) >= _SHOWN * seen.area
     ]
+    rejected = LabelledBox(case.detections[0].label, in_cut(box))
     text = "".join(map(yolo_row, labelled))
     (part / "labels" / f"{case.id}.txt").write_text(text, encoding="utf-8")
     return {
         "image": name,
         "group": _place(case),
         "complete": [],
-        "absent": [case.detections[0].label],
+        "absent": [rejected.label],
+        "mistaken": [yolo_row(rejected).strip()],
     }
 
 

@@ -48,6 +48,7 @@ class Sample:
             or all of it validates.
         complete: labels of which every instance in the photo is boxed.
         absent: labels hardly ever there though nobody checked: taught as absent, not scored.
+        mistaken: what a reviewer rejected: no thing of that label is in that place.
         split: "train" or "held_out" if `kerbwatch data build` has decided it.
     """
 
@@ -57,6 +58,7 @@ class Sample:
     complete: frozenset[str]
     boxes: tuple[LabelledBox, ...]
     absent: frozenset[str] = frozenset()
+    mistaken: tuple[LabelledBox, ...] = ()
     split: str | None = None
 
 
@@ -89,6 +91,7 @@ def parse_row(line: str, folder: Path) -> Sample:
         row = json.loads(line)
         name, group = str(row["image"]), str(row["group"])
         complete, absent = frozenset(row["complete"]), frozenset(row.get("absent", ()))
+        mistaken = [str(line) for line in row.get("mistaken", ())]
         part = row.get("split")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError('expected {"image": ..., "group": ..., "complete": [...]}') from error
@@ -97,7 +100,9 @@ def parse_row(line: str, folder: Path) -> Sample:
         raise ValueError(f"complete: {unknown[0]!r} is none of {', '.join(LABELS)}")
     source = folder.name
     image = folder / "images" / name
-    return Sample(image, source, _group_of(source, group), complete, (), absent, part)
+    group = _group_of(source, group)
+    rejected = tuple(map(parse_box, mistaken))
+    return Sample(image, source, group, complete, (), absent, rejected, part)
 
 
 def parse_box(line: str) -> LabelledBox:

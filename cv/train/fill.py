@@ -118,11 +118,16 @@ def sort_found(sample: Sample, found: Sequence[Row], surely: Mapping[str, float]
     unsure: list[LabelledBox] = []
     for number, score, *corners in sorted(found, key=lambda row: -row[1]):
         item = LabelledBox(labels[int(number)], Box(*corners))
-        if item.label in sample.complete or item.box.area <= 0:
+        if item.label in sample.complete or item.box.area <= 0 or _is_mistaken(item, sample):
             continue
         if any(_same_thing(item, other) for other in (*sample.boxes, *sure)):
             continue
-        (sure if score >= surely[item.label] else unsure).append(item)
+        is_sure = score >= surely[item.label]
+        if item.label in sample.absent:
+            # Nobody checked, so what looks much like one is taught neither way.
+            unsure += [item] if is_sure else []
+        else:
+            (sure if is_sure else unsure).append(item)
     return Filling(tuple(sure), tuple(unsure))
 
 
@@ -133,6 +138,13 @@ def without_hidden(filling: Filling, covers: Sequence[Box]) -> Filling:
         for items in (filling.sure, filling.unsure)
     )
     return Filling(sure, unsure)
+
+
+def _is_mistaken(found: LabelledBox, sample: Sample) -> bool:
+    """Whether it is what a reviewer rejected: then it is background, however sure the model is."""
+    return any(
+        found.label == item.label and iou(found.box, item.box) >= 0.5 for item in sample.mistaken
+    )
 
 
 def _same_thing(found: LabelledBox, known: LabelledBox) -> bool:

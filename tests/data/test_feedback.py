@@ -118,6 +118,9 @@ def test_a_mistake_is_a_cut_out_without_the_label(site: Site, tmp_path: Path) ->
     (sample,) = read_sources(tmp_path)
     assert sample.absent == {"car"}
     assert sample.boxes == ()
+    (rejected,) = sample.mistaken
+    assert rejected.label == "car"
+    assert rejected.box == pytest.approx((80 / 241, 80 / 221, 160 / 241, 140 / 221), abs=0.01)
     # 80 x 60 at (200, 100), with 80 on each side.
     assert read_image(sample.image).shape[:2] == pytest.approx((220, 240), abs=2)
 

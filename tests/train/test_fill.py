@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,25 @@ def test_complete_labels_are_not_filled() -> None:
     found = [[CAR, 0.9, 0.5, 0.5, 0.9, 0.9], [PERSON, 0.9, 0.1, 0.1, 0.2, 0.4]]
     filling = sort_found(sample(("car",)), found, SURE)
     assert [b.label for b in filling.sure] == ["person"]
+
+
+def test_what_a_reviewer_rejected_is_background_and_its_neighbour_unknown() -> None:
+    from cv.train.fill import sort_found
+
+    photo = replace(
+        sample(),
+        absent=frozenset({"car"}),
+        mistaken=(LabelledBox("car", Box(0.5, 0.5, 0.9, 0.9)),),
+    )
+    found = [
+        [CAR, 0.9, 0.52, 0.5, 0.9, 0.9],  # the rejected box
+        [CAR, 0.8, 0.1, 0.1, 0.3, 0.3],  # nobody looked at this one
+        [CAR, 0.2, 0.0, 0.7, 0.1, 0.8],
+        [PERSON, 0.9, 0.5, 0.5, 0.9, 0.9],
+    ]
+    filling = sort_found(photo, found, SURE)
+    assert [b.label for b in filling.sure] == ["person"]
+    assert [b.box for b in filling.unsure] == [Box(0.1, 0.1, 0.3, 0.3)]
 
 
 def test_a_labelled_rickshaw_is_not_doubled_as_car_or_motorcycle() -> None:
