@@ -110,6 +110,8 @@ def why_unscored(held: Sequence[Sample]) -> str | None:
             f"of {len(held)} held-out photos none has a label of which every instance is boxed "
             "(`kerbwatch data import --complete`)"
         )
+    if not any(box.label in sample.complete for sample in held for box in sample.boxes):
+        return f"of {len(held)} held-out photos none has a box of a label that is complete in it"
     return None
 
 

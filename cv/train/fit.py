@@ -24,7 +24,7 @@ from cv.train.network import (
     runs_of,
     size_of,
 )
-from cv.train.settings import Settings, keep_settings, kept_settings, read_settings
+from cv.train.settings import Beginning, Settings, keep, kept, read_settings
 from cv.train.sizes import Size
 from cv.train.trainer import StreetTrainer
 
@@ -42,7 +42,8 @@ class FitOptions:
             weights.
         run: folder for the data set, checkpoints (`weights/last.pt`, `best.pt`) and `results.csv`.
         config: a file like default.toml; None is that one.
-        leave_out: sources that do not train, to see what the network makes of unknown places.
+        leave_out: sources that neither train nor choose the checkpoint, to see what the network
+            makes of unknown places.
         share: of each source's training photos, to see whether more would help.
     """
 
@@ -73,16 +74,21 @@ def fit(options: FitOptions) -> Path:
     last = options.run / "weights" / "last.pt"
     resumed = _check_run(last, options)
     if resumed:
-        settings, data = kept_settings(options.run, options.config, _given(options))
+        began = kept(options.run, options.config, _given(options), options.leave_out)
     else:
-        settings, data = read_settings(options.config, _given(options)), options.data
+        settings = read_settings(options.config, _given(options))
+        began = Beginning(settings, options.data, options.leave_out)
+    settings, data = began.settings, began.data
     torch.manual_seed(options.seed)
     half = _has_bfloat16(device)
     training, validation = split(read_sources(data))
+    training = leave_out(training, began.left_out)
+    # They are to tell what the network makes of unknown places, so they choose no checkpoint.
+    validation = [sample for sample in validation if sample.source not in began.left_out]
     if why := why_unscored(validation):
         raise ModelError(f"{data}: nothing to validate with: {why}")
     _check_repeats(settings.repeats, training, options.config)
-    training = share_of(leave_out(training, options.leave_out), options.share)
+    training = share_of(training, options.share)
     start, dataset = None, read_dataset(options.run / "dataset")
     if not resumed:
         coco = load_coco(options.weights, options.size)
@@ -99,7 +105,7 @@ def fit(options: FitOptions) -> Path:
             settings.repeats,
         )
         start = _earlier(options.start, options.size) if options.start else adapt_head(coco.cpu())
-        keep_settings(settings, data, options.run)
+        keep(began, options.run)
     if dataset is None:
         raise ModelError(f"{options.run}/dataset/data.yaml is gone; train anew in another --run")
     trainer = StreetTrainer(

@@ -11,7 +11,7 @@ from typing import Any
 
 from cv.errors import ModelError
 
-__all__ = ["Settings", "keep_settings", "kept_settings", "read_settings"]
+__all__ = ["Beginning", "Settings", "keep", "kept", "read_settings"]
 
 _DEFAULTS = Path(__file__).with_name("default.toml")
 _KEPT = "settings.json"
@@ -60,17 +60,34 @@ def read_settings(file: Path | None, given: Mapping[str, int]) -> Settings:
     return Settings(**merged)
 
 
-def keep_settings(settings: Settings, data: Path, run: Path) -> None:
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """What a run began with.
+
+    Attributes:
+        left_out: sources that neither train nor choose the checkpoint.
+    """
+
+    settings: Settings
+    data: Path
+    left_out: tuple[str, ...] = ()
+
+
+def keep(beginning: Beginning, run: Path) -> None:
     """Write down what a run began with."""
-    document = {**asdict(settings), "data": str(data.resolve())}
+    own = {"data": str(beginning.data.resolve()), "left_out": beginning.left_out}
+    document = {**asdict(beginning.settings), **own}
     (run / _KEPT).write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
 
-def kept_settings(run: Path, file: Path | None, given: Mapping[str, int]) -> tuple[Settings, Path]:
-    """What a run began with, and its data; a run that is resumed goes on with that.
+def kept(
+    run: Path, file: Path | None, given: Mapping[str, int], left_out: tuple[str, ...]
+) -> Beginning:
+    """What a run began with; one that is resumed goes on with that.
 
     Args:
         file, given: as in `read_settings`, if the resuming command states any.
+        left_out: sources, if it states any.
 
     Raises:
         ModelError: the run has kept nothing, or the command states something else.
@@ -80,14 +97,17 @@ def kept_settings(run: Path, file: Path | None, given: Mapping[str, int]) -> tup
     except OSError as error:
         raise ModelError(f"{run / _KEPT} is gone; train anew in another --run") from error
     data = Path(document.pop("data"))
+    # Runs of older versions kept no such list.
+    without = tuple(document.pop("left_out", left_out))
     began = Settings(**document)
     asked = read_settings(file, given) if file else began
-    if replace(asked, fit={**asked.fit, **given}) != began:
+    differs = replace(asked, fit={**asked.fit, **given}) != began
+    if differs or (left_out and set(left_out) != set(without)):
         raise ModelError(
             f"{run}: this run began with other settings ({_KEPT}); resume it with those, "
             "or choose another --run"
         )
-    return began, data
+    return Beginning(began, data, without)
 
 
 def _read(file: Path) -> dict[str, Any]:

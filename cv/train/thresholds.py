@@ -52,13 +52,15 @@ def choose_threshold(row: LabelScore, precision: float = PRECISION) -> Threshold
     """
     if row.boxes < FEWEST_BOXES:
         return _measured(row, DEFAULT, "default")
-    order = np.argsort(-row.scores, kind="stable")
-    scores, hits = row.scores[order], row.right[order].cumsum()
-    allowed = scores >= _LOWEST
+    # As they will be written: rounding must not let in what was not counted.
+    rounded = np.floor(row.scores.astype(np.float64) * 1000) / 1000
+    order = np.argsort(-rounded, kind="stable")
+    scores, hits = rounded[order], row.right[order].cumsum()
+    allowed = (scores >= _LOWEST) & np.append(scores[1:] != scores[:-1], True)
     scores, hits = scores[allowed], hits[allowed]
     if not len(scores) or hits[-1] == 0:
         return _measured(row, DEFAULT, "default")
-    found = np.arange(1, len(hits) + 1)
+    found = np.flatnonzero(allowed) + 1
     best = int((1.25 * hits / (found + 0.25 * row.boxes)).argmax())
     precise = np.flatnonzero(hits >= precision * found)
     if len(precise) and hits[precise[-1]] >= _RECALL_KEPT * hits[best]:
@@ -73,8 +75,7 @@ def choose_thresholds(scores: Scores, precision: float = PRECISION) -> dict[str,
 
 
 def _measured(row: LabelScore, score: float, why: str) -> Threshold:
-    # Rounded down, so that the detection that set the threshold passes it.
-    score = float(np.clip(np.floor(score * 1000) / 1000, _LOWEST, _HIGHEST))
+    score = float(np.clip(score, _LOWEST, _HIGHEST))
     found, right = row.above(score)
     return Threshold(
         score,

@@ -15,7 +15,6 @@ from typing import Any
 
 import torch
 from rich.console import Console
-from ultralytics.data.dataset import YOLODataset
 from ultralytics.models.yolo.detect import DetectionTrainer
 from ultralytics.utils.torch_utils import strip_optimizer
 
@@ -24,13 +23,13 @@ from cv.data.samples import Sample
 from cv.errors import ModelError
 from cv.labels import LABELS
 from cv.train.batch_norm import settle_batch_norm
-from cv.train.corruption import Corrupt
 from cv.train.detections import find
 from cv.train.graph import Deployed, predict_with_torch
 from cv.train.ignoring import StreetModel
 from cv.train.progress import Progress
 from cv.train.run_plot import plot_run
 from cv.train.scoring import score
+from cv.train.street_dataset import StreetDataset
 from cv.train.tensorboard_log import TensorBoardLog
 
 __all__ = ["StreetTrainer", "ema_decay"]
@@ -54,18 +53,6 @@ def ema_decay(steps: int) -> Callable[[int], float]:
     if steps < 1:
         raise ModelError(f"fit.ema_steps is {steps}; it must be 1 or more")
     return lambda updates: min(1 - 1 / steps, (1 + updates) / (10 + updates))
-
-
-class StreetDataset(YOLODataset):  # type: ignore[misc]  # ultralytics has no types
-    """Ultralytics' data set, its pictures corrupted last."""
-
-    corrupted = 0.0
-    """Share of pictures."""
-
-    def build_transforms(self, hyp: Any = None) -> Any:
-        transforms = super().build_transforms(hyp)
-        transforms.insert(len(transforms.transforms) - 1, Corrupt(self.corrupted))
-        return transforms
 
 
 class StreetTrainer(DetectionTrainer):  # type: ignore[misc]  # ultralytics has no types

@@ -132,6 +132,7 @@ def test_what_cannot_be_validated_is_said_before_anything_is_done(
     ]
     for change, said in (
         ({"complete": []}, "none has a label of which every instance is boxed"),
+        ({"complete": ["bus"]}, "none has a box of a label that is complete in it"),
         ({"group": "one"}, "no photo is held out"),
     ):
         data = tmp_path / said.partition(" ")[0]
@@ -159,6 +160,20 @@ def test_a_source_to_repeat_that_is_not_there_is_named(
     assert f"{config}: repeats.junction_cvtc: no such source has training photos" in done.stderr
     assert "junction_cctv" in done.stderr
     assert not (tmp_path / "r/dataset").exists()
+
+
+def test_a_source_that_is_left_out_neither_trains_nor_chooses_the_checkpoint(
+    few_photos: Path, coco_weights: Path, tmp_path: Path, environment: dict[str, str]
+) -> None:
+    command = train(
+        "fit", "--data", few_photos, "--weights", coco_weights, "--run", tmp_path,
+        "--imgsz", SIDE, "--epochs", "1", "--batch", "4", "--leave-out", "cones_roadwork",
+    )  # fmt: skip
+    subprocess.run(command, env=environment, check=True, capture_output=True)
+    for listing in ("train.txt", "val.txt"):
+        photos = (tmp_path / "dataset" / listing).read_text().splitlines()
+        assert photos
+        assert not [photo for photo in photos if "/cones_roadwork/" in photo]
 
 
 def test_validation_photos_are_not_in_the_training_list(run: Path, few_photos: Path) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from cv.errors import ModelError
-from cv.train.settings import keep_settings, kept_settings, read_settings
+from cv.train.settings import Beginning, keep, kept, read_settings
 
 pytestmark = pytest.mark.usefixtures("stack")
 
@@ -60,29 +61,32 @@ def test_a_file_in_another_encoding_is_named(file: Path) -> None:
 
 def test_a_run_goes_on_with_what_it_began_with(file: Path, tmp_path: Path) -> None:
     file.write_text("[fit]\nimgsz = 320\n", encoding="utf-8")
-    began = read_settings(file, {"batch": 8})
-    keep_settings(began, tmp_path / "data", tmp_path)
-    assert kept_settings(tmp_path, None, {}) == (began, tmp_path / "data")
-    assert kept_settings(tmp_path, None, {"batch": 8})[0] == began
-    assert kept_settings(tmp_path, file, {"batch": 8})[0] == began
+    began = Beginning(read_settings(file, {"batch": 8}), tmp_path / "data", ("a", "b"))
+    keep(began, tmp_path)
+    assert kept(tmp_path, None, {}, ()) == began
+    assert kept(tmp_path, None, {"batch": 8}, ("b", "a")) == began
+    assert kept(tmp_path, file, {"batch": 8}, ()) == began
+    with pytest.raises(ModelError, match="this run began with other settings"):
+        kept(tmp_path, None, {}, ("a",))
     for stated, given in ((None, {"batch": 16}), (file, {}), (None, {"imgsz": 640})):
         with pytest.raises(ModelError, match="this run began with other settings"):
-            kept_settings(tmp_path, stated, given)
+            kept(tmp_path, stated, given, ())
     file.write_text("[fit]\nimgsz = 320\n[repeats]\nmine = 2\n", encoding="utf-8")
     with pytest.raises(ModelError, match="this run began with other settings"):
-        kept_settings(tmp_path, file, {"batch": 8})
+        kept(tmp_path, file, {"batch": 8}, ())
 
 
 def test_a_run_that_an_older_version_began_goes_on(tmp_path: Path) -> None:
-    began = read_settings(None, {})
-    keep_settings(began, tmp_path / "data", tmp_path)
+    began = Beginning(read_settings(None, {}), tmp_path / "data")
+    keep(began, tmp_path)
     file = tmp_path / "settings.json"
     document = json.loads(file.read_text(encoding="utf-8"))
-    del document["repeats"]
+    del document["repeats"], document["left_out"]
     file.write_text(json.dumps(document), encoding="utf-8")
-    assert kept_settings(tmp_path, None, {}) == (began, tmp_path / "data")
+    assert kept(tmp_path, None, {}, ()) == began
+    assert kept(tmp_path, None, {}, ("a",)) == replace(began, left_out=("a",))
 
 
 def test_a_run_that_kept_nothing_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"settings\.json is gone"):
-        kept_settings(tmp_path, None, {})
+        kept(tmp_path, None, {}, ())

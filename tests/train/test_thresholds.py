@@ -24,6 +24,22 @@ def test_the_lowest_score_with_the_stated_precision_is_chosen() -> None:
     assert chosen.recall == pytest.approx(19 / 20)
 
 
+def test_what_rounding_lets_in_is_counted_before_a_score_is_chosen() -> None:
+    """Written as 0.464 the threshold of the last right one would take the wrong ones below it."""
+    pairs = [(0.9 - 0.01 * n, n != 5) for n in range(20)]
+    pairs += [(0.4647, True), *((0.4646 - 0.0001 * n, False) for n in range(5))]
+    chosen = choose_threshold(label_score(pairs, 22))
+    assert chosen.why == "precision"
+    assert chosen.score == pytest.approx(0.71 - 0.01)
+    assert chosen.precision == pytest.approx(19 / 20)
+    rng = np.random.default_rng(5)
+    for _ in range(200):
+        scores = rng.uniform(0.2, 0.7, 60)
+        row = label_score([(s, bool(rng.random() < 0.6 + 0.4 * s)) for s in scores], 60)
+        chosen = choose_threshold(row)
+        assert chosen.why == "f0.5" or chosen.precision >= 0.85
+
+
 def test_where_precision_would_cost_most_of_the_recall_the_best_f05_is_chosen() -> None:
     pairs = [(0.65, True)] + [(0.6 - 0.01 * n, n % 3 != 0) for n in range(30)]
     chosen = choose_threshold(label_score(pairs, 22))
