@@ -125,17 +125,19 @@ def test_a_finished_run_says_so(run: Path, few_photos: Path, environment: dict[s
 def test_what_cannot_be_validated_is_said_before_anything_is_done(
     few_photos: Path, coco_weights: Path, tmp_path: Path, environment: dict[str, str]
 ) -> None:
-    """One source, imported without `--complete`; and one of a single group."""
+    """One source, imported without `--complete` or of nothing complete; one of a single group."""
     rows = [
         json.loads(line)
         for line in (few_photos / "junction_cctv/images.jsonl").read_text().splitlines()
     ]
-    for change, said in (
-        ({"complete": []}, "none has a label of which every instance is boxed"),
-        ({"complete": ["bus"]}, "none has a box of a label that is complete in it"),
-        ({"group": "one"}, "no photo is held out"),
+    for number, (change, said) in enumerate(
+        (
+            ({"complete": []}, "none has a label of which every instance is boxed"),
+            ({"complete": ["bus"]}, "none has a box of a label that is complete in it"),
+            ({"group": "one"}, "no photo is held out"),
+        )
     ):
-        data = tmp_path / said.partition(" ")[0]
+        data = tmp_path / str(number)
         shutil.copytree(few_photos / "junction_cctv", data / "mine")
         listing = "".join(json.dumps({**row, **change}) + "\n" for row in rows)
         (data / "mine/images.jsonl").write_text(listing)
