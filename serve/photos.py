@@ -262,7 +262,7 @@ def _report(form: PhotoForm, key: str | None, sender: str) -> Report:
 
 
 def _form(fields: dict[str, str]) -> PhotoForm:
-    given = {name: value for name, value in fields.items() if value != ""}
+    given = {name: text for name, value in fields.items() if (text := value.strip())}
     try:
         return PhotoForm.model_validate(given)
     except ValidationError as error:
