@@ -89,7 +89,7 @@ class PhotoDesk:
             return StoredPhoto(record, content), False
         try:
             whole = self._with_pictures(self._compared(record, self._photos), looks)
-            stored = self._photos.add(whole, content, self.site)
+            stored = self._photos.add(whole, content, self.site, report.sender)
         except KerbwatchError as error:
             logger.error("a photo is not kept: %s", error)
             return StoredPhoto(record, content), False

@@ -46,7 +46,7 @@ class Report:
     report: bool = False
     key: str | None = None
     """The sender's idempotency key; another sender's is another one."""
-    sender: str = ""
+    sender: str | None = None
     """The id of the API key that it came with, if one was needed."""
     fields: dict[str, Any] = field(default_factory=dict)
     """As they came, for the digest of the content."""
@@ -60,8 +60,15 @@ def content_digest(images: Sequence[bytes], report: Report) -> str:
 
 
 def photo_id(content: str, report: Report) -> str:
-    """Derived from the sender and its idempotency key, else from the content: never random."""
-    named = f"content {content}" if report.key is None else f"key {report.sender} {report.key}"
+    """Derived from the sender and its idempotency key, else from the content: never random.
+
+    What two senders send is two reports, whatever it says: one sender's answers are not another's.
+    """
+    sender = report.sender or ""
+    if report.key is not None:
+        named = f"key {sender} {report.key}"
+    else:
+        named = f"content {sender} {content}" if sender else f"content {content}"
     return f"ph-{hashlib.sha256(named.encode()).hexdigest()[:20]}"
 
 
