@@ -123,13 +123,8 @@ def photos_router(
     router = APIRouter(tags=["photos 随手拍"], dependencies=[Depends(rate)])
 
     def answer(stored: StoredPhoto, *, kept: bool = True) -> PhotoAnswer:
-        return photo_answer(
-            stored,
-            kept=kept,
-            public_url=desk.site.reporting.public_url,
-            secret=secret,
-            now=datetime.now(UTC),
-        )
+        now = datetime.now(UTC)
+        return photo_answer(stored, kept=kept, site=desk.site, secret=secret, now=now)
 
     @router.post(
         PHOTOS,

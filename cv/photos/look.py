@@ -105,6 +105,8 @@ def _masked(
         height=small.shape[0],
         mask_counts=MaskCounts(heads=counts.heads, plates=counts.plates),
         withheld="not stored",
+        heads_masked=privacy.heads,
+        plates_masked=privacy.plates,
     )
 
 
