@@ -101,12 +101,13 @@ class EvidenceAnswer(BaseModel):
     """The masked, reduced JPEG of a picture.
 
     `url` is signed and works until `expires`. There is none, and `withheld` says why, if the
-    picture could not be masked, was not stored, or the service has no KERBWATCH_SECRET.
+    picture could not be masked, was masked less than the site masks by now, was not stored, or the
+    service has no KERBWATCH_SECRET.
     """
 
     url: str | None
     expires: datetime | None
-    withheld: Literal["masking failed", "not stored", "no secret"] | None
+    withheld: Literal["masking failed", "not masked", "not stored", "no secret"] | None
     message_en: str | None = None
     message_zh: str | None = None
 

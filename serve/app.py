@@ -16,7 +16,6 @@ from cv.access.keys import Keys
 from cv.access.roles import Role
 from cv.cases.store import CaseStore
 from cv.detect.detector import Detector
-from cv.evidence.log import EvidenceLog
 from cv.memory import return_memory
 from cv.photos.desk import PhotoDesk
 from cv.site import Site
@@ -121,8 +120,7 @@ def create_app(
         may_post = NeedsApiKey(guard, Role.REPORT)
         app.include_router(requests_router(store, site, secret, may_post, rate))
     if store and secret:
-        log = EvidenceLog(store.database)
-        app.include_router(evidence_router(site.reporting.data, secret, log, rate))
+        app.include_router(evidence_router(site, store.database, secret, rate))
     _add_probes(app, analyser, metrics)
     app.add_middleware(BodyLimit, limits=limits, single=SINGLE, several=SEVERAL)
     app.add_middleware(Observed, metrics=metrics)

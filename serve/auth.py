@@ -134,7 +134,8 @@ def _remember(known: OrderedDict[bytes, _T], digest: bytes, what: _T) -> None:
 class Needs:
     """The dependency of routes that need a role.
 
-    Leaves who it is in `request.state`: `client` is the key's id, `holder` its name for people.
+    Leaves who it is in `request.state`: `client` is the key's id, `holder` its name for people,
+    `role` its role.
     """
 
     def __init__(self, guard: Guard, role: Role) -> None:
@@ -176,3 +177,4 @@ class Needs:
                 f"权限不足：需要角色 {self.role}，当前为 {key.role}",
             )
         request.state.client, request.state.holder = key.id, key.name
+        request.state.role = key.role

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 
+from cv.cases.database import Database
 from cv.cases.links import ExpiredLinkError, verify
 from cv.errors import UserError
 from cv.evidence.log import EvidenceLog
+from cv.evidence.masked import is_masked
+from cv.site import Site
+from serve.auth import AccessError
 from serve.documented import ERRORS, documented
 from serve.limits import Rate
 from serve.problems import MissingError
@@ -21,11 +23,12 @@ NO_STORE = {"cache-control": "private, no-store", "x-content-type-options": "nos
 NOT_LOGGED = documented(503, "Service Unavailable", str(UnloggedError()), UnloggedError.message_zh)
 
 
-def evidence_router(data: Path, secret: str, log: EvidenceLog, rate: Rate) -> APIRouter:
+def evidence_router(site: Site, database: Database, secret: str, rate: Rate) -> APIRouter:
     """Serves files below <data>/evidence, which are masked, and nothing else."""
+    data = site.reporting.data
     router = APIRouter(tags=["evidence"], dependencies=[Depends(rate)])
     root = (data / "evidence").resolve()
-    seen = Seen(log, "view")
+    seen = Seen(EvidenceLog(database), "view")
 
     @router.get(
         "/v1/evidence/{token}",
@@ -60,6 +63,13 @@ def evidence_router(data: Path, secret: str, log: EvidenceLog, rate: Rate) -> AP
             # We sign links to what is there, so it was.
             seen.note(request, "gone", who="link", what=file)
             raise HTTPException(410, "the picture was deleted") from error
+        if not is_masked(database, f"evidence/{path.relative_to(root).as_posix()}", site.privacy):
+            seen.note(request, "refused", who="link", what=file)
+            raise AccessError(
+                403,
+                "the picture shows what is masked by now, so it is not given out",
+                "该图片未按现行要求打码，不对外提供",
+            )
         seen.note(request, "served", who="link", what=file)
         return Response(content, media_type="image/jpeg", headers=NO_STORE)
 

@@ -8,6 +8,7 @@ from cv.cases.links import LINK_LIFE_S, evidence_url
 from cv.photos.case import matter_of
 from cv.photos.record import MaskedEvidence, PhotoImage
 from cv.photos.store import CaseStanding, StoredPhoto
+from cv.site import Site
 from serve.answers import (
     DetectionAnswer,
     EvidenceAnswer,
@@ -58,6 +59,10 @@ _WITHHELD = {
         "The picture could not be masked, so it is not given out.",
         "图片打码失败，不对外提供。",
     ),
+    "not masked": (
+        "The picture shows what is masked by now, so it is not given out.",
+        "该图片未按现行要求打码，不对外提供。",
+    ),
     "not stored": ("The picture was not stored.", "图片未能保存。"),
     "no secret": (
         "The service has no KERBWATCH_SECRET to sign links with.",
@@ -67,16 +72,16 @@ _WITHHELD = {
 
 
 def photo_answer(
-    stored: StoredPhoto, *, kept: bool, public_url: str | None, secret: str | None, now: datetime
+    stored: StoredPhoto, *, kept: bool, site: Site, secret: str | None, now: datetime
 ) -> PhotoAnswer:
     """
     Args:
         kept: it can be asked for again by its id.
-        public_url: the service's address; None: links are relative to it.
+        site: the service's address, if links are not to be relative to it, and what is masked.
         now: aware; links expire `LINK_LIFE_S` later.
     """
     record, case = stored.record, stored.case
-    images = [_image(image, public_url or "", secret, now) for image in record.images]
+    images = [_image(image, site, secret, now) for image in record.images]
     gaps = {
         "category": record.report and matter_of(record) is None,
         "location": record.location is None,
@@ -122,25 +127,24 @@ def _plain(image: PhotoImage) -> ImageAnswer:
     return ImageAnswer(width=image.width, height=image.height, mime=image.mime, sha256=image.sha256)
 
 
-def _image(
-    image: PhotoImage, public_url: str, secret: str | None, now: datetime
-) -> PhotoImageAnswer:
+def _image(image: PhotoImage, site: Site, secret: str | None, now: datetime) -> PhotoImageAnswer:
     return PhotoImageAnswer(
         **dict(_plain(image)),
         detections=[DetectionAnswer(**dict(detection)) for detection in image.detections],
         quality=image.quality,
-        evidence=_evidence(image.evidence, public_url, secret, now),
+        evidence=_evidence(image.evidence, site, secret, now),
     )
 
 
 def _evidence(
-    evidence: MaskedEvidence, public_url: str, secret: str | None, now: datetime
+    evidence: MaskedEvidence, site: Site, secret: str | None, now: datetime
 ) -> EvidenceAnswer:
-    if evidence.file and secret:
+    is_masked = evidence.is_masked(site.privacy)
+    if evidence.file and is_masked and secret:
         expires = (now + timedelta(seconds=LINK_LIFE_S)).replace(microsecond=0)
-        url = evidence_url(public_url, evidence.file, secret, now=now)
+        url = evidence_url(site.reporting.public_url or "", evidence.file, secret, now=now)
         return EvidenceAnswer(url=url, expires=expires, withheld=None)
-    why = evidence.withheld or "no secret"
+    why = evidence.withheld or ("no secret" if is_masked else "not masked")
     english, chinese = _WITHHELD[why]
     return EvidenceAnswer(
         url=None, expires=None, withheld=why, message_en=english, message_zh=chinese

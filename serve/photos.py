@@ -20,6 +20,7 @@ from pydantic import (
 )
 from starlette.concurrency import run_in_threadpool
 
+from cv.access.roles import Role
 from cv.errors import ImageError
 from cv.gcj02 import gcj02_to_wgs84
 from cv.labels import Matter
@@ -122,13 +123,8 @@ def photos_router(
     router = APIRouter(tags=["photos 随手拍"], dependencies=[Depends(rate)])
 
     def answer(stored: StoredPhoto, *, kept: bool = True) -> PhotoAnswer:
-        return photo_answer(
-            stored,
-            kept=kept,
-            public_url=desk.site.reporting.public_url,
-            secret=secret,
-            now=datetime.now(UTC),
-        )
+        now = datetime.now(UTC)
+        return photo_answer(stored, kept=kept, site=desk.site, secret=secret, now=now)
 
     @router.post(
         PHOTOS,
@@ -151,8 +147,7 @@ def photos_router(
         what a case would still need. One to five pictures of one thing.
         """
         upload = await read_upload(request, limits, most=MOST_IMAGES)
-        sender = str(getattr(request.state, "client", ""))
-        report = _report(_form(upload.fields), idempotency_key, sender)
+        report = _report(_form(upload.fields), idempotency_key, _sender(request))
         content = await run_in_threadpool(content_digest, upload.images, report)
         known = await run_in_threadpool(_known, desk, content, report)
         if known is not None:
@@ -195,22 +190,40 @@ def photos_router(
             422: ERRORS[422],
         },
     )
-    def photo(photo_id: str) -> PhotoAnswer:
-        """As it was answered; evidence links are new, and the case is as it stands now."""
-        return answer(_kept(desk, photo_id))
+    def photo(photo_id: str, request: Request) -> PhotoAnswer:
+        """As it was answered; evidence links are new, and the case is as it stands now.
+
+        For who sent it, and for keys of role `operate`; to others there is no such photo.
+        """
+        return answer(_kept(desk, photo_id, request))
 
     return router
 
 
-def _kept(desk: PhotoDesk, photo_id: str) -> StoredPhoto:
-    if not _ID.fullmatch(photo_id):
-        raise MissingError("no such photo", "没有这张照片")
-    stored = desk.get(photo_id)
-    if stored is not None:
+def _kept(desk: PhotoDesk, photo_id: str, request: Request) -> StoredPhoto:
+    known = _ID.fullmatch(photo_id) is not None
+    stored = desk.get(photo_id) if known else None
+    if stored is not None and _may_see(request, stored):
         return stored
-    if desk.was_deleted(photo_id):
+    if known and stored is None and desk.was_deleted(photo_id):
         raise HTTPException(410, "the photo was deleted")
     raise MissingError("no such photo", "没有这张照片")
+
+
+def _sender(request: Request) -> str | None:
+    """The id of the key; None as long as there are no keys."""
+    key: str | None = getattr(request.state, "client", None)
+    return key
+
+
+def _may_see(request: Request, stored: StoredPhoto) -> bool:
+    """Whether a photo is the asker's own, or the asker is at the desk.
+
+    It tells where somebody was, and shows what nobody has confirmed yet: that is not another app's
+    to know, which learns of the id by sending a picture like it.
+    """
+    key = _sender(request)
+    return key is None or stored.sender == key or request.state.role.includes(Role.OPERATE)
 
 
 def _all_good(
@@ -246,7 +259,7 @@ def _other_content(error: OtherContentError) -> FormError:
     return FormError(str(error), "该 Idempotency-Key 已用于另一份内容")
 
 
-def _report(form: PhotoForm, key: str | None, sender: str) -> Report:
+def _report(form: PhotoForm, key: str | None, sender: str | None) -> Report:
     return Report(
         location=_location(form),
         captured_at=form.captured_at,
@@ -262,7 +275,7 @@ def _report(form: PhotoForm, key: str | None, sender: str) -> Report:
 
 
 def _form(fields: dict[str, str]) -> PhotoForm:
-    given = {name: value for name, value in fields.items() if value != ""}
+    given = {name: text for name, value in fields.items() if (text := value.strip())}
     try:
         return PhotoForm.model_validate(given)
     except ValidationError as error:

@@ -8,7 +8,7 @@ from cv.cases.case import Case
 from cv.cases.parts import EvidenceItem, PrivacyPart
 from cv.cases.recoding import with_review
 
-__all__ = ["continued"]
+__all__ = ["continued", "masks_more"]
 
 
 def continued(case: Case, earlier: Case) -> Case:
@@ -22,7 +22,7 @@ def continued(case: Case, earlier: Case) -> Case:
     """
     known = {item.id for item in case.evidence}
     kept = [item for item in earlier.evidence if item.id not in known]
-    if _masks_more(case.privacy, earlier.privacy):
+    if masks_more(case.privacy, earlier.privacy):
         kept = [item.model_copy(update={"withheld": "not masked"}) for item in kept]
     if any(item.role == "scene" for item in case.evidence):
         kept = [item for i, item in enumerate(kept) if item.role != "scene" or _is_first(kept, i)]
@@ -43,7 +43,8 @@ def continued(case: Case, earlier: Case) -> Case:
     return on if earlier.review.state == "proposed" else with_review(on, earlier)
 
 
-def _masks_more(now: PrivacyPart, before: PrivacyPart) -> bool:
+def masks_more(now: PrivacyPart, before: PrivacyPart) -> bool:
+    """Whether something is masked now that was not before."""
     return (now.faces_masked and not before.faces_masked) or (
         now.plates_masked and not before.plates_masked
     )

@@ -11,7 +11,7 @@ from cv.cases.links import LINK_LIFE_S, evidence_url
 from cv.evidence.originals import is_sealed
 from cv.site import Privacy
 
-__all__ = ["Outgoing"]
+__all__ = ["Outgoing", "may_leave"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,16 +72,18 @@ class Outgoing:
 
     def _checked(self, item: EvidenceItem, case: Case) -> tuple[EvidenceItem, Path | None]:
         """The item as a receiver may see it, and its file unless that is withheld."""
-        if not self._may_leave(item, case):
+        if not may_leave(item, case, self.privacy):
             return item.model_copy(update={"withheld": "not masked"}), None
         source = self.data / item.file if item.file else None
         if source is None or not source.is_file():
             return item.model_copy(update={"withheld": item.withheld or "missing"}), None
         return item, source
 
-    def _may_leave(self, item: EvidenceItem, case: Case) -> bool:
-        if item.withheld == "not masked" or (item.file and is_sealed(item.file)):
-            return False
-        heads = item.masked and case.privacy.faces_masked
-        plates = item.masked and case.privacy.plates_masked
-        return (heads or not self.privacy.heads) and (plates or not self.privacy.plates)
+
+def may_leave(item: EvidenceItem, case: Case, privacy: Privacy) -> bool:
+    """Whether all is masked in a picture of a case that a site wants masked."""
+    if item.withheld == "not masked" or (item.file and is_sealed(item.file)):
+        return False
+    heads = item.masked and case.privacy.faces_masked
+    plates = item.masked and case.privacy.plates_masked
+    return privacy.is_met(heads=heads, plates=plates)

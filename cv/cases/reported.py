@@ -10,7 +10,7 @@ from typing import Literal
 from sqlalchemy.orm import Session
 
 from cv.cases.case import Case, EvidenceItem, ModelInfo, local, matter_part, privacy_part
-from cv.cases.continued import continued
+from cv.cases.continued import continued, masks_more
 from cv.cases.engine import take_turns
 from cv.cases.nearby import Sighting, open_near
 from cv.cases.parts import (
@@ -162,7 +162,7 @@ def joined(known: Case, report: Case) -> Case | None:
     """A case with what a report adds; None where that is nothing new.
 
     What a camera says of its case stays: when it was seen, and where. Pictures are taken from the
-    first few reports only.
+    first few reports only. They are withheld if less is masked in them than the document says.
     """
     news = [r for r in report.reports if r.id not in {have.id for have in known.reports}]
     if not news or len(known.reports) >= MOST_REPORTS:
@@ -170,6 +170,8 @@ def joined(known: Case, report: Case) -> Case | None:
     shows = len(known.reports) < _MOST_WITH_PICTURES
     have = {item.sha256 for item in known.evidence}
     pictures = [item for item in report.evidence if shows and item.sha256 not in have]
+    if masks_more(known.privacy, report.privacy):
+        pictures = [item.model_copy(update={"withheld": "not masked"}) for item in pictures]
     time = {"reported": report.time.reported}
     if not known.is_watched:
         time["first_seen"] = min(known.time.first_seen, report.time.first_seen)

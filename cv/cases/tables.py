@@ -215,7 +215,8 @@ class PhotoRow(Tables):
     """A citizen's report: `document` is the answer as JSON, `content` a digest of what was sent.
 
     `taken_at` is when it was received, where nobody says when it was taken. `case_id` is the case
-    that it opened or joined.
+    that it opened or joined. `sender` is the id of the key that it came with; none if it needed
+    none, or came before that was kept.
     """
 
     __tablename__ = "photos"
@@ -229,6 +230,7 @@ class PhotoRow(Tables):
     report: Mapped[bool]
     document: Mapped[str]
     case_id: Mapped[str | None]
+    sender: Mapped[str | None]
 
     __table_args__ = (
         Index("ix_photos_case_id", "case_id"),

@@ -298,7 +298,9 @@ def _point(exif: Pillow.Exif) -> tuple[float, float] | None:
         lon = _degrees(gps[ExifTags.GPS.GPSLongitude], str(gps[ExifTags.GPS.GPSLongitudeRef]))
     except (KeyError, ValueError, TypeError, ZeroDivisionError):
         return None
-    return (lon, lat) if -180 <= lon <= 180 and -90 <= lat <= 90 else None
+    # Phones and cameras without a fix write zeros; in that place there is only sea.
+    known = -180 <= lon <= 180 and -90 <= lat <= 90 and (lon, lat) != (0, 0)
+    return (lon, lat) if known else None
 
 
 def _degrees(parts: tuple[float, float, float], side: str) -> float:

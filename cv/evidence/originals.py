@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 from cv.errors import UserError
 from cv.evidence.sealing import KEY_VARIABLE, SealingKeys, sealing_keys
@@ -24,6 +26,7 @@ __all__ = [
     "KINDS",
     "Kind",
     "Originals",
+    "Together",
     "frame_file",
     "is_sealed",
     "media_type",
@@ -34,6 +37,7 @@ __all__ = [
 ]
 
 Kind = Literal["originals", "candidates"]
+Write = Callable[[Path, bytes], None]
 KINDS: tuple[Kind, ...] = ("originals", "candidates")
 _PHOTOS = "originals/_photos"
 """No camera's id begins with an underscore."""
@@ -108,8 +112,11 @@ class Originals:
             "(`kerbwatch evidence key` makes one)"
         )
 
-    def keep(self, file: str, content: bytes) -> str:
+    def keep(self, file: str, content: bytes, write: Write | None = None) -> str:
         """Write one; gives its file, which may have another name. One that is there stays.
+
+        Args:
+            write: writes a file, all of it or none; by default `write_whole`.
 
         Raises:
             OSError: the disk refuses it; then nothing of it is there.
@@ -119,7 +126,7 @@ class Originals:
             return known
         if self.keys is not None:
             content, file = self.keys.seal(content, file), file + _SEALED
-        write_whole(self.data / file, content)
+        (write or write_whole)(self.data / file, content)
         return file
 
     def find(self, file: str) -> str | None:
@@ -154,17 +161,49 @@ class Originals:
         (self.data / file).unlink(missing_ok=True)
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """All of the file or none of it, on the disk before the row that names it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # A client that resends a photo while the first is in work writes the same file beside itself.
-    temporary = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}.tmp")
-    try:
+class Together:
+    """Files that come to be together when the block ends well; otherwise none of them does.
+
+    What a disk refuses, it refuses before the first has its name.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: list[tuple[Path, Path]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def write(self, path: Path, content: bytes) -> None:
+        """Write one, for now beside its place.
+
+        Raises:
+            OSError: the disk refuses it.
+        """
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # A client that resends a photo while the first is in work writes the same file beside
+        # itself.
+        temporary = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}.tmp")
+        self._waiting.append((temporary, path))
         with temporary.open("wb") as stream:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)  # a part of a picture takes the room of a case
-        raise
+
+    def __exit__(self, failed: type[BaseException] | None, *_: object) -> None:
+        try:
+            for temporary, path in () if failed else self._waiting:
+                temporary.replace(path)
+        finally:
+            for temporary, _path in self._waiting:
+                with suppress(OSError):
+                    temporary.unlink(missing_ok=True)  # it would take the room of a case
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """All of the file or none of it, on the disk before the row that names it.
+
+    Raises:
+        OSError: the disk refuses it.
+    """
+    with Together() as files:
+        files.write(path, content)

@@ -12,6 +12,8 @@ from cv.disk import DiskSpace
 from cv.errors import KerbwatchError
 from cv.evidence.due import record_name
 from cv.evidence.log import EvidenceLog
+from cv.photos.duplicates import find_duplicates
+from cv.photos.keeping import UnwrittenError, keep_pictures
 from cv.photos.look import LookedAt
 from cv.photos.record import PhotoRecord
 from cv.photos.store import PhotoStore, StoredPhoto
@@ -30,8 +32,8 @@ class OtherContentError(KerbwatchError):
 class PhotoDesk:
     """Takes reports, and finds them again; usable from several threads.
 
-    A store that cannot be written costs the storing, never the answer: the record is returned all
-    the same, and `kept` is False.
+    A store that cannot be written, or a disk that refuses the pictures of a report, costs the
+    storing, never the answer: the record is returned all the same, and `kept` is False.
 
     Args:
         database: of the site's case store; without one nothing is kept.
@@ -78,24 +80,49 @@ class PhotoDesk:
         Raises:
             OtherContentError: as `known`.
         """
-
-        def made(store: PhotoStore | None) -> PhotoRecord:
-            return triage(
-                looks, report,
-                site=self.site, detector=detector, store=store, space=self.space,
-                record_id=photo_id(content, report), now=now, elapsed_s=elapsed_s,
-            )  # fmt: skip
-
+        record = triage(
+            looks, report,
+            site=self.site, detector=detector, record_id=photo_id(content, report),
+            now=now, elapsed_s=elapsed_s,
+        )  # fmt: skip
         if self._photos is None:
-            return StoredPhoto(made(None), content), False
+            return StoredPhoto(record, content), False
         try:
-            stored = self._photos.add(made(self._photos), content, self.site)
+            whole = self._with_pictures(self._compared(record, self._photos), looks)
+            stored = self._photos.add(whole, content, self.site, report.sender)
         except KerbwatchError as error:
             logger.error("a photo is not kept: %s", error)
-            return StoredPhoto(made(None), content), False
+            return StoredPhoto(record, content), False
         if stored.content != content:
             raise OtherContentError("this Idempotency-Key was used for another report")
         return stored, True
+
+    def _compared(self, record: PhotoRecord, photos: PhotoStore) -> PhotoRecord:
+        """With what is known already of the same thing."""
+        known = find_duplicates(
+            photos,
+            record.images,
+            matters=record.matters,
+            location=record.location,
+            taken_at=record.captured_at or record.received_at,
+            now=record.received_at,
+            within=self.site.photos,
+        )
+        return record.model_copy(update={"duplicate_of": known})
+
+    def _with_pictures(self, record: PhotoRecord, looks: Sequence[LookedAt]) -> PhotoRecord:
+        """With its pictures on the disk. A report has all of them, or is none: its sender still
+        has the photos, and a person cannot review a case that shows nothing.
+
+        Raises:
+            UnwrittenError: the disk refuses a report's pictures, or has no room for them.
+        """
+        if self.space.has_room:
+            images = keep_pictures(looks, record.id, self.site, whole=record.report)
+            return record.model_copy(update={"images": images})
+        if record.report:
+            raise UnwrittenError(f"{record.id}: there is no room for its pictures")
+        return record
 
     def get(self, record_id: str) -> StoredPhoto | None:
         """A report that was kept; None if there is none of this id.

@@ -15,7 +15,6 @@ from cv.detect.detector import Detection, Detector
 from cv.detect.masking import MASK_SCORE, mask_found
 from cv.detect.photo import Photo
 from cv.errors import KerbwatchError
-from cv.evidence.originals import Originals, photo_file, write_whole
 from cv.geometry import Image
 from cv.labels import LABEL_NAMES_ZH
 from cv.photos.likeness import difference_hash
@@ -47,24 +46,6 @@ class LookedAt:
     detections: list[Detection]
     image: PhotoImage
     masked: bytes | None
-
-    def stored(
-        self, originals: Originals, photo_id: str, number: int, privacy: Privacy
-    ) -> PhotoImage:
-        """Keep the original and the masked picture; a disk error costs the file, not the report."""
-        evidence = self.image.evidence
-        # The digest keeps apart two reports that come under one key at the same moment.
-        name = f"{number}-{self.photo.sha256[:12]}"
-        file = f"evidence/{photo_id}/{name}.jpg"
-        try:
-            if privacy.keep_originals_s > 0:
-                originals.keep(photo_file(f"{photo_id}-{name}", self.photo.mime), self.data)
-            if self.masked is not None:
-                write_whole(originals.data / file, self.masked)
-                evidence = evidence.model_copy(update={"file": file, "withheld": None})
-        except OSError as error:
-            logger.error("%s: picture %d not written: %s", photo_id, number, error.strerror)
-        return self.image.model_copy(update={"evidence": evidence})
 
 
 def lowest_score(detector: Detector) -> float:
@@ -124,6 +105,8 @@ def _masked(
         height=small.shape[0],
         mask_counts=MaskCounts(heads=counts.heads, plates=counts.plates),
         withheld="not stored",
+        heads_masked=privacy.heads,
+        plates_masked=privacy.plates,
     )
 
 

@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from cv.cases.parts import MaskCounts, ModelInfo
 from cv.labels import Matter
 from cv.photos.quality import Quality
+from cv.site import Privacy
 from cv.suggest import Suggestion
 
 __all__ = [
@@ -44,6 +45,8 @@ class MaskedEvidence(_Part):
     Attributes:
         file: relative to the data folder; None if there is none.
         withheld: why there is none: masking failed, or the disk refused it.
+        heads_masked, plates_masked: what the site wanted masked in it; None in a record of before
+            this was kept.
     """
 
     file: str | None
@@ -52,6 +55,20 @@ class MaskedEvidence(_Part):
     height: int | None
     mask_counts: MaskCounts | None
     withheld: Literal["masking failed", "not stored"] | None = None
+    heads_masked: bool | None = None
+    plates_masked: bool | None = None
+
+    def is_masked(self, privacy: Privacy) -> bool:
+        """Whether all is masked in it that a site wants masked.
+
+        Of one of before, only what was found and counted is certain to have been looked for.
+        """
+        counts = self.mask_counts or MaskCounts()
+        heads, plates = self.heads_masked, self.plates_masked
+        return privacy.is_met(
+            heads=counts.heads > 0 if heads is None else heads,
+            plates=counts.plates > 0 if plates is None else plates,
+        )
 
 
 class PhotoImage(_Part):

@@ -50,11 +50,18 @@ class CaseStanding:
 
 @dataclass(frozen=True, slots=True)
 class StoredPhoto:
-    """A report, the digest of what was sent (pictures and fields), and its case, if it has one."""
+    """A report.
+
+    Attributes:
+        content: the digest of what was sent, pictures and fields.
+        case: if it has one.
+        sender: the id of the key that it came with; None if it came without, or nobody knows.
+    """
 
     record: PhotoRecord
     content: str
     case: CaseStanding | None = None
+    sender: str | None = None
 
 
 class PhotoStore:
@@ -70,8 +77,13 @@ class PhotoStore:
             return _stored(session, row) if row else None
 
     @retried
-    def add(self, record: PhotoRecord, content: str, site: Site) -> StoredPhoto:
+    def add(
+        self, record: PhotoRecord, content: str, site: Site, sender: str | None = None
+    ) -> StoredPhoto:
         """Store a report and file its case, if it asks for one, in one transaction.
+
+        Args:
+            sender: the id of the key that it came with, if it did.
 
         Returns:
             What is stored under its id, which may have come first.
@@ -84,7 +96,7 @@ class PhotoStore:
             earlier = session.get(PhotoRow, record.id)
             if earlier:
                 return _stored(session, earlier)
-            row = _row(record, content)
+            row = _row(record, content, sender)
             session.add(row)
             session.flush()
             session.add_all(
@@ -149,7 +161,7 @@ class PhotoStore:
             return open_near(session, here, matters, within)
 
 
-def _row(record: PhotoRecord, content: str) -> PhotoRow:
+def _row(record: PhotoRecord, content: str, sender: str | None) -> PhotoRow:
     location = record.location
     return PhotoRow(
         id=record.id,
@@ -161,13 +173,15 @@ def _row(record: PhotoRecord, content: str) -> PhotoRow:
         report=record.report,
         document=record.model_dump_json(),
         case_id=None,
+        sender=sender,
     )
 
 
 def _stored(session: Session, row: PhotoRow) -> StoredPhoto:
     record = PhotoRecord.model_validate_json(row.document)
     case = session.get(CaseRow, row.case_id) if row.case_id else None
-    return StoredPhoto(record, row.content, _standing(session, case, row.id) if case else None)
+    standing = _standing(session, case, row.id) if case else None
+    return StoredPhoto(record, row.content, standing, row.sender)
 
 
 def _standing(session: Session, row: CaseRow, photo_id: str) -> CaseStanding:

@@ -12,10 +12,7 @@ from typing import Any
 from cv.cases.parts import ModelInfo
 from cv.detect.detector import Detector
 from cv.detect.photo import Photo
-from cv.disk import DiskSpace
-from cv.evidence.originals import open_originals
 from cv.labels import Matter
-from cv.photos.duplicates import find_duplicates
 from cv.photos.look import LookedAt
 from cv.photos.record import (
     Disagreement,
@@ -24,7 +21,6 @@ from cv.photos.record import (
     PhotoRecord,
     PhotoSuggestion,
 )
-from cv.photos.store import PhotoStore
 from cv.plausible_time import is_plausible
 from cv.site import Site
 from cv.site.places import metres_between
@@ -50,7 +46,7 @@ class Report:
     report: bool = False
     key: str | None = None
     """The sender's idempotency key; another sender's is another one."""
-    sender: str = ""
+    sender: str | None = None
     """The id of the API key that it came with, if one was needed."""
     fields: dict[str, Any] = field(default_factory=dict)
     """As they came, for the digest of the content."""
@@ -64,8 +60,15 @@ def content_digest(images: Sequence[bytes], report: Report) -> str:
 
 
 def photo_id(content: str, report: Report) -> str:
-    """Derived from the sender and its idempotency key, else from the content: never random."""
-    named = f"content {content}" if report.key is None else f"key {report.sender} {report.key}"
+    """Derived from the sender and its idempotency key, else from the content: never random.
+
+    What two senders send is two reports, whatever it says: one sender's answers are not another's.
+    """
+    sender = report.sender or ""
+    if report.key is not None:
+        named = f"key {sender} {report.key}"
+    else:
+        named = f"content {sender} {content}" if sender else f"content {content}"
     return f"ph-{hashlib.sha256(named.encode()).hexdigest()[:20]}"
 
 
@@ -75,13 +78,11 @@ def triage(
     *,
     site: Site,
     detector: Detector,
-    store: PhotoStore | None,
-    space: DiskSpace,
     record_id: str,
     now: datetime,
     elapsed_s: float,
 ) -> PhotoRecord:
-    """The record of a report; its pictures are kept on the disk if there is a store, and room.
+    """The record of a report, of which nothing is kept yet.
 
     Args:
         now: wall time, aware.
@@ -91,18 +92,11 @@ def triage(
     location = report.location or next(filter(None, map(_exif_location, exifs)), None)
     times = [exif.taken_at for exif in exifs if exif.taken_at]
     captured_at = report.captured_at or (min(times) if times else None)
-    images = tuple(look.image for look in looks)
-    if store is not None and space.has_room:
-        originals = open_originals(site.reporting.data)
-        images = tuple(
-            look.stored(originals, record_id, number, site.privacy)
-            for number, look in enumerate(looks, 1)
-        )
     info = detector.info
-    record = PhotoRecord(
+    return PhotoRecord(
         id=record_id,
         received_at=now,
-        images=images,
+        images=tuple(look.image for look in looks),
         model=ModelInfo(name=info.name, version=info.version, sha256=info.sha256),
         suggestions=_suggestions(looks, site),
         location=location,
@@ -116,18 +110,6 @@ def triage(
         report=report.report,
         elapsed_ms=round(elapsed_s * 1000, 1),
     )
-    if store is None:
-        return record
-    known = find_duplicates(
-        store,
-        images,
-        matters=record.matters,
-        location=location,
-        taken_at=captured_at or now,
-        now=now,
-        within=site.photos,
-    )
-    return record.model_copy(update={"duplicate_of": known})
 
 
 def _suggestions(looks: Sequence[LookedAt], site: Site) -> tuple[PhotoSuggestion, ...]:

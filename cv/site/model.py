@@ -164,6 +164,10 @@ class Privacy:
     keep_photos_s: float = 90 * 86400.0
     keep_access_log_s: float = 400 * 86400.0
 
+    def is_met(self, *, heads: bool, plates: bool) -> bool:
+        """Whether a picture in which these are pixelated may leave."""
+        return (heads or not self.heads) and (plates or not self.plates)
+
 
 @dataclass(frozen=True, slots=True)
 class PhotoSettings:

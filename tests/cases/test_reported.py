@@ -381,7 +381,7 @@ def test_old_cases_get_their_place(tmp_path: Path, site: Site) -> None:
             "DROP INDEX ix_photos_case_id; DROP INDEX ix_photos_point;"
             "CREATE INDEX ix_photos_taken_at ON photos (taken_at);"
             "ALTER TABLE cases DROP COLUMN lon; ALTER TABLE cases DROP COLUMN lat;"
-            "ALTER TABLE photos DROP COLUMN case_id;"
+            "ALTER TABLE photos DROP COLUMN case_id; ALTER TABLE photos DROP COLUMN sender;"
             "UPDATE alembic_version SET version_num = '0004'"
         )
     with CaseStore(path) as store:

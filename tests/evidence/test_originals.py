@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from cv.cli import app
 from cv.errors import UserError
 from cv.evidence.originals import (
     Originals,
+    Together,
     frame_file,
     is_sealed,
     open_originals,
@@ -53,6 +55,18 @@ def test_one_picture_that_is_kept_by_two_threads_at_once_is_kept(tmp_path: Path)
             list(pool.map(lambda _: write_whole(file, PICTURE), range(8)))
     assert [path.name for path in tmp_path.iterdir()] == ["photo.jpg"]
     assert file.read_bytes() == PICTURE
+
+
+def test_files_that_belong_together_are_all_there_or_none_is(tmp_path: Path) -> None:
+    (tmp_path / "in the way").write_bytes(b"")
+    names = ("a/1.jpg", "b/2.jpg", "in the way/3.jpg")
+    for count in (3, 2):
+        with suppress(OSError), Together() as files:
+            for name in names[:count]:
+                files.write(tmp_path / name, PICTURE)
+                assert list(tmp_path.rglob("*.jpg")) == [], "until all are written"
+        found = [path.name for path in sorted(tmp_path.rglob("*")) if path.is_file()]
+        assert found == (["in the way"] if count == 3 else ["1.jpg", "2.jpg", "in the way"])
 
 
 def test_what_was_kept_stays_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

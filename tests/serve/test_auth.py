@@ -12,12 +12,14 @@ from typing import Any
 import pytest
 from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
+from sqlalchemy import update
 from typer.testing import CliRunner
 
 import serve.auth
 from cv.access.keys import Keys
 from cv.access.roles import Role
 from cv.cases.store import CaseStore
+from cv.cases.tables import PhotoRow
 from cv.cli import app as command_line
 from cv.detect.detector import Detector
 from cv.site import Site
@@ -130,6 +132,52 @@ def test_evidence_without_a_signature_is_refused(
     assert guarded.get("/v1/evidence/guess", headers=headers).status_code == 403
 
 
+def test_a_photo_is_read_by_who_sent_it_and_by_the_desk(
+    guarded: TestClient, store: CaseStore, texts: dict[str, str]
+) -> None:
+    other = Keys(store.database).create("another app", Role.REPORT, NOW)[1]
+
+    def send(text: str) -> str:
+        headers = {"X-API-Key": text, "Idempotency-Key": "1"}
+        answer = guarded.post("/v1/photos", files={"image": ("p.jpg", jpeg())}, headers=headers)
+        assert answer.status_code == 200, answer.text
+        return str(answer.json()["id"])
+
+    def read(photo: str) -> dict[str, int]:
+        asking = {**{role: texts[role] for role in ("report", "operate", "admin")}, "other": other}
+        answers = {
+            name: guarded.get(f"/v1/photos/{photo}", headers={"X-API-Key": text})
+            for name, text in asking.items()
+        }
+        for answer in answers.values():
+            assert answer.status_code == 200 or answer.json()["detail"] == "no such photo"
+        return {name: answer.status_code for name, answer in answers.items()}
+
+    photo = send(texts["report"])
+    assert read(photo) == {"report": 200, "operate": 200, "admin": 200, "other": 404}
+    replayed = send(other)
+    assert replayed != photo, "the same picture under the same Idempotency-Key"
+    assert read(replayed) == {"report": 404, "operate": 200, "admin": 200, "other": 200}
+    with store.database.write() as session:  # as before it was stored who had sent it
+        session.execute(update(PhotoRow).values(sender=None))
+    assert read(photo) == {"report": 404, "operate": 200, "admin": 200, "other": 404}
+
+
+def test_what_several_send_alike_is_a_report_of_each(
+    guarded: TestClient, store: CaseStore, texts: dict[str, str]
+) -> None:
+    """Without an Idempotency-Key, too: who sends a photo on learns nothing of who had it first."""
+    other = Keys(store.database).create("a third app", Role.REPORT, NOW)[1]
+    picture = {"image": ("p.jpg", jpeg(shade=30))}
+    first, again, theirs = (
+        guarded.post("/v1/photos", files=picture, headers={"X-API-Key": text}).json()["id"]
+        for text in (texts["report"], texts["report"], other)
+    )
+    assert first == again != theirs
+    mine = guarded.get(f"/v1/photos/{theirs}", headers={"X-API-Key": other})
+    assert mine.status_code == 200
+
+
 def test_a_revoked_key_ends_while_the_service_runs(
     guarded: TestClient, store: CaseStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -189,10 +237,15 @@ def test_without_keys_everybody_is_answered(
     monkeypatch.setattr(serve.auth, "_FRESH_S", 0.0)
     with CaseStore(tmp_path / "cases.sqlite") as empty:
         keys = Keys(empty.database)
-        with TestClient(create_app(detector, site, limits=LIMITS, keys=keys)) as client:
+        app = create_app(detector, site, limits=LIMITS, keys=keys, store=empty)
+        with TestClient(app) as client:
             assert client.get("/v1/labels").status_code == 200
-            keys.create("first", Role.REPORT, NOW)
+            sent = client.post("/v1/photos", files={"image": ("p.jpg", jpeg())}).json()
+            photo = f"/v1/photos/{sent['id']}"
+            assert client.get(photo).json()["id"] == sent["id"]
+            first = {"X-API-Key": keys.create("first", Role.REPORT, NOW)[1]}
             assert client.get("/v1/labels").status_code == 401
+            assert client.get(photo, headers=first).status_code == 404, "nobody knows whose it is"
 
 
 def test_without_keys_no_other_machine_is_served(

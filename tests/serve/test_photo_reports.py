@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,6 @@ from cv.access.keys import Keys
 from cv.access.roles import Role
 from cv.cases.store import CaseStore
 from cv.detect.detector import Detector
-from cv.disk import DiskLimits
 from cv.evidence.retention import Retention
 from cv.photos import look
 from cv.site import Site
@@ -264,19 +262,3 @@ def test_a_photo_whose_time_is_up_is_gone_and_not_unknown(desk: TestClient, plac
     assert desk.get("/v1/photos/ph-00000000000000000000").status_code == 404
     assert send(desk, encoded(scene(1)))[1]["id"] == answer["id"]
     assert desk.get(address).status_code == 200, "sent anew, it is here anew"
-
-
-def test_a_report_that_there_is_no_room_for_is_to_be_sent_again(
-    detector: Detector, place: Site
-) -> None:
-    """Its pictures are all that it has; answers without a case need none."""
-    full = replace(place, disk=DiskLimits(no_pictures_below=10**18))
-    with (
-        CaseStore(full.reporting.data / "cases.sqlite") as store,
-        TestClient(create_app(detector, full, limits=LIMITS, store=store)) as client,
-    ):
-        fields = {**HERE, **NOON, "category": "blocked_lane"}
-        status, answer = send(client, jpeg(), report="true", **fields)
-        assert (status, answer["detail"][:16]) == (503, "there is no room")
-        assert send(client, jpeg(), **fields)[0] == 200
-        assert list(store.every_case()) == []

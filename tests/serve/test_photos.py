@@ -31,14 +31,21 @@ def post(client: TestClient, picture: bytes, **fields: str) -> tuple[int, dict[s
     return answer.status_code, answer.json()
 
 
-def with_exif(taken: str = "2026:03:14 15:30:00") -> bytes:
+Degrees = tuple[float, float, float]
+HERE: tuple[Degrees, Degrees] = (30.0, 18.0, 45.36), (112.0, 15.0, 18.36)
+NOWHERE: tuple[Degrees, Degrees] = (0.0, 0.0, 0.0), (0.0, 0.0, 0.0)
+
+
+def with_exif(
+    taken: str = "2026:03:14 15:30:00", place: tuple[Degrees, Degrees] = HERE, shade: int = 120
+) -> bytes:
+    """A photo with a time and a place (latitude, longitude) of its own."""
     exif = Image.Exif()
     exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] = taken
-    exif.get_ifd(ExifTags.IFD.GPSInfo).update(
-        {1: "N", 2: (30.0, 18.0, 45.36), 3: "E", 4: (112.0, 15.0, 18.36)}
-    )
+    lat, lon = place
+    exif.get_ifd(ExifTags.IFD.GPSInfo).update({1: "N", 2: lat, 3: "E", 4: lon})
     out = io.BytesIO()
-    Image.open(io.BytesIO(jpeg())).save(out, "JPEG", exif=exif)
+    Image.open(io.BytesIO(jpeg(shade=shade))).save(out, "JPEG", exif=exif)
     return out.getvalue()
 
 
@@ -91,6 +98,27 @@ def test_the_time_of_a_clock_that_was_never_set_is_no_time(client: TestClient, t
     assert status == 200
     assert answer["captured_at"] is None
     assert "captured_at" in [m["field"] for m in answer["missing"]]
+
+
+def test_the_place_of_a_phone_without_a_fix_is_no_place(client: TestClient) -> None:
+    """Zero degrees, zero degrees: what many write who do not know where they are."""
+    for shade in (120, 60):
+        picture = with_exif(place=NOWHERE, shade=shade)
+        _, answer = post(client, picture, category="exposed_garbage", report="true")
+        assert (answer["location"], answer["case"]) == (None, None)
+        assert (answer["exif"]["lon"], answer["exif"]["lat"]) == (None, None)
+        assert [m["field"] for m in answer["missing"]] == ["location", "address"]
+    _, answer = post(client, with_exif(place=NOWHERE), lon="112.3", lat="30.4")
+    assert answer["disagreements"] == [], "nor is it somewhere else"
+    _, answer = post(client, with_exif(place=(NOWHERE[0], HERE[1])))
+    assert answer["location"]["lat"] == 0, "on the equator there are streets"
+
+
+def test_blanks_are_no_words(client: TestClient) -> None:
+    blanks = dict.fromkeys(("address", "description", "lon", "lat", "captured_at"), " \u3000\n")
+    _, answer = post(client, jpeg(), **blanks, category="exposed_garbage", report="true")
+    assert answer["case"] is None
+    assert [m["field"] for m in answer["missing"]] == ["location", "captured_at", "address"]
 
 
 def test_the_form_decides_over_exif(client: TestClient) -> None:
