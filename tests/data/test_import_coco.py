@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from cv.data.imports.summary import notes
 from cv.errors import ModelError
 from tests.data.exports import HEIGHT, WIDTH, coco, photo, pixels, take
 
@@ -18,6 +19,33 @@ def test_boxes_are_taken_and_crowds_counted(tmp_path: Path) -> None:
     taken, (only,) = take(export, "cart=street_stall")
     assert pixels(only) == [("street_stall", [20, 10, 60, 60])]
     assert taken.others == 1
+
+
+def test_a_crowd_is_not_boxed_so_its_label_is_not_complete_there(tmp_path: Path) -> None:
+    rows = [{"id": i, "file_name": f"{name}.png"} for i, name in ((7, "a"), (8, "b"))]
+    crowd = ROW | {"iscrowd": 1, "segmentation": {}}
+    export = coco(tmp_path, images=rows, annotations=[ROW, crowd, ROW | {"image_id": 8}])
+    photo(export.parent / "b.png", seed=1)
+    complete = frozenset({"street_stall", "car"})
+    taken, samples = take(export, "cart=street_stall", complete=complete)
+    assert [s.complete for s in samples] == [{"car"}, complete]
+    assert taken.incomplete == {"street_stall": 1}
+    assert "photos in which street_stall is not complete, for such a shape is of it: 1" in notes(
+        taken
+    )
+
+
+def test_a_crowd_of_what_is_dropped_leaves_everything_complete(tmp_path: Path) -> None:
+    export = coco(tmp_path, annotations=[ROW | {"iscrowd": 1, "segmentation": {}}])
+    _, (only,) = take(export, drop=["cart"], complete=frozenset({"street_stall"}))
+    assert only.complete == {"street_stall"}
+
+
+def test_a_box_drawn_from_its_lower_right_corner_is_the_same_box(tmp_path: Path) -> None:
+    _, (only,) = take(
+        coco(tmp_path, annotations=[ROW | {"bbox": [60, 60, -40, -50]}]), "cart=street_stall"
+    )
+    assert pixels(only) == [("street_stall", [20, 10, 60, 60])]
 
 
 def test_a_listed_photo_without_annotations_has_no_boxes(tmp_path: Path) -> None:

@@ -23,6 +23,12 @@ def test_a_renamed_photo_is_found_by_the_annotations_name(tmp_path: Path) -> Non
     assert only.image.name == "a.png"
 
 
+def test_a_box_drawn_from_its_lower_right_corner_is_the_same_box(tmp_path: Path) -> None:
+    taken, (only,) = take(voc(tmp_path, voc_text(voc_object("car", 60, 60, 20, 10))))
+    assert pixels(only) == [("car", [20, 10, 60, 60])]
+    assert taken.outside == 0
+
+
 def test_a_size_of_zero_is_not_known(tmp_path: Path) -> None:
     export = voc(tmp_path, voc_text(voc_object("car", 20, 10, 60, 60), size=(0, 0)))
     assert pixels(take(export)[1][0]) == [("car", [20, 10, 60, 60])]

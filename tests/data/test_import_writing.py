@@ -113,6 +113,22 @@ def test_unknown_classes_are_named_at_once(tmp_path: Path) -> None:
     assert taken.boxes["van", ""] == 1
 
 
+def test_what_is_dropped_is_not_complete(tmp_path: Path) -> None:
+    export = yolo(tmp_path, {"a": LINE})
+    with pytest.raises(UserError, match="'car' is left out, so it is not --complete"):
+        take(export, drop=["car"], complete=frozenset({"car"}))
+    assert not (tmp_path / "taken").exists()
+
+
+def test_classes_of_shapes_that_are_left_out_need_a_meaning_too(tmp_path: Path) -> None:
+    export = cvat(tmp_path, '<points label="cart" points="1,1"/>')
+    with pytest.raises(UserError, match="no label for 'cart'"):
+        take(export)
+    complete = frozenset({"street_stall", "car"})
+    _, (only,) = take(export, "cart=street_stall", complete=complete)
+    assert only.complete == {"car"}
+
+
 def test_all_others_can_be_left_out(tmp_path: Path) -> None:
     export = yolo(tmp_path, {"a": "0 .5 .5 .1 .1\n1 .5 .5 .1 .1"})
     _, (only,) = take(export, drop_others=True)
