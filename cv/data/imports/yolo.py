@@ -8,11 +8,11 @@ from pathlib import Path
 
 from cv.data.imports.imported import Imported, NamedBox, enclosing
 from cv.data.imports.photos import Photos
-from cv.data.imports.yolo_names import NAME_FILES, read_names
+from cv.data.imports.yolo_names import Names, names_by_folder, read_names
 from cv.errors import ModelError
 from cv.geometry import UNIT, Box
 
-__all__ = ["names_file", "read"]
+__all__ = ["read"]
 
 _FOLDERS = frozenset({"images", "labels", "obj_train_data"})
 """Folders that only tell photos from labels: `train/images/a.jpg` has `train/labels/a.txt`."""
@@ -36,29 +36,20 @@ def read(export: Path, images: Path) -> Iterator[Imported]:
         ModelError: names the file and line that cannot be used.
     """
     folder = export.parent if export.is_file() else export
-    names = read_names(export if export.is_file() else names_file(folder))
     photos = Photos(images)
     labels = _label_files(folder, photos)
+    folders = {file.parent for file in labels.values()}
+    if export.is_file():
+        names = dict.fromkeys(folders, read_names(export))
+    else:
+        names = names_by_folder(export, folders)
     for photo in photos.files:
         file = labels.get(photo)
         if file is None:
             yield Imported(photo, photos.name(photo), str(photo), labelled=False)
         else:
-            boxes = tuple(_read_boxes(file, names))
+            boxes = tuple(_read_boxes(file, names[file.parent]))
             yield Imported(photo, photos.name(photo), str(file), UNIT, boxes)
-
-
-def names_file(folder: Path) -> Path:
-    """The file with the class names, the one nearest to the folder.
-
-    Raises:
-        ModelError: there is none.
-    """
-    for name in NAME_FILES:
-        found = sorted(folder.rglob(name), key=lambda file: (len(file.parts), file))
-        if found:
-            return found[0]
-    raise ModelError(f"{folder}: no class names; expected one of {', '.join(NAME_FILES)}")
 
 
 def _label_files(folder: Path, photos: Photos) -> dict[Path, Path]:
@@ -94,7 +85,7 @@ def _only(photos: list[Path]) -> Path | None:
     return photos[0] if len(photos) == 1 else None
 
 
-def _read_boxes(file: Path, names: dict[int, str]) -> Iterator[NamedBox]:
+def _read_boxes(file: Path, names: Names) -> Iterator[NamedBox]:
     try:
         lines = file.read_text(encoding="utf-8-sig").splitlines()
     except OSError as error:
@@ -106,7 +97,7 @@ def _read_boxes(file: Path, names: dict[int, str]) -> Iterator[NamedBox]:
             yield _parse(line, f"{file}:{number}", names)
 
 
-def _parse(line: str, where: str, names: dict[int, str]) -> NamedBox:
+def _parse(line: str, where: str, names: Names) -> NamedBox:
     try:
         first, *rest = line.split()
         label, values = int(first), [float(value) for value in rest]
