@@ -104,6 +104,48 @@ def test_one_photo_labelled_in_two_files_is_refused(tmp_path: Path) -> None:
         take(first.parent, "cart=street_stall")
 
 
+@pytest.mark.parametrize(
+    ("stated", "there", "images"),
+    [
+        (["gate2/0001.png"], ["gate1/0001.png"], "."),
+        (["gate1/0002.png", "gate2/0001.png"], ["gate1/0001.png", "gate1/0002.png"], "."),
+        (["C:\\x\\p\\1.png", "C:\\x\\q\\2.png"], ["p/1.png", "p/2.png"], "."),
+        (["/x/p/images/1.png", "/x/q/images/2.png"], ["p/images/1.png", "p/images/2.png"], "."),
+        (["p/1.png", "q/2.png"], ["p/1.png", "p/2.png"], "p"),
+    ],
+)
+def test_a_photo_of_that_name_in_another_folder_is_another_photo(
+    tmp_path: Path, stated: list[str], there: list[str], images: str
+) -> None:
+    rows = [{"id": number, "file_name": name} for number, name in enumerate(stated)]
+    export = coco(tmp_path, images=rows, annotations=[])
+    for seed, name in enumerate(there):
+        photo(export.parent / name, seed=seed)
+    with pytest.raises(ModelError, match=r"images\[\d\]: photo .* is not below .*another folder"):
+        take(export, images=export.parent / images)
+
+
+@pytest.mark.parametrize(
+    ("stated", "there"),
+    [
+        (["gate1/1.png", "gate2/2.png"], ["1.png", "2.png"]),
+        (["C:\\x\\1.png", "C:\\x\\2.png"], ["images/1.png", "other/2.png"]),
+        (["..\\x\\1.png", "..\\x\\2.png"], ["images/1.png", "images/2.png"]),
+        (["/x/p/1.png", "/x/q/1.png"], ["site/p/1.png", "site/q/1.png"]),
+        (["1.png", "q/2.png"], ["site/1.png", "site/q/2.png"]),
+        (["site/1.png", "site/q/2.png"], ["1.png", "q/2.png"]),
+    ],
+)
+def test_where_all_photos_lay_on_another_machine_says_nothing(
+    tmp_path: Path, stated: list[str], there: list[str]
+) -> None:
+    rows = [{"id": number, "file_name": name} for number, name in enumerate(stated)]
+    export = coco(tmp_path, images=rows, annotations=[])
+    for seed, name in enumerate(there):
+        photo(export.parent / name, seed=seed)
+    assert take(export)[0].photos == 2
+
+
 def test_a_folder_tells_photos_of_one_name_apart(tmp_path: Path) -> None:
     rows = [{"id": i, "file_name": f"C:\\x\\{f}\\a.png"} for i, f in enumerate("pq")]
     notes = [{"image_id": 1, "category_id": 3, "bbox": [0, 0, 100, 100]}]

@@ -25,6 +25,7 @@ def read(export: Path, images: Path) -> Iterator[Imported]:
     photos = Photos(images)
     for file in files_of(export, ".json"):
         yield from _read_file(read_json(file), photos)
+    photos.check_folders()
 
 
 def _read_file(root: Node, photos: Photos) -> Iterator[Imported]:

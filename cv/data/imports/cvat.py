@@ -39,6 +39,7 @@ def read(export: Path, images: Path) -> Iterator[Imported]:
             raise root.fail("is CVAT for video; export it as CVAT for images 1.1")
         for image in root.all("image"):
             yield _read_image(image, photos)
+    photos.check_folders()
 
 
 def _read_image(image: Element, photos: Photos) -> Imported:

@@ -37,6 +37,7 @@ def read(export: Path, images: Path) -> Iterator[Imported]:
     for file in files_of(export, ".json"):
         for task in read_json(file).items():
             yield _read_task(task, photos)
+    photos.check_folders()
 
 
 def _read_task(task: Node, photos: Photos) -> Imported:

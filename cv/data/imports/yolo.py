@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,15 +54,12 @@ def read(export: Path, images: Path) -> Iterator[Imported]:
 def _label_files(folder: Path, photos: Photos) -> dict[Path, Path]:
     """Photo → label file: by path below the two folders, else by a name that only one photo has."""
     by_key = {_key(photo.relative_to(photos.folder)): photo for photo in photos.files}
-    by_stem: defaultdict[str, list[Path]] = defaultdict(list)
-    for photo in photos.files:
-        by_stem[photo.stem].append(photo)
     labels: dict[Path, Path] = {}
     for file in sorted(folder.rglob("*.txt")):
         named = by_key.get(_key(file.relative_to(folder)))
         if named is None and _is_list(file):
             continue
-        named = named or _only(by_stem[file.stem])
+        named = named or _only(photos.namesakes(file.stem))
         if named is None:
             raise ModelError(f"{file}: no photo of that name below {photos.folder}")
         if named in labels:
