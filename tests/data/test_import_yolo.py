@@ -112,6 +112,22 @@ def test_photos_may_lie_elsewhere(tmp_path: Path) -> None:
     assert only.boxes[0].label == "car"
 
 
+def test_a_photo_of_that_name_in_another_folder_is_another_photo(tmp_path: Path) -> None:
+    export = labelimg(tmp_path / "yolo" / "gate2", "car\n", "0", seed=1).parent
+    (export / "gate1").mkdir()
+    (export / "gate2" / "gate2_1.png").rename(export / "gate1" / "gate2_1.png")
+    with pytest.raises(ModelError, match=r"gate2/gate2_1\.txt: no photo of that name"):
+        take(export)
+    assert take(export, images=export / "gate1")[0].photos == 1
+
+
+def test_of_two_photos_that_fit_a_label_file_none_is_guessed(tmp_path: Path) -> None:
+    export = yolo(tmp_path, {"a": "1 0.5 0.5 0.2 0.4"})
+    photo(export / "images" / "a.jpg")
+    with pytest.raises(ModelError, match=r"a\.txt: photo 'a' may be .*a\.jpg or .*a\.png"):
+        take(export)
+
+
 @pytest.mark.parametrize(
     ("line", "said"),
     [

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
 from cv.data.imports.imported import Imported, NamedBox, enclosing
-from cv.data.imports.photos import Photos
+from cv.data.imports.photos import Photos, shared_tail
 from cv.data.imports.yolo_names import Names, names_by_folder, read_names
 from cv.errors import ModelError
 from cv.geometry import UNIT, Box
@@ -52,16 +53,27 @@ def read(export: Path, images: Path) -> Iterator[Imported]:
 
 
 def _label_files(folder: Path, photos: Photos) -> dict[Path, Path]:
-    """Photo → label file: by path below the two folders, else by a name that only one photo has."""
-    by_key = {_key(photo.relative_to(photos.folder)): photo for photo in photos.files}
+    """Photo → label file: by path below the two folders, else by a name that only one photo has.
+
+    That one must not be in another folder: `gate1/a.jpg` has no labels in `gate2/a.txt`.
+    """
+    keys = {photo: _key(photo.relative_to(photos.folder)) for photo in photos.files}
+    by_key: defaultdict[Key, list[Path]] = defaultdict(list)
+    for photo, key in keys.items():
+        by_key[key].append(photo)
     labels: dict[Path, Path] = {}
     for file in sorted(folder.rglob("*.txt")):
-        named = by_key.get(_key(file.relative_to(folder)))
-        if named is None and _is_list(file):
+        key = _key(file.relative_to(folder))
+        if key not in by_key and _is_list(file):
             continue
-        named = named or _only(photos.namesakes(file.stem))
-        if named is None:
+        fitting = by_key.get(key) or [
+            photo for photo in photos.namesakes(file.stem) if _agree(keys[photo], key)
+        ]
+        if len(fitting) > 1:
+            raise photos.unclear(fitting, file.stem, str(file))
+        if not fitting:
             raise ModelError(f"{file}: no photo of that name below {photos.folder}")
+        named = fitting[0]
         if named in labels:
             raise ModelError(f"{file}: {named} has labels in {labels[named]} too")
         labels[named] = file
@@ -77,8 +89,8 @@ def _key(path: Path) -> Key:
     return (*(part for part in path.parent.parts if part not in _FOLDERS), path.stem)
 
 
-def _only(photos: list[Path]) -> Path | None:
-    return photos[0] if len(photos) == 1 else None
+def _agree(first: Key, second: Key) -> bool:
+    return shared_tail(first, second) == min(len(first), len(second))
 
 
 def _read_boxes(file: Path, names: Names) -> Iterator[NamedBox]:
