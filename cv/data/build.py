@@ -98,6 +98,7 @@ def _mapped(sample: Sample, source: SourceFile) -> Sample:
         boxes=boxes,
         complete=sample.complete - renamed,
         absent=(sample.absent | source.absent) - sample.complete,
+        horizon=sample.horizon if source.horizon is None else source.horizon,
     )
 
 
@@ -132,6 +133,7 @@ def _write_samples(samples: Sequence[Sample], part: str, out: Path) -> None:
             "absent": sorted(sample.absent, key=LABELS.index),
             "mistaken": [yolo_row(item).strip() for item in sample.mistaken],
             "split": part,
+            "horizon": sample.horizon,
         }
         with (folder / "images.jsonl").open("a", encoding="utf-8") as listing:
             listing.write(json.dumps(line, ensure_ascii=False) + "\n")

@@ -16,13 +16,13 @@ import numpy.typing as npt
 from cv.data.cutting import Cut
 from cv.geometry import Box, Image, intersection, iou
 
-__all__ = ["Spot", "goods_row", "place", "spot_on_ground"]
+__all__ = ["FRONT", "Spot", "goods_row", "place", "spot_on_ground"]
 
 Light = npt.NDArray[np.float32]
 """[H, W, 3] BGR, 0..255."""
 
-_FLAT = 0.75
-"""With the horizon below this the photo shows a front, all of it about as far away."""
+FRONT = 0.75
+"""With the horizon from here down the photo shows a front, all of it about as far away."""
 _MOST_OVERLAP = 0.15
 _SHADOW = 0.45
 _MATCH = 0.6
@@ -58,7 +58,7 @@ def spot_on_ground(
     for _ in range(20):
         depth = rng.uniform(0.2, 1.0)
         foot = height * (horizon + (1.0 - horizon) * depth)
-        near = depth if horizon < _FLAT else 0.5
+        near = depth if horizon < FRONT else 0.5
         across = width * near * np.exp(rng.uniform(np.log(0.16), np.log(0.62)))
         middle = rng.uniform(0.0, 1.0) * width
         box = Box(middle - across / 2, foot - across / aspect, middle + across / 2, foot)

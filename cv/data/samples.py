@@ -50,6 +50,8 @@ class Sample:
         absent: labels hardly ever there though nobody checked: taught as absent, not scored.
         mistaken: what a reviewer rejected: no thing of that label is in that place.
         split: "train" or "held_out" if `kerbwatch data build` has decided it.
+        horizon: share of its height above which nothing stands on the ground; 1 if nothing is to
+            be set onto it. None is not known.
     """
 
     image: Path
@@ -60,6 +62,7 @@ class Sample:
     absent: frozenset[str] = frozenset()
     mistaken: tuple[LabelledBox, ...] = ()
     split: str | None = None
+    horizon: float | None = None
 
 
 def default_data() -> Path:
@@ -92,17 +95,19 @@ def parse_row(line: str, folder: Path) -> Sample:
         name, group = str(row["image"]), str(row["group"])
         complete, absent = frozenset(row["complete"]), frozenset(row.get("absent", ()))
         mistaken = [str(line) for line in row.get("mistaken", ())]
-        part = row.get("split")
+        part, horizon = row.get("split"), row.get("horizon")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError('expected {"image": ..., "group": ..., "complete": [...]}') from error
     unknown = sorted(str(label) for label in (complete | absent) - set(LABELS))
     if unknown:
         raise ValueError(f"complete: {unknown[0]!r} is none of {', '.join(LABELS)}")
+    if horizon is not None and not (type(horizon) in (int, float) and 0 <= horizon <= 1):
+        raise ValueError(f"horizon: {horizon!r} is not in 0..1")
     source = folder.name
     image = folder / "images" / name
     group = _group_of(source, group)
     rejected = tuple(map(parse_box, mistaken))
-    return Sample(image, source, group, complete, (), absent, rejected, part)
+    return Sample(image, source, group, complete, (), absent, rejected, part, horizon)
 
 
 def parse_box(line: str) -> LabelledBox:

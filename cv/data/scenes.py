@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -10,8 +11,9 @@ from typing import Any
 
 import cv2
 import numpy as np
+from rich.console import Console
 
-from cv.data.compose import goods_row, place, spot_on_ground
+from cv.data.compose import FRONT, goods_row, place, spot_on_ground
 from cv.data.cutting import Cut, cut_heap
 from cv.data.material import goods, rubble, things
 from cv.data.samples import LabelledBox, Sample, read_image
@@ -19,14 +21,10 @@ from cv.geometry import Box, Image, intersection
 
 __all__ = ["COMPOSED", "Scene", "compose_scenes", "is_hidden"]
 
-_HORIZONS = {
-    "facades": 0.84, "junction_cctv": 0.25, "cones_roadwork": 0.55, "dirty_roads": 0.55,
-    "india_streets": 0.45, "indonesia_traffic": 0.45, "dhaka_streets": 0.45,
-}  # fmt: skip
-"""Sources whose photos serve as streets, and where the ground begins in most of them."""
+_HORIZON = 0.45
+"""Where the ground begins in most photos of streets."""
 COMPOSED = "composed"
 """The source of composed photos."""
-_FRONTS = ("facades",)
 _SURROUNDINGS = frozenset({"construction_waste", "garbage_heap"})
 """A photo with such a label lies about in what it shows: nothing more is set onto it."""
 _HIDDEN = 0.7
@@ -82,7 +80,7 @@ class Scene:
 def compose_scenes(
     training: Sequence[Sample], counts: dict[str, int], folder: Path, *, seed: int
 ) -> list[Scene]:
-    """Write composed photos below `folder`.
+    """Write composed photos below `folder`, and print how many.
 
     Args:
         counts: how many photos to try per label: construction_waste, storefront_goods,
@@ -99,8 +97,10 @@ def compose_scenes(
         "garbage_heap": (_things, things(training, "garbage_heap", rng)),
     }
     scenes: list[Scene] = []
+    made: list[str] = []
     for kind, (label, (make_of, pieces)) in enumerate(material.items()):
-        streets = _streets(training, _FRONTS if label == "storefront_goods" else tuple(_HORIZONS))
+        streets = _streets(training, fronts=label == "storefront_goods")
+        before = len(scenes)
         make = partial(make_of, pieces)
         for number in range(counts.get(label, 0) if pieces and streets else 0):
             own = np.random.default_rng([seed, kind, number])
@@ -110,7 +110,19 @@ def compose_scenes(
             sample, covers = _compose(training[background], label, make, image, own)
             if covers:
                 scenes.append(Scene(sample, background, covers))
+        if counts.get(label):
+            made.append(f"{label} {len(scenes) - before or _why_none(pieces, streets)}")
+    if made:
+        Console().print(f"photos composed: {', '.join(made)}", soft_wrap=True)
     return scenes
+
+
+def _why_none(pieces: Sequence[Any], streets: Sequence[Any]) -> str:
+    if not pieces:
+        return "none (no photo to cut it out of)"
+    if not streets:
+        return "none (no photo to set it onto; see horizon in datasets/README.md)"
+    return "none (no room for it)"
 
 
 def _compose(
@@ -119,7 +131,7 @@ def _compose(
     photo = read_image(below.image).copy()
     height, width = photo.shape[:2]
     taken = [_scaled(item.box, width, height) for item in below.boxes]
-    added = make(_Street(photo, taken, _HORIZONS[below.source], rng))
+    added = make(_Street(photo, taken, _horizon(below), rng))
     if not added:
         return below, ()
     covers = tuple(_scaled(box, 1 / width, 1 / height) for box in added)
@@ -169,17 +181,23 @@ def _mirrored(cut: Cut) -> Cut:
     return Cut(np.ascontiguousarray(cut.image[:, ::-1]), np.ascontiguousarray(cut.alpha[:, ::-1]))
 
 
-def _streets(training: Sequence[Sample], sources: Sequence[str]) -> list[list[int]]:
-    """Indices of training photos, per source, so that each source serves as often."""
-    found = [
-        [
-            index
-            for index, sample in enumerate(training)
-            if sample.source == source and not _SURROUNDINGS & {b.label for b in sample.boxes}
-        ]
-        for source in sources
-    ]
-    return [indices for indices in found if indices]
+def _streets(training: Sequence[Sample], *, fronts: bool) -> list[list[int]]:
+    """Indices of photos to set things onto, per source, so that each source serves as often."""
+    found: defaultdict[str, list[int]] = defaultdict(list)
+    for index, sample in enumerate(training):
+        if _is_street(sample) and (not fronts or _horizon(sample) >= FRONT):
+            found[sample.source].append(index)
+    return [found[source] for source in sorted(found)]
+
+
+def _is_street(sample: Sample) -> bool:
+    """Whether things may be set onto a photo; never where a reviewer said what is not there."""
+    is_free = not _SURROUNDINGS & {item.label for item in sample.boxes}
+    return is_free and not sample.mistaken and _horizon(sample) < 1
+
+
+def _horizon(sample: Sample) -> float:
+    return _HORIZON if sample.horizon is None else sample.horizon
 
 
 def _scaled(box: Box, x: float, y: float) -> Box:

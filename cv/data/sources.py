@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from cv.errors import ModelError
 from cv.labels import LABELS
@@ -25,6 +25,8 @@ class SourceFile(BaseModel):
         labels: what the boxes of each label mean in this source.
         rename: boxes of a label that are meant as another one, or as nothing ("").
         absent: labels so rare in it that they are taught as absent, but not scored.
+        horizon: share of its photos' height above which nothing stands on the ground, in most of
+            them; 1 if they are no streets to set things onto.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -37,6 +39,7 @@ class SourceFile(BaseModel):
     labels: dict[str, str]
     rename: dict[str, str] = {}
     absent: frozenset[str] = frozenset()
+    horizon: float | None = Field(None, ge=0, le=1)
 
     @field_validator("labels", "absent")
     @classmethod

@@ -85,7 +85,7 @@ def write_photos(
             (folder / "labels" / f"{name}.txt").write_text(text, encoding="ascii")
             group = f"street-{own}"
             entry = {"image": image.name, "group": group, "complete": _BOXED, "split": "train"}
-            rows.append(json.dumps(entry))
+            rows.append(json.dumps({**entry, "horizon": 1}))  # nothing real is set onto it
         (folder / "images.jsonl").write_text("\n".join(rows) + "\n", encoding="utf-8")
 
 

@@ -112,12 +112,16 @@ def _repeats(sample: Sample, of_sources: Mapping[str, int]) -> int:
 
 
 def _write_sample(sample: Sample, rows: Sequence[str], folder: Path) -> Path:
-    """Ultralytics finds the labels of `.../images/x` in `.../labels/x`, so photos are linked."""
-    link = folder.resolve() / "images" / sample.source / sample.image.name
+    """Ultralytics finds the labels of `.../images/x` in `.../labels/x`, so photos are linked.
+
+    It goes by the last `images` of a path, which is ours here whatever a source is called.
+    """
+    of_source = folder.resolve() / "sources" / sample.source
+    link = of_source / "images" / sample.image.name
     link.parent.mkdir(parents=True, exist_ok=True)
     link.unlink(missing_ok=True)
     link.symlink_to(sample.image.resolve())
-    labels = folder / "labels" / sample.source / f"{sample.image.stem}.txt"
+    labels = of_source / "labels" / f"{sample.image.stem}.txt"
     labels.parent.mkdir(parents=True, exist_ok=True)
     labels.write_text("".join(rows))
     return link

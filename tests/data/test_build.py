@@ -113,6 +113,22 @@ def test_what_is_absent_is_taught_but_not_scored(data: Path, sources: Path, tmp_
         assert "storefront_goods" not in sample.complete
 
 
+def test_where_things_may_be_set_onto_photos_is_carried(
+    data: Path, sources: Path, tmp_path: Path
+) -> None:
+    listing = data / "yard" / "images.jsonl"
+    rows = [{**json.loads(line), "horizon": 0.3} for line in listing.read_text().splitlines()]
+    listing.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    build_data(sources, data, tmp_path / "one")
+    built = read_sources(tmp_path / "one")
+    assert {(s.source, s.horizon) for s in built} == {("yard", 0.3), ("fronts", None)}
+    text = (sources / "b.toml").read_text()
+    (sources / "b.toml").write_text(text.replace("[labels]", "horizon = 1\n[labels]"))
+    build_data(sources, data, tmp_path / "two")
+    built = read_sources(tmp_path / "two")
+    assert {(s.source, s.horizon) for s in built} == {("yard", 0.3), ("fronts", 1)}
+
+
 def test_labels_are_renamed_or_dropped(data: Path, sources: Path, tmp_path: Path) -> None:
     with (sources / "a.toml").open("a") as file:
         file.write('[rename]\nbarrier = "street_stall"\ncone = ""\n')

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from cv.data.imports.summary import notes
 from cv.errors import ModelError
 from tests.data.exports import HEIGHT, WIDTH, coco, photo, pixels, take
 
@@ -18,6 +19,33 @@ def test_boxes_are_taken_and_crowds_counted(tmp_path: Path) -> None:
     taken, (only,) = take(export, "cart=street_stall")
     assert pixels(only) == [("street_stall", [20, 10, 60, 60])]
     assert taken.others == 1
+
+
+def test_a_crowd_is_not_boxed_so_its_label_is_not_complete_there(tmp_path: Path) -> None:
+    rows = [{"id": i, "file_name": f"{name}.png"} for i, name in ((7, "a"), (8, "b"))]
+    crowd = ROW | {"iscrowd": 1, "segmentation": {}}
+    export = coco(tmp_path, images=rows, annotations=[ROW, crowd, ROW | {"image_id": 8}])
+    photo(export.parent / "b.png", seed=1)
+    complete = frozenset({"street_stall", "car"})
+    taken, samples = take(export, "cart=street_stall", complete=complete)
+    assert [s.complete for s in samples] == [{"car"}, complete]
+    assert taken.incomplete == {"street_stall": 1}
+    assert "photos in which street_stall is not complete, for such a shape is of it: 1" in notes(
+        taken
+    )
+
+
+def test_a_crowd_of_what_is_dropped_leaves_everything_complete(tmp_path: Path) -> None:
+    export = coco(tmp_path, annotations=[ROW | {"iscrowd": 1, "segmentation": {}}])
+    _, (only,) = take(export, drop=["cart"], complete=frozenset({"street_stall"}))
+    assert only.complete == {"street_stall"}
+
+
+def test_a_box_drawn_from_its_lower_right_corner_is_the_same_box(tmp_path: Path) -> None:
+    _, (only,) = take(
+        coco(tmp_path, annotations=[ROW | {"bbox": [60, 60, -40, -50]}]), "cart=street_stall"
+    )
+    assert pixels(only) == [("street_stall", [20, 10, 60, 60])]
 
 
 def test_a_listed_photo_without_annotations_has_no_boxes(tmp_path: Path) -> None:
@@ -74,6 +102,48 @@ def test_one_photo_labelled_in_two_files_is_refused(tmp_path: Path) -> None:
     (first.parent / "second.json").write_text(first.read_text())
     with pytest.raises(ModelError, match=r"second\.json: images\[0\]: .*has labels in .*export"):
         take(first.parent, "cart=street_stall")
+
+
+@pytest.mark.parametrize(
+    ("stated", "there", "images"),
+    [
+        (["gate2/0001.png"], ["gate1/0001.png"], "."),
+        (["gate1/0002.png", "gate2/0001.png"], ["gate1/0001.png", "gate1/0002.png"], "."),
+        (["C:\\x\\p\\1.png", "C:\\x\\q\\2.png"], ["p/1.png", "p/2.png"], "."),
+        (["/x/p/images/1.png", "/x/q/images/2.png"], ["p/images/1.png", "p/images/2.png"], "."),
+        (["p/1.png", "q/2.png"], ["p/1.png", "p/2.png"], "p"),
+    ],
+)
+def test_a_photo_of_that_name_in_another_folder_is_another_photo(
+    tmp_path: Path, stated: list[str], there: list[str], images: str
+) -> None:
+    rows = [{"id": number, "file_name": name} for number, name in enumerate(stated)]
+    export = coco(tmp_path, images=rows, annotations=[])
+    for seed, name in enumerate(there):
+        photo(export.parent / name, seed=seed)
+    with pytest.raises(ModelError, match=r"images\[\d\]: photo .* is not below .*another folder"):
+        take(export, images=export.parent / images)
+
+
+@pytest.mark.parametrize(
+    ("stated", "there"),
+    [
+        (["gate1/1.png", "gate2/2.png"], ["1.png", "2.png"]),
+        (["C:\\x\\1.png", "C:\\x\\2.png"], ["images/1.png", "other/2.png"]),
+        (["..\\x\\1.png", "..\\x\\2.png"], ["images/1.png", "images/2.png"]),
+        (["/x/p/1.png", "/x/q/1.png"], ["site/p/1.png", "site/q/1.png"]),
+        (["1.png", "q/2.png"], ["site/1.png", "site/q/2.png"]),
+        (["site/1.png", "site/q/2.png"], ["1.png", "q/2.png"]),
+    ],
+)
+def test_where_all_photos_lay_on_another_machine_says_nothing(
+    tmp_path: Path, stated: list[str], there: list[str]
+) -> None:
+    rows = [{"id": number, "file_name": name} for number, name in enumerate(stated)]
+    export = coco(tmp_path, images=rows, annotations=[])
+    for seed, name in enumerate(there):
+        photo(export.parent / name, seed=seed)
+    assert take(export)[0].photos == 2
 
 
 def test_a_folder_tells_photos_of_one_name_apart(tmp_path: Path) -> None:

@@ -21,6 +21,34 @@ def test_boxes_and_polygons_are_taken_and_other_shapes_counted(tmp_path: Path) -
     assert taken.others == 2
 
 
+def test_a_label_is_not_complete_where_a_shape_of_it_is_no_box(tmp_path: Path) -> None:
+    export = cvat(tmp_path, BOX.format("") + '<points label="car" points="1,1"/>')
+    complete = frozenset({"street_stall", "car"})
+    taken, (only,) = take(export, "cart=street_stall", complete=complete)
+    assert only.complete == {"street_stall"}
+    assert taken.incomplete == {"car": 1}
+
+
+@pytest.mark.parametrize(
+    ("shape", "box"),
+    [
+        ('<mask label="car" rle="3, 2, 5" left="20" top="10" width="40" height="50"/>', None),
+        ('<ellipse label="car" cx="40" cy="35" rx="20" ry="25"/>', None),
+        ('<ellipse label="car" cx="40" cy="35" rx="20" ry="25" rotation="90"/>', [15, 15, 65, 55]),
+        (
+            '<ellipse label="car" cx="90" cy="50" rx="50" ry="0" rotation="36.87"/>',
+            [50, 20, 130, 80],
+        ),
+    ],
+)
+def test_the_box_around_a_mask_or_an_ellipse_is_taken(
+    tmp_path: Path, shape: str, box: list[int] | None
+) -> None:
+    taken, (only,) = take(cvat(tmp_path, shape), complete=frozenset({"car"}))
+    assert pixels(only) == [("car", box or [20, 10, 60, 60])]
+    assert (taken.others, only.complete) == (0, {"car"})
+
+
 def test_a_turned_box_is_the_upright_one_around_it(tmp_path: Path) -> None:
     export = cvat(tmp_path, BOX.format(' rotation="90.0"'))
     _, (only,) = take(export, "cart=street_stall")
@@ -31,6 +59,8 @@ def test_a_turned_box_is_the_upright_one_around_it(tmp_path: Path) -> None:
     ("shapes", "said"),
     [
         ('<box label="car" xtl="1" ytl="1" xbr="9"/>', "annotations.xml:5: <box>: ybr is missing"),
+        ('<mask label="car" left="1" top="1" width="9"/>', "<mask>: height is missing"),
+        ('<ellipse label="car" cx="1" cy="1" rx="9"/>', "<ellipse>: ry is missing"),
         ('<box xtl="1" ytl="1" xbr="9" ybr="9"/>', "<box>: label is missing"),
         ('<polygon label="car" points="1,2;x,3"/>', "<polygon>: points must be a number, not 'x'"),
         ('<polygon label="car" points=""/>', "<polygon>: points must be a number, not ''"),

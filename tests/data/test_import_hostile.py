@@ -27,10 +27,12 @@ KEYS = st.sampled_from(
         *("image_id", "category_id", "iscrowd", "name", "data", "image", "result", "type"),
         *("value", "x", "y", "rectanglelabels", "polygonlabels", "points", "rotation"),
         *("was_cancelled", "original_width", "original_height", "image_rotation"),
+        *("labels", "ellipselabels", "radiusX", "radiusY"),
     ]
 )
 NUMBERS = st.integers() | st.floats() | st.sampled_from([0, 1, 3, 7, 10**400, -1e308])
-WORDS = st.sampled_from(["a.png", "car", "rectanglelabels", "polygonlabels", "\ud800", "../a.png"])
+KINDS = ["rectanglelabels", "polygonlabels", "ellipselabels", "rectangle", "ellipse", "labels"]
+WORDS = st.sampled_from(["a.png", "car", *KINDS, "\ud800", "../a.png"])
 LEAVES = st.none() | st.booleans() | NUMBERS | WORDS | st.text(max_size=8)
 VALUES = st.recursive(
     LEAVES,
@@ -42,7 +44,9 @@ COCO = {
     "categories": [{"id": 3, "name": "car"}],
     "annotations": [{"image_id": 7, "category_id": 3, "bbox": [20, 10, 40, 50]}],
 }
-TASKS = [task("a.png", rectangle("car", 10, 10, 20, 50, rotation=5))]
+LABEL = {"type": "labels", "id": "r", "value": {"labels": ["car"]}}
+PLAIN = {"type": "rectangle", "id": "r", "value": {"x": 1, "y": 2, "width": 9, "height": 8}}
+TASKS = [task("a.png", rectangle("car", 10, 10, 20, 50, rotation=5), PLAIN, LABEL)]
 VOC = (
     "<annotation><filename>a.png</filename><size><width>200</width><height>100</height></size>"
     "<object><name>car</name><bndbox><xmin>1</xmin><ymin>2</ymin><xmax>50</xmax><ymax>60</ymax>"
@@ -50,8 +54,8 @@ VOC = (
 )
 CVAT = (
     '<annotations><image name="a.png" width="200" height="100"><box label="car" xtl="1" ytl="2" '
-    'xbr="50" ybr="60" rotation="9"/><polygon label="car" points="1,2;50,9;3,70"/></image>'
-    "</annotations>"
+    'xbr="50" ybr="60" rotation="9"/><polygon label="car" points="1,2;50,9;3,70"/>'
+    '<ellipse label="car" cx="9" cy="8" rx="7" ry="6"/></image></annotations>'
 )
 YOLO = "0 0.5 0.5 0.2 0.4\n0 0.1 0.1 0.9 0.1 0.5 0.8\n"
 NAMES = "names:\n  0: car\n"

@@ -113,6 +113,22 @@ def test_unknown_classes_are_named_at_once(tmp_path: Path) -> None:
     assert taken.boxes["van", ""] == 1
 
 
+def test_what_is_dropped_is_not_complete(tmp_path: Path) -> None:
+    export = yolo(tmp_path, {"a": LINE})
+    with pytest.raises(UserError, match="'car' is left out, so it is not --complete"):
+        take(export, drop=["car"], complete=frozenset({"car"}))
+    assert not (tmp_path / "taken").exists()
+
+
+def test_classes_of_shapes_that_are_left_out_need_a_meaning_too(tmp_path: Path) -> None:
+    export = cvat(tmp_path, '<points label="cart" points="1,1"/>')
+    with pytest.raises(UserError, match="no label for 'cart'"):
+        take(export)
+    complete = frozenset({"street_stall", "car"})
+    _, (only,) = take(export, "cart=street_stall", complete=complete)
+    assert only.complete == {"car"}
+
+
 def test_all_others_can_be_left_out(tmp_path: Path) -> None:
     export = yolo(tmp_path, {"a": "0 .5 .5 .1 .1\n1 .5 .5 .1 .1"})
     _, (only,) = take(export, drop_others=True)
@@ -127,12 +143,41 @@ def test_all_others_can_be_left_out(tmp_path: Path) -> None:
         ("gate/a_0012.jpg", GroupBy.PREFIX, "gate/a"),
         ("a (3).jpg", GroupBy.PREFIX, "a"),
         ("0012.jpg", GroupBy.PREFIX, "0012"),
-        ("x_jpg.rf.0a1b2c3d4e5f.jpg", GroupBy.FILE, "x_jpg"),
+        ("x_jpg.rf.0a1b2c3d4e5f.jpg", GroupBy.FILE, "x"),
+        ("gate_01_jpg.rf.0a1b2c3d4e5f.jpg", GroupBy.PREFIX, "gate"),
+        ("gate_mp4-12_JPG.rf.0a1b2c3d4e5f.jpg", GroupBy.PREFIX, "gate_mp4"),
+        ("gate_01_jpeg_jpg.rf.0a1b2c3d4e5f.jpg", GroupBy.PREFIX, "gate"),
+        ("gate_01.rf.0a1b2c3d4e5f.jpg", GroupBy.PREFIX, "gate"),
+        ("1a2b3c4d-gate_01.jpg", GroupBy.PREFIX, "gate"),
+        ("1a2b3c4d-gate_01.jpg", GroupBy.FILE, "1a2b3c4d-gate_01"),
+        ("20260102-gate_01.jpg", GroupBy.PREFIX, "20260102-gate"),
+        ("train/images/gate/01.jpg", GroupBy.FILE, "train/images/gate/01"),
+        ("train/images/gate_01.jpg", GroupBy.PREFIX, "gate"),
+        ("valid/images/north/gate_01.jpg", GroupBy.PREFIX, "north/gate"),
+        ("images/val/gate_01.jpg", GroupBy.PREFIX, "gate"),
+        ("val_01.jpg", GroupBy.PREFIX, "val"),
+        ("gate/0012.jpg", GroupBy.PREFIX, "gate"),
+        ("train/images/gate/0012.jpg", GroupBy.PREFIX, "gate"),
+        ("train/images/0012.jpg", GroupBy.PREFIX, "0012"),
         ("x.jpg", GroupBy.FOLDER, "."),
     ],
 )
 def test_groups(name: str, by: GroupBy, group: str) -> None:
     assert group_of(name, by) == group
+
+
+def test_a_camera_is_one_group_in_the_parts_of_a_roboflow_export(tmp_path: Path) -> None:
+    export = tmp_path / "roboflow"
+    for number in range(8):
+        camera, part = ("gate", "yard")[number % 2], ("train", "valid")[number // 4]
+        stem = f"{camera}_{number:02d}_jpg.rf.{number:032x}"
+        photo(export / part / "images" / f"{stem}.jpg", seed=number)
+        (export / part / "labels").mkdir(exist_ok=True)
+        (export / part / "labels" / f"{stem}.txt").write_text("0 0.5 0.5 0.2 0.4")
+    (export / "data.yaml").write_text("names: [car]\n")
+    taken, samples = take(export, group_by=GroupBy.PREFIX)
+    assert taken.groups == 2
+    assert {s.group for s in samples} == {"mine/gate", "mine/yard"}
 
 
 def test_the_format_is_found_out(tmp_path: Path) -> None:

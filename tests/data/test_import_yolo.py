@@ -49,11 +49,83 @@ def test_a_photo_may_be_called_as_lists_are(tmp_path: Path, name: str) -> None:
     assert [len(sample.boxes) for sample in samples if sample.image.stem == name] == [1]
 
 
+def labelimg(folder: Path, names: str, label: str, *, seed: int) -> Path:
+    """A folder as LabelImg leaves it: a photo, its labels and the names beside it."""
+    photo(folder / f"{folder.name}_1.png", seed=seed)
+    (folder / f"{folder.name}_1.txt").write_text(f"{label} 0.5 0.5 0.2 0.4\n")
+    (folder / "classes.txt").write_text(names)
+    return folder
+
+
+def test_each_folder_of_labelimg_has_names_in_its_own_order(tmp_path: Path) -> None:
+    export = tmp_path / "yolo"
+    labelimg(export / "gate1", "car\ntruck\n", "0", seed=1)
+    labelimg(export / "gate2", "truck\ncar\n", "1", seed=2)
+    taken, _ = take(export)
+    assert taken.boxes == {("car", "car"): 2}
+
+
+def test_names_further_down_are_not_those_of_the_labels_above(tmp_path: Path) -> None:
+    export = labelimg(tmp_path / "yolo", "car\ntruck\n", "0", seed=1)
+    photo(export / "old" / "b.png", seed=2)
+    (export / "old" / "b.txt").write_text("0 0.5 0.5 0.2 0.4\n")
+    (export / "old" / "data.yaml").write_text("names: [truck, car]\n")
+    taken, _ = take(export)
+    assert taken.boxes == {("car", "car"): 1, ("truck", "truck"): 1}
+
+
+def test_names_of_another_folder_are_not_borrowed(tmp_path: Path) -> None:
+    export = tmp_path / "yolo"
+    labelimg(export / "gate1", "car\ntruck\n", "0", seed=1)
+    (labelimg(export / "gate2", "", "0", seed=2) / "classes.txt").unlink()
+    with pytest.raises(ModelError, match="gate2: no class names there or above; expected one of"):
+        take(export)
+
+
+def test_names_may_lie_aside_of_all_labels(tmp_path: Path) -> None:
+    export = yolo(tmp_path, {"a": "1 0.5 0.5 0.2 0.4"})
+    (export / "cfg").mkdir()
+    (export / "data.yaml").rename(export / "cfg" / "data.yaml")
+    assert take(export)[1][0].boxes[0].label == "car"
+
+
+def test_two_files_of_one_place_must_name_the_same_classes(tmp_path: Path) -> None:
+    export = yolo(tmp_path, {"a": "1 0.5 0.5 0.2 0.4"})
+    (export / "classes.txt").write_text("car\ncart\n")
+    with pytest.raises(ModelError, match=r"classes\.txt: names other classes than .*data\.yaml"):
+        take(export)
+    (export / "classes.txt").write_text("cart\ncar\n")
+    assert take(export)[1][0].boxes[0].label == "car"
+
+
+def test_the_file_of_names_may_be_given(tmp_path: Path) -> None:
+    export = yolo(tmp_path, {"a": "1 0.5 0.5 0.2 0.4"})
+    (export / "labels" / "classes.txt").write_text("car\nbus\n")
+    _, (only,) = take(export / "data.yaml")
+    assert only.boxes[0].label == "car"
+
+
 def test_photos_may_lie_elsewhere(tmp_path: Path) -> None:
     export = yolo(tmp_path, {"a": "1 0.5 0.5 0.2 0.4"})
     (export / "images").rename(tmp_path / "photos")
     _, (only,) = take(export, images=tmp_path / "photos")
     assert only.boxes[0].label == "car"
+
+
+def test_a_photo_of_that_name_in_another_folder_is_another_photo(tmp_path: Path) -> None:
+    export = labelimg(tmp_path / "yolo" / "gate2", "car\n", "0", seed=1).parent
+    (export / "gate1").mkdir()
+    (export / "gate2" / "gate2_1.png").rename(export / "gate1" / "gate2_1.png")
+    with pytest.raises(ModelError, match=r"gate2/gate2_1\.txt: no photo of that name"):
+        take(export)
+    assert take(export, images=export / "gate1")[0].photos == 1
+
+
+def test_of_two_photos_that_fit_a_label_file_none_is_guessed(tmp_path: Path) -> None:
+    export = yolo(tmp_path, {"a": "1 0.5 0.5 0.2 0.4"})
+    photo(export / "images" / "a.jpg")
+    with pytest.raises(ModelError, match=r"a\.txt: photo 'a' may be .*a\.jpg or .*a\.png"):
+        take(export)
 
 
 @pytest.mark.parametrize(

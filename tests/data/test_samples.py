@@ -70,6 +70,11 @@ def test_a_bad_label_line_is_named_by_file_and_line(
         (json.dumps({"image": "a.png", "group": "g"}), "expected"),
         (json.dumps({"image": "a.png", "group": "g", "complete": ["dog"]}), "'dog' is none of"),
         (json.dumps({"image": "a.png", "group": "g", "complete": [1, "x"]}), "'1' is none of"),
+        (
+            '{"image": "a.png", "group": "g", "complete": [], "horizon": true}',
+            "True is not in 0..1",
+        ),
+        ('{"image": "a.png", "group": "g", "complete": [], "horizon": NaN}', "nan is not in 0..1"),
         (json.dumps({"image": "b.png", "group": "g", "complete": []}), "does not exist"),
         (json.dumps({"image": "b" * 300, "group": "g", "complete": []}), "does not exist"),
     ],

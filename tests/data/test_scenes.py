@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -28,22 +29,24 @@ def photo(file: Path, seed: int, thing: tuple[int, int, int] | None = None) -> P
 
 @pytest.fixture
 def training(tmp_path: Path) -> list[Sample]:
-    """Streets, fronts, rubble, a stall and garbage, one or two of each."""
+    """Streets, a front, rubble, a stall and garbage, one or two of each."""
     inside = Box(150 / 480, 120 / 360, 330 / 480, 240 / 360)
 
-    def sample(source: str, number: int, *boxes: LabelledBox, thing=None) -> Sample:
+    def sample(
+        source: str, number: int, *boxes: LabelledBox, thing=None, horizon: float | None = None
+    ) -> Sample:
         file = photo(tmp_path / source / f"{number}.png", number, thing)
         labels = frozenset({"car", "street_stall"})
-        return Sample(file, source, f"{source}/{number}", labels, boxes)
+        return Sample(file, source, f"{source}/{number}", labels, boxes, horizon=horizon)
 
     car = LabelledBox("car", Box(0.1, 0.5, 0.3, 0.7))
     return [
-        sample("junction_cctv", 1, car),
-        sample("dirty_roads", 2),
-        sample("facades", 3),
-        sample("rubble_yards", 4, LabelledBox("construction_waste", Box(0, 0, 1, 1))),
-        sample("india_markets", 5, LabelledBox("street_stall", inside), thing=(20, 20, 220)),
-        sample("garbage_cn", 6, LabelledBox("garbage_heap", inside), thing=(20, 220, 20)),
+        sample("junction", 1, car, horizon=0.25),
+        sample("mine", 2),
+        sample("fronts", 3, horizon=0.84),
+        sample("yards", 4, LabelledBox("construction_waste", Box(0, 0, 1, 1))),
+        sample("markets", 5, LabelledBox("street_stall", inside), thing=(20, 20, 220), horizon=1.0),
+        sample("garbage", 6, LabelledBox("garbage_heap", inside), thing=(20, 220, 20)),
     ]
 
 
@@ -65,7 +68,7 @@ def test_each_label_is_set_and_its_box_is_where_the_photo_changed(
     assert {scene.sample.image.stem.rsplit("-", 1)[0] for scene in scenes} == set(COUNTS)
     for scene in scenes:
         below = training[scene.background]
-        assert below.source in {"junction_cctv", "dirty_roads", "facades"}
+        assert below.source in {"junction", "mine", "fronts"}
         assert scene.sample.source == COMPOSED
         assert scene.sample.complete == below.complete
         before, after = read_image(below.image).astype(int), read_image(scene.sample.image)
@@ -99,7 +102,37 @@ def test_no_photos_asked_for_are_no_photos_made(training: list[Sample], tmp_path
 
 
 def test_without_material_or_streets_nothing_is_made(
+    training: list[Sample], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reasons = "to cut it out of", "to set it onto; see horizon", "to cut it out of"
+    for some, why in zip((training[:3], training[3:], []), reasons, strict=True):
+        assert compose_scenes(some, COUNTS, tmp_path / "out", seed=0) == []
+        told = capsys.readouterr().out
+        assert told.startswith("photos composed: construction_waste none (no photo ")
+        assert why in told
+
+
+def test_photos_of_any_source_serve_and_goods_stand_before_fronts_alone(
+    training: list[Sample], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = [replace(sample, source="mine") for sample in training]
+    scenes = compose_scenes(own, COUNTS, tmp_path / "out", seed=0)
+    for scene in scenes:
+        if scene.sample.image.stem.startswith("storefront_goods"):
+            assert own[scene.background].horizon == 0.84
+    served = {scene.background for scene in scenes}
+    assert served == {0, 1, 2}, "nothing is set onto rubble, garbage, or a horizon of 1"
+    flat = [sample for sample in own if sample.horizon != 0.84]
+    capsys.readouterr()
+    assert compose_scenes(flat, COUNTS, tmp_path / "flat", seed=0)
+    told = capsys.readouterr().out
+    assert "storefront_goods none (no photo to set it onto" in told
+    assert "construction_waste 6, " in told
+
+
+def test_nothing_is_set_where_a_reviewer_said_what_is_not_there(
     training: list[Sample], tmp_path: Path
 ) -> None:
-    for some in (training[:3], training[3:], []):
-        assert compose_scenes(some, COUNTS, tmp_path / "out", seed=0) == []
+    wrong = LabelledBox("street_stall", Box(0.1, 0.5, 0.3, 0.7))
+    reviewed = [replace(sample, mistaken=(wrong,)) for sample in training]
+    assert compose_scenes(reviewed, COUNTS, tmp_path / "out", seed=0) == []

@@ -36,6 +36,7 @@ def test_a_source_says_what_its_boxes_count_as(tmp_path: Path) -> None:
         ({"labels": '{ cart = "x" }'}, r"a.toml: labels: 'cart' is no label; choose street_stall,"),
         ({"absent": '["cart"]'}, r"a.toml: absent: 'cart' is no label"),
         ({"rename": '{ cone = "cart" }'}, r"a.toml: rename: 'cart' is no label"),
+        ({"horizon": "1.5"}, r"a.toml: horizon: Input should be less than or equal to 1"),
         ({"name": "yard"}, r"a.toml: Invalid value"),
     ],
 )

@@ -21,6 +21,25 @@ def photo(folder: Path, source: str, name: str, *labels: str) -> Sample:
     return Sample(image, source, f"{source}/one", frozenset({"car"}), boxes)
 
 
+@pytest.mark.parametrize("source", ["plain", "images", "labels", "train.txt"])
+def test_ultralytics_finds_the_boxes_whatever_a_source_is_called(
+    tmp_path: Path, source: str
+) -> None:
+    from ultralytics.data.utils import img2label_paths
+
+    from cv.train.dataset import write_dataset
+    from cv.train.fill import Filling
+
+    training = [photo(tmp_path, source, "a", "car"), photo(tmp_path, "other", "b", "car", "car")]
+    held = [photo(tmp_path, source, "c", "car", "car", "car")]
+    write_dataset(training, [Filling()] * 2, held, tmp_path / "images")
+    for listing, boxes in (("train.txt", [1, 2]), ("val.txt", [3])):
+        listed = (tmp_path / "images" / listing).read_text(encoding="utf-8").splitlines()
+        assert all(Path(line).read_bytes() == b"" for line in listed)
+        cars = [Path(file).read_text().count("8 0.25") for file in img2label_paths(listed)]
+        assert cars == boxes
+
+
 def test_photos_of_rare_labels_and_of_chosen_sources_are_listed_more_often(tmp_path: Path) -> None:
     from cv.train.dataset import write_dataset
     from cv.train.fill import Filling

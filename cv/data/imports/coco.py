@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,6 +25,7 @@ def read(export: Path, images: Path) -> Iterator[Imported]:
     photos = Photos(images)
     for file in files_of(export, ".json"):
         yield from _read_file(read_json(file), photos)
+    photos.check_folders()
 
 
 def _read_file(root: Node, photos: Photos) -> Iterator[Imported]:
@@ -34,7 +35,7 @@ def _read_file(root: Node, photos: Photos) -> Iterator[Imported]:
         photo = photos.find(row.key("file_name").text(), row.where)
         size = stated_size(row.number_of("width", 0), row.number_of("height", 0))
         yield Imported(
-            photo, photos.name(photo), row.where, size, tuple(boxes[number]), others[number]
+            photo, photos.name(photo), row.where, size, tuple(boxes[number]), tuple(others[number])
         )
 
 
@@ -48,11 +49,13 @@ def _listed(root: Node) -> dict[Id, Node]:
     return listed
 
 
-def _boxes(root: Node, listed: dict[Id, Node]) -> tuple[dict[Id, list[NamedBox]], Counter[Id]]:
-    """Boxes and the number of crowds per image id."""
+def _boxes(
+    root: Node, listed: dict[Id, Node]
+) -> tuple[dict[Id, list[NamedBox]], dict[Id, list[str]]]:
+    """Boxes and the classes of crowds per image id."""
     names = {row.key("id").identity(): row.key("name").text() for row in _rows(root, "categories")}
     boxes: defaultdict[Id, list[NamedBox]] = defaultdict(list)
-    others: Counter[Id] = Counter()
+    others: defaultdict[Id, list[str]] = defaultdict(list)
     for row in _rows(root, "annotations"):
         image = row.key("image_id").identity()
         category = row.key("category_id").identity()
@@ -61,7 +64,7 @@ def _boxes(root: Node, listed: dict[Id, Node]) -> tuple[dict[Id, list[NamedBox]]
         if category not in names:
             raise row.fail(f"category_id {category!r} is not among the categories")
         if row.number_of("iscrowd", 0):
-            others[image] += 1  # a region with many of them is not a box of one
+            others[image].append(names[category])  # a region with many of them is not a box of one
         else:
             boxes[image].append(NamedBox(names[category], _box(row.key("bbox"))))
     return boxes, others

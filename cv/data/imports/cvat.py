@@ -1,13 +1,14 @@
-"""CVAT for images 1.1: one XML file, `<image>` with `<box>` and `<polygon>`, in pixels."""
+"""CVAT for images 1.1: one XML file, `<image>` with shapes, in pixels."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from cv.data.imports.imported import (
     Imported,
     NamedBox,
+    around_ellipse,
     enclosing,
     files_of,
     stated_size,
@@ -19,8 +20,6 @@ from cv.errors import ModelError
 from cv.geometry import Box, Point
 
 __all__ = ["read"]
-
-_OTHERS = frozenset({"polyline", "points", "mask", "ellipse", "cuboid", "skeleton"})
 
 
 def read(export: Path, images: Path) -> Iterator[Imported]:
@@ -40,24 +39,52 @@ def read(export: Path, images: Path) -> Iterator[Imported]:
             raise root.fail("is CVAT for video; export it as CVAT for images 1.1")
         for image in root.all("image"):
             yield _read_image(image, photos)
+    photos.check_folders()
 
 
 def _read_image(image: Element, photos: Photos) -> Imported:
     photo = photos.find(image.attribute("name"), image.where)
     size = stated_size(image.attribute_number("width"), image.attribute_number("height"))
-    boxes = [NamedBox(shape.attribute("label"), _box(shape)) for shape in image.all("box")]
-    boxes += [
-        NamedBox(shape.attribute("label"), enclosing(_points(shape)))
-        for shape in image.all("polygon")
-    ]
-    others = sum(shape.tag in _OTHERS for shape in image.children)
-    return Imported(photo, photos.name(photo), image.where, size, tuple(boxes), others)
+    boxes: list[NamedBox] = []
+    others: list[str] = []
+    for shape in image.children:
+        if shape.tag in _BOXED:
+            boxes.append(NamedBox(shape.attribute("label"), _BOXED[shape.tag](shape)))
+        elif shape.tag != "tag" and "label" in shape.attributes:  # a tag is of the whole photo
+            others.append(shape.attribute("label"))
+    name = photos.name(photo)
+    return Imported(photo, name, image.where, size, tuple(boxes), tuple(others))
 
 
 def _box(shape: Element) -> Box:
     box = Box(*(shape.attribute_number(edge) for edge in ("xtl", "ytl", "xbr", "ybr")))
     # CVAT turns a box clockwise about its middle.
     return turned(box, shape.attribute_number("rotation", 0.0), box.centre)
+
+
+def _polygon(shape: Element) -> Box:
+    return enclosing(_points(shape))
+
+
+def _mask(shape: Element) -> Box:
+    left, top, width, height = (
+        shape.attribute_number(name) for name in ("left", "top", "width", "height")
+    )
+    return Box(left, top, left + width, top + height)
+
+
+def _ellipse(shape: Element) -> Box:
+    x, y, across, down = (shape.attribute_number(name) for name in ("cx", "cy", "rx", "ry"))
+    return around_ellipse((x, y), (across, down), shape.attribute_number("rotation", 0.0))
+
+
+_BOXED: dict[str, Callable[[Element], Box]] = {
+    "box": _box,
+    "polygon": _polygon,
+    "mask": _mask,
+    "ellipse": _ellipse,
+}
+"""Shapes of which the box around is taken."""
 
 
 def _points(shape: Element) -> list[Point]:

@@ -8,8 +8,14 @@ from pathlib import PurePosixPath
 
 __all__ = ["GroupBy", "group_of"]
 
-_AUGMENTED = re.compile(r"\.rf\.[0-9a-f]{8,}$", re.IGNORECASE)
-"""Roboflow's mark of an augmented copy: its copies are one photo."""
+_AUGMENTED = re.compile(
+    r"(?:(?:_(?:jpe?g|png|webp|bmp|tiff?|gif|heic|avif))*\.rf\.[0-9a-z]{8,})+$", re.IGNORECASE
+)
+"""Roboflow's mark of an augmented copy, `gate_01_jpg.rf.0a1b2c3d`: its copies are one photo."""
+_UPLOADED = re.compile(r"^(?!20\d{6}-)[0-9a-f]{8}-")
+"""What Label Studio puts before the name of an uploaded file; a date is the user's own."""
+_PARTS = frozenset({"train", "valid", "val", "test", "images"})
+"""Folders that are no place: `train/images/gate` is where `valid/images/gate` is."""
 _NUMBER = re.compile(r"[\s_.()-]*\d+[\s_.()-]*$")
 
 
@@ -26,13 +32,17 @@ def group_of(name: str, by: GroupBy) -> str:
 
     Args:
         name: its path below the folder of photos, with slashes.
-        by: its folder, itself, or its name without the number at the end (`gate_0012` → `gate`).
+        by: its folder, itself, or its name without the number at the end (`gate_0012` → `gate`)
+            and without what tools add.
     """
     path = PurePosixPath(name)
-    folder = path.parent.as_posix()
+    folders = path.parent.parts
     if by is GroupBy.FOLDER:
-        return folder
+        return path.parent.as_posix()
     stem = _AUGMENTED.sub("", path.stem)
     if by is GroupBy.PREFIX:
-        stem = _NUMBER.sub("", stem) or stem
-    return stem if folder == "." else f"{folder}/{stem}"
+        folders = tuple(folder for folder in folders if folder not in _PARTS)
+        stem = _UPLOADED.sub("", stem)
+        # Of `gate/0012` the folder is all there is of a prefix.
+        stem = _NUMBER.sub("", stem) or ("" if folders else stem)
+    return "/".join((*folders, stem) if stem else folders)

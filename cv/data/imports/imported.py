@@ -10,7 +10,15 @@ from pathlib import Path
 from cv.errors import ModelError
 from cv.geometry import Box, Point
 
-__all__ = ["Imported", "NamedBox", "enclosing", "files_of", "stated_size", "turned"]
+__all__ = [
+    "Imported",
+    "NamedBox",
+    "around_ellipse",
+    "enclosing",
+    "files_of",
+    "stated_size",
+    "turned",
+]
 
 Size = tuple[float, float]
 """Width, height."""
@@ -34,7 +42,8 @@ class Imported:
         where: the export's file and line or key, for messages.
         size: width, height that the boxes refer to, upright; `UNIT` if they are in 0..1; None
             if the export does not state it: then the photo's own.
-        others: shapes that are no boxes (points, lines, masks, crowds), which are left out.
+        others: the class of each shape that is left out, for it is no box (points, lines, crowds);
+            None for one that has no class, and so may be anything.
         labelled: False if the export says nothing about the photo. That is not "no boxes".
     """
 
@@ -43,8 +52,14 @@ class Imported:
     where: str
     size: Size | None = None
     boxes: tuple[NamedBox, ...] = ()
-    others: int = 0
+    others: tuple[str | None, ...] = ()
     labelled: bool = True
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The classes of its shapes."""
+        left_out = (name for name in self.others if name is not None)
+        return frozenset((*(box.name for box in self.boxes), *left_out))
 
 
 def stated_size(width: float, height: float) -> Size | None:
@@ -66,6 +81,15 @@ def turned(box: Box, degrees: float, pivot: Point) -> Box:
     return enclosing(
         [(pivot[0] + x * cos - y * sin, pivot[1] + x * sin + y * cos) for x, y in offsets]
     )
+
+
+def around_ellipse(centre: Point, radii: Point, degrees: float) -> Box:
+    """The upright box around an ellipse turned about its middle, all in pixels."""
+    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    across = math.hypot(radii[0] * cos, radii[1] * sin)
+    down = math.hypot(radii[0] * sin, radii[1] * cos)
+    x, y = centre
+    return Box(x - across, y - down, x + across, y + down)
 
 
 def files_of(export: Path, suffix: str) -> list[Path]:

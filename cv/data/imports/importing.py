@@ -46,5 +46,6 @@ def import_source(
     if form is Format.AUTO:
         form = detect_format(export)
     found = list(READERS[form](export, images))
-    labels.check({box.name for item in found for box in item.boxes}, export)
+    names = {name for item in found for name in item.names}
+    labels.check(names, complete, export)
     return write_source(found, to, labels=labels, complete=complete, group_by=group_by)

@@ -36,17 +36,28 @@ class LabelMap:
         """The label of a class; None is to be left out."""
         return self.labels.get(name, name if name in LABELS else "") or None
 
-    def check(self, names: Collection[str], export: Path) -> None:
+    def check(self, names: Collection[str], complete: Collection[str], export: Path) -> None:
         """
+        Args:
+            names: the export's classes.
+            complete: labels of which every instance is boxed.
+
         Raises:
             UserError: names every class that has no meaning yet, or one named on the command line
                 that the export does not have: a typo would teach that its things are not there.
+                So would a class that is left out though the label of its name is complete.
         """
         for name in self.named:
             if name not in names:
                 there = ", ".join(map(repr, sorted(names)[:_LISTED])) or "none"
                 raise UserError(
                     f"{export}: no class {name!r} for --map or --drop; there are {there}"
+                )
+        for name in sorted(set(names) & set(complete)):
+            if self.label(name) is None:
+                raise UserError(
+                    f"{export}: {name!r} is left out, so it is not --complete: its things would be "
+                    "taught as absent"
                 )
         unknown = sorted(set(names) - self.labels.keys() - set(LABELS))
         if not unknown or self.drop_others:

@@ -30,7 +30,11 @@ def notes(taken: Taken) -> Iterator[str]:
         "photos left out, for the export has no labels for them": taken.unlabelled,
         "boxes clipped to the photo": taken.clipped,
         "boxes left out, for they are outside the photo or under a pixel": taken.outside,
-        "shapes left out that are no boxes": taken.others,
+        "shapes left out, for they are no boxes or have no class": taken.others,
+        **{
+            f"photos in which {label} is not complete, for such a shape is of it": count
+            for label, count in sorted(taken.incomplete.items())
+        },
         "photos turned upright": taken.upright,
     }
     yield from (f"{what}: {count}" for what, count in counts.items() if count)

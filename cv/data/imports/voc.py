@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePath, PureWindowsPath
 
 from cv.data.imports.imported import Imported, NamedBox, Size, files_of, stated_size
-from cv.data.imports.photos import Photos
+from cv.data.imports.photos import Photos, shared_tail
 from cv.data.imports.xml_tree import Element, read_xml
 from cv.errors import ModelError
 from cv.geometry import Box
@@ -31,14 +31,49 @@ def read(export: Path, images: Path) -> Iterator[Imported]:
 
 
 def _photo(root: Element, photos: Photos) -> Path:
-    """By its file name, else by the annotation's: photos are often renamed together with it."""
-    name = root.first("filename")
-    if name is not None and len(found := photos.best(name.text())) == 1:
-        return found[0]
-    namesakes = [file for file in photos.files if file.stem == root.file.stem]
-    if len(namesakes) == 1:
-        return namesakes[0]
-    return photos.find(name.text() if name is not None else root.file.stem, root.where)
+    """The photo of the annotation's own name, else of the name that it states.
+
+    Of several, the one beside the annotation, else in a folder called as the annotation's own or as
+    the one that it states. LabelImg writes beside the photo; what it states may be out of date.
+
+    Raises:
+        ModelError: there is none, or more than one may be meant.
+    """
+    file, path = root.file, PureWindowsPath(_text(root, "path"))
+    stated = PureWindowsPath(_text(root, "filename"))
+    name = stated.name or path.name or file.stem
+    own, named = photos.namesakes(file.stem), photos.called(name)
+    fitting = [photo for photo in own if photo in named] or own or named
+    beside = [photo for photo in fitting if photo.parent == file.parent]
+    if len(beside) == 1:
+        return beside[0]
+    if own and named and not set(own) & set(named):
+        raise photos.unclear([own[0], named[0]], name, root.where)
+    folder = PureWindowsPath(_text(root, "folder"))
+    for place in (file.parent, path.parent, stated.parent, folder):
+        if found := _in_folder(fitting, place):
+            return found
+    if len(fitting) > 1:
+        raise photos.unclear(fitting, name, root.where)
+    if not fitting:
+        raise photos.missing(name, root.where)
+    if file.parent in photos.folders:
+        raise root.fail(f"its photo is not beside it, and {fitting[0]} is in another folder")
+    return fitting[0]
+
+
+def _in_folder(photos: Sequence[Path], folder: PurePath) -> Path | None:
+    """The photo whose folder agrees with this one furthest from the end, if it is one alone."""
+    agreeing = [shared_tail(photo.parent.parts, folder.parts) for photo in photos]
+    longest = max(agreeing, default=0)
+    if not longest or agreeing.count(longest) > 1:
+        return None
+    return photos[agreeing.index(longest)]
+
+
+def _text(root: Element, tag: str) -> str:
+    element = root.first(tag)
+    return "" if element is None else element.text()
 
 
 def _size(root: Element) -> Size | None:

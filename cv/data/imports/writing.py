@@ -16,7 +16,7 @@ from PIL import ExifTags
 from PIL import Image as Pillow
 
 from cv.data.imports.grouping import GroupBy, group_of
-from cv.data.imports.imported import Imported, Size
+from cv.data.imports.imported import Imported, Size, enclosing
 from cv.data.imports.mapping import LabelMap
 from cv.data.new_folder import new_folder
 from cv.data.samples import LabelledBox, yolo_row
@@ -47,6 +47,7 @@ class Taken:
         clipped: boxes that reached over the edge and were cut there.
         outside: boxes of which less than a pixel is in the photo, left out.
         others: shapes that are no boxes, left out.
+        incomplete: per label, photos in which not all of it is boxed, for such a shape is of it.
     """
 
     photos: int = 0
@@ -58,6 +59,7 @@ class Taken:
     clipped: int = 0
     outside: int = 0
     others: int = 0
+    incomplete: Counter[str] = field(default_factory=Counter)
 
 
 def write_source(
@@ -87,13 +89,15 @@ def write_source(
         rows = []
         for item, name in zip(labelled, names, strict=True):
             boxes = _write_photo(item, part / "images" / name, labels, taken)
+            lost = _lost(item, labels) & complete
+            taken.incomplete.update(lost)
             text = "".join(map(yolo_row, boxes))
             (part / "labels" / f"{Path(name).stem}.txt").write_text(text, encoding="utf-8")
             rows.append(
                 {
                     "image": name,
                     "group": group_of(item.name, group_by),
-                    "complete": sorted(complete, key=LABELS.index),
+                    "complete": sorted(complete - lost, key=LABELS.index),
                     "original": item.name,
                 }
             )
@@ -152,8 +156,16 @@ def _write_photo(
     boxes = tuple(_boxes(item, (width, height), labels, taken))
     taken.photos += 1
     taken.empty += not boxes
-    taken.others += item.others
+    taken.others += len(item.others)
     return boxes
+
+
+def _lost(item: Imported, labels: LabelMap) -> frozenset[str]:
+    """Labels of which something is left out; one without a class may be of any label."""
+    if None in item.others:
+        return frozenset(LABELS)
+    found = {labels.label(name) for name in item.others if name is not None}
+    return frozenset(label for label in found if label is not None)
 
 
 def _is_turned(data: bytes) -> bool:
@@ -177,7 +189,8 @@ def _boxes(item: Imported, size: Size, labels: LabelMap, taken: Taken) -> Iterat
         if label is None:
             taken.boxes[named.name, ""] += 1
             continue
-        whole = named.box.resized(unit, UNIT)
+        x1, y1, x2, y2 = named.box.resized(unit, UNIT)
+        whole = enclosing(((x1, y1), (x2, y2)))  # some tools keep the corner that was drawn first
         box = whole.in_unit()
         if box.width * size[0] < 1 or box.height * size[1] < 1:
             taken.outside += 1

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from cv.data.imports.imported import Imported, NamedBox, enclosing
-from cv.data.imports.photos import Photos
-from cv.data.imports.yolo_names import NAME_FILES, read_names
+from cv.data.imports.photos import Photos, shared_tail
+from cv.data.imports.yolo_names import Names, names_by_folder, read_names
 from cv.errors import ModelError
 from cv.geometry import UNIT, Box
 
-__all__ = ["names_file", "read"]
+__all__ = ["read"]
 
 _FOLDERS = frozenset({"images", "labels", "obj_train_data"})
 """Folders that only tell photos from labels: `train/images/a.jpg` has `train/labels/a.txt`."""
@@ -36,45 +36,44 @@ def read(export: Path, images: Path) -> Iterator[Imported]:
         ModelError: names the file and line that cannot be used.
     """
     folder = export.parent if export.is_file() else export
-    names = read_names(export if export.is_file() else names_file(folder))
     photos = Photos(images)
     labels = _label_files(folder, photos)
+    folders = {file.parent for file in labels.values()}
+    if export.is_file():
+        names = dict.fromkeys(folders, read_names(export))
+    else:
+        names = names_by_folder(export, folders)
     for photo in photos.files:
         file = labels.get(photo)
         if file is None:
             yield Imported(photo, photos.name(photo), str(photo), labelled=False)
         else:
-            boxes = tuple(_read_boxes(file, names))
+            boxes = tuple(_read_boxes(file, names[file.parent]))
             yield Imported(photo, photos.name(photo), str(file), UNIT, boxes)
 
 
-def names_file(folder: Path) -> Path:
-    """The file with the class names, the one nearest to the folder.
-
-    Raises:
-        ModelError: there is none.
-    """
-    for name in NAME_FILES:
-        found = sorted(folder.rglob(name), key=lambda file: (len(file.parts), file))
-        if found:
-            return found[0]
-    raise ModelError(f"{folder}: no class names; expected one of {', '.join(NAME_FILES)}")
-
-
 def _label_files(folder: Path, photos: Photos) -> dict[Path, Path]:
-    """Photo → label file: by path below the two folders, else by a name that only one photo has."""
-    by_key = {_key(photo.relative_to(photos.folder)): photo for photo in photos.files}
-    by_stem: defaultdict[str, list[Path]] = defaultdict(list)
-    for photo in photos.files:
-        by_stem[photo.stem].append(photo)
+    """Photo → label file: by path below the two folders, else by a name that only one photo has.
+
+    That one must not be in another folder: `gate1/a.jpg` has no labels in `gate2/a.txt`.
+    """
+    keys = {photo: _key(photo.relative_to(photos.folder)) for photo in photos.files}
+    by_key: defaultdict[Key, list[Path]] = defaultdict(list)
+    for photo, key in keys.items():
+        by_key[key].append(photo)
     labels: dict[Path, Path] = {}
     for file in sorted(folder.rglob("*.txt")):
-        named = by_key.get(_key(file.relative_to(folder)))
-        if named is None and _is_list(file):
+        key = _key(file.relative_to(folder))
+        if key not in by_key and _is_list(file):
             continue
-        named = named or _only(by_stem[file.stem])
-        if named is None:
+        fitting = by_key.get(key) or [
+            photo for photo in photos.namesakes(file.stem) if _agree(keys[photo], key)
+        ]
+        if len(fitting) > 1:
+            raise photos.unclear(fitting, file.stem, str(file))
+        if not fitting:
             raise ModelError(f"{file}: no photo of that name below {photos.folder}")
+        named = fitting[0]
         if named in labels:
             raise ModelError(f"{file}: {named} has labels in {labels[named]} too")
         labels[named] = file
@@ -90,11 +89,11 @@ def _key(path: Path) -> Key:
     return (*(part for part in path.parent.parts if part not in _FOLDERS), path.stem)
 
 
-def _only(photos: list[Path]) -> Path | None:
-    return photos[0] if len(photos) == 1 else None
+def _agree(first: Key, second: Key) -> bool:
+    return shared_tail(first, second) == min(len(first), len(second))
 
 
-def _read_boxes(file: Path, names: dict[int, str]) -> Iterator[NamedBox]:
+def _read_boxes(file: Path, names: Names) -> Iterator[NamedBox]:
     try:
         lines = file.read_text(encoding="utf-8-sig").splitlines()
     except OSError as error:
@@ -106,7 +105,7 @@ def _read_boxes(file: Path, names: dict[int, str]) -> Iterator[NamedBox]:
             yield _parse(line, f"{file}:{number}", names)
 
 
-def _parse(line: str, where: str, names: dict[int, str]) -> NamedBox:
+def _parse(line: str, where: str, names: Names) -> NamedBox:
     try:
         first, *rest = line.split()
         label, values = int(first), [float(value) for value in rest]
