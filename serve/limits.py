@@ -114,9 +114,9 @@ class PerMinute:
         if not self._limiter.hit(self._item, client):
             raise self._refusal(client)
 
-    def check(self, client: str) -> None:
-        """As `count`, without counting."""
-        if not self._limiter.test(self._item, client):
+    def check(self, client: str, more: int = 1) -> None:
+        """As `count` of so many more, without counting."""
+        if not self._limiter.test(self._item, client, cost=more):
             raise self._refusal(client)
 
     def _refusal(self, client: str) -> RateError:
