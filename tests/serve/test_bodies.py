@@ -1,8 +1,9 @@
-"""Bodies that arrive slowly, stall, or are more than there is room for."""
+"""Bodies that arrive slowly, stall, break off, or are more than there is room for."""
 
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from fastapi import FastAPI
+from fastapi.testclient import TestClient
 
 from cv.access.keys import Keys
 from cv.access.roles import Role
@@ -27,6 +29,12 @@ LIMITS = Limits(
     image_bytes=600_000, request_bytes=600_000, held_bytes=ROOM, body_s=60, rate=0, within_s=60
 )
 FORM = "multipart/form-data; boundary=bb"
+KINDS = {
+    "/v1/photos": FORM,
+    "/v1/detect/batch": FORM,
+    "/open311/v2/requests.json": "application/x-www-form-urlencoded",
+    "/v1/cases/kw-1/review": "application/json",
+}
 PART = b'--bb\r\ncontent-disposition: form-data; name="image"; filename="a.jpg"\r\n\r\n'
 
 
@@ -51,7 +59,7 @@ class Sending:
         self._parts: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._taken = asyncio.Event()
         self._said: list[dict[str, Any]] = []
-        headers = {"content-type": FORM if path == "/v1/photos" else "image/jpeg"}
+        headers = {"content-type": KINDS.get(path, "image/jpeg")}
         headers |= {"x-api-key": key} if key else {}
         headers |= (
             {"transfer-encoding": "chunked"}
@@ -100,8 +108,9 @@ class Sending:
         return await self.answer()
 
     async def go_away(self) -> None:
-        self._running.cancel()
-        await asyncio.gather(self._running, return_exceptions=True)
+        """As a phone that loses its connection."""
+        self._parts.put_nowait({"type": "http.disconnect"})
+        await self._running
 
 
 @pytest.fixture
@@ -239,3 +248,21 @@ def test_what_can_never_be_held_is_not_told_to_come_back(detector: Detector, sit
         assert await detected(app, size=2_000_000) == 413
 
     run(app, test)
+
+
+@pytest.mark.parametrize("path", ["/v1/detect", *KINDS])
+def test_a_phone_that_loses_its_connection_is_no_fault_of_the_service(
+    detector: Detector, site: Site, tmp_path: Path, path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with CaseStore(tmp_path / "cases.sqlite") as store:
+        app = create_app(detector, site, limits=LIMITS, store=store)
+
+        async def test() -> None:
+            sending = await Sending(app, path, declared=50_000).send(PART + bytes(1000))
+            await sending.go_away()
+
+        run(app, test)
+        metrics = TestClient(app).get("/metrics").text
+        counted = re.findall(r'kerbwatch_requests_total{.*status="(\d+)"}', metrics)
+        assert counted == ["499"]
+        assert caplog.messages == []
