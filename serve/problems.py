@@ -52,12 +52,11 @@ class Problem(BaseModel):
 
 
 class FormError(KerbwatchError):
-    """A form field or parameter is not usable (HTTP 422)."""
+    """A form field or parameter is not usable (HTTP 422), or the form cannot be read (400)."""
 
-    status = 422
-
-    def __init__(self, message: str, message_zh: str) -> None:
+    def __init__(self, message: str, message_zh: str, status: int = 422) -> None:
         super().__init__(message)
+        self.status = status
         self.message_zh = message_zh
 
 
