@@ -21,11 +21,12 @@ from cv.photos.desk import PhotoDesk
 from cv.site import Site
 from serve.analysis import Analyser
 from serve.auth import Guard, Needs
+from serve.bodies import BodyLimit
 from serve.cases import cases_router
 from serve.detect import BATCH, DETECT, detect_router, labels_router
 from serve.documented import REFUSED, documented
 from serve.evidence import evidence_router
-from serve.limits import BodyLimit, Limits, Rate
+from serve.limits import Limits, Rate
 from serve.metrics import Metrics, Observed
 from serve.open311.access import NeedsApiKey
 from serve.open311.routes import public_router, requests_router

@@ -13,7 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from time import monotonic
-from typing import Annotated, TypeVar
+from typing import Annotated, NamedTuple, TypeVar
 
 from fastapi import Request, Security
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
@@ -30,8 +30,8 @@ _FRESH_S = 2.0
 """How long what the database said of a key holds: a revoked key ends within it."""
 _REMEMBERED = 1024
 _WAITING = 32
-_WRONG_KEYS = 10
-"""Different ones that an address may try a minute."""
+_UNKNOWN_KEYS = 10
+"""Different ones that an address may try a minute; one that is right is given back."""
 
 BEARER = HTTPBearer(auto_error=False, description="`Authorization: Bearer kw_...`")
 HEADER = APIKeyHeader(name="X-API-Key", auto_error=False, description="The same key.")
@@ -50,7 +50,8 @@ class Guard:
     """Knows the keys. Verifies off the event loop, one at a time: argon2 takes 64 MiB and 0.1 s.
 
     A text that was verified is remembered as a keyed digest, so that a key costs that once, right
-    or wrong. Who tries wrong ones is soon refused before they cost anything; known keys go on.
+    or wrong, and once for all who send it meanwhile. Who tries wrong ones is soon refused before
+    they cost anything; known keys go on, and wait for no verification.
 
     Args:
         keys: None lets everybody in.
@@ -61,10 +62,11 @@ class Guard:
         self._salt = secrets.token_bytes(32)
         self._verified: OrderedDict[bytes, tuple[Key, float]] = OrderedDict()
         self._wrong: OrderedDict[bytes, None] = OrderedDict()
-        self._tries = PerMinute(_WRONG_KEYS, "wrong keys")
+        self._tries = PerMinute(_UNKNOWN_KEYS, "unknown keys")
         self._demanded = (False, float("-inf"))
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="keys")
-        self._waiting = 0
+        self._verifying = ThreadPoolExecutor(1, thread_name_prefix="keys")
+        self._reading = ThreadPoolExecutor(1, thread_name_prefix="known-keys")
+        self._asked: dict[bytes, _Asked] = {}
 
     async def demands(self) -> bool:
         """Whether a key is needed at all."""
@@ -72,7 +74,7 @@ class Guard:
         if self._keys is None or demanded:
             return demanded
         if monotonic() - asked > _FRESH_S:
-            demanded = await self._ask(self._keys.any)
+            demanded = await _by(self._reading, self._keys.any)
             self._demanded = demanded, monotonic()
         return demanded
 
@@ -84,44 +86,67 @@ class Guard:
 
         Raises:
             BusyError: too many unknown keys are being verified.
-            RateError: the address tried too many wrong ones.
+            RateError: the address tried too many wrong ones, or has as many verified now.
         """
-        assert self._keys is not None
         digest = hashlib.blake2b(text.encode(), key=self._salt).digest()
         if digest in self._wrong:
             return None
         key, asked = self._verified.get(digest, (None, 0.0))
-        if key is None:
-            self._tries.check(client)
-            key = await self._ask(lambda: self._verify(text))
-        elif monotonic() - asked > _FRESH_S:
-            known = key.id
-            key = await self._ask(lambda: self._find(known))
-        else:
+        if key is not None and monotonic() - asked <= _FRESH_S:
             return key
+        under_way = self._asked.get(digest)
+        if under_way is None:
+            if key is None:
+                self._admit(client)
+                under_way = _Asked(asyncio.create_task(self._verify(digest, text, client)), client)
+            else:
+                under_way = _Asked(asyncio.create_task(self._read(digest, key.id)), None)
+            self._asked[digest] = under_way
+            under_way.answer.add_done_callback(lambda _: self._asked.pop(digest))
+        # Shielded: a client that goes away takes the answer from nobody who waits for the same.
+        return await asyncio.shield(under_way.answer)
+
+    def _admit(self, client: str) -> None:
+        """Refuse an unknown key before it costs anything. Until one is known to be right it counts
+        as a try: those that come together could else all be verified before the first is counted.
+        """
+        unknown = [asked.client for asked in self._asked.values() if asked.client is not None]
+        self._tries.check(client, unknown.count(client) + 1)
+        if len(unknown) >= _WAITING:
+            raise BusyError("too many keys are being verified; try again in a second")
+
+    async def _verify(self, digest: bytes, text: str, client: str) -> Key | None:
+        keys = self._keys
+        assert keys is not None
+        key = self._learnt(digest, await _by(self._verifying, lambda: keys.verify(text)))
+        if key is None:
+            self._tries.count(client)
+        return key
+
+    async def _read(self, digest: bytes, key_id: str) -> Key | None:
+        keys = self._keys
+        assert keys is not None
+        return self._learnt(digest, await _by(self._reading, lambda: keys.find(key_id)))
+
+    def _learnt(self, digest: bytes, key: Key | None) -> Key | None:
         if key is None or key.revoked_at is not None:
             # For good: what was never a key, or is one no more, does not become one.
             self._verified.pop(digest, None)
             _remember(self._wrong, digest, None)
-            self._tries.count(client)
             return None
         _remember(self._verified, digest, (key, monotonic()))
         return key
 
-    def _verify(self, text: str) -> Key | None:
-        return self._keys.verify(text) if self._keys else None
 
-    def _find(self, key_id: str) -> Key | None:
-        return self._keys.find(key_id) if self._keys else None
+class _Asked(NamedTuple):
+    """What the database is being asked of a key; `client` is the address, if the key is unknown."""
 
-    async def _ask(self, question: Callable[[], _T]) -> _T:
-        if self._waiting >= _WAITING:
-            raise BusyError("too many keys are being verified; try again in a second")
-        self._waiting += 1
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, question)
-        finally:
-            self._waiting -= 1
+    answer: asyncio.Task[Key | None]
+    client: str | None
+
+
+async def _by(pool: ThreadPoolExecutor, question: Callable[[], _T]) -> _T:
+    return await asyncio.get_running_loop().run_in_executor(pool, question)
 
 
 def _remember(known: OrderedDict[bytes, _T], digest: bytes, what: _T) -> None:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from dataclasses import dataclass
 from math import ceil
 from random import randint
 
-from fastapi import HTTPException, Request
+from fastapi import Request
 from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cv.errors import ImageError, KerbwatchError
 
 __all__ = [
-    "BodyLimit",
     "BusyError",
     "Limits",
     "PerMinute",
@@ -26,8 +23,6 @@ __all__ = [
     "address",
     "body_too_large",
 ]
-
-_FORM_OVERHEAD = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +38,8 @@ class Limits:
         held_bytes: of all bodies that the process holds at a time.
         rate: requests of one client a minute; 0 is no limit.
         body_s: seconds in which a body has to arrive.
+        slow_s: seconds from which on a body that still arrives is a slow one; a client's slow ones,
+            if they are several, may hold a third of `held_bytes`.
         within_s: seconds in which a picture is answered once it has arrived; who would have to wait
             longer is told to come back.
         decoding_bytes: of a picture that has to be in memory whole before it can be made smaller:
@@ -59,6 +56,7 @@ class Limits:
     held_bytes: int = 96 * 1024 * 1024
     rate: int = 600
     body_s: float = 60.0
+    slow_s: float = 10.0
     within_s: float = 1.8
     decoding_bytes: int = 98_000_000
 
@@ -114,9 +112,9 @@ class PerMinute:
         if not self._limiter.hit(self._item, client):
             raise self._refusal(client)
 
-    def check(self, client: str) -> None:
-        """As `count`, without counting."""
-        if not self._limiter.test(self._item, client):
+    def check(self, client: str, more: int = 1) -> None:
+        """As `count` of so many more, without counting."""
+        if not self._limiter.test(self._item, client, cost=more):
             raise self._refusal(client)
 
     def _refusal(self, client: str) -> RateError:
@@ -147,80 +145,3 @@ def address(request: Request) -> str:
     elsewhere uvicorn believes that if `FORWARDED_ALLOW_IPS` names it.
     """
     return request.client.host if request.client else "unknown"
-
-
-class BodyLimit:
-    """Counts a request's bytes as they arrive, chunked ones too, before anything parses them.
-
-    Args:
-        single: the paths that take one picture.
-        several: the paths that take several.
-    """
-
-    def __init__(
-        self, app: ASGIApp, limits: Limits, single: frozenset[str], several: frozenset[str]
-    ) -> None:
-        self._app = app
-        self._limits = limits
-        self._most = dict.fromkeys(single, limits.image_bytes)
-        self._most |= dict.fromkeys(several, limits.request_bytes)
-        self._held = 0
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = dict(scope.get("headers", ()))
-        declared = headers.get(b"content-length", b"0")
-        if scope["type"] != "http" or (declared == b"0" and b"transfer-encoding" not in headers):
-            await self._app(scope, receive, send)
-            return
-        limits = self._limits
-        most = self._most.get(scope["path"], limits.text_bytes)
-        length = int(declared) if declared.isdigit() else 0
-        reserved = length or most
-        body = _Body(receive, most, length, asyncio.get_running_loop().time() + limits.body_s)
-        body.unheld = self._held + reserved > limits.held_bytes
-        if body.unheld:
-            reserved = 0
-        self._held += reserved
-        try:
-            await self._app(scope, body.receive, send)
-        finally:
-            self._held -= reserved
-
-
-class _Body:
-    """One request's body; `until` is a time of the event loop's clock."""
-
-    def __init__(self, receive: Receive, most: int, declared: int, until: float) -> None:
-        self._receive = receive
-        self._most = most
-        self._refused = declared > most + _FORM_OVERHEAD
-        self._until = until
-        self._received = 0
-        self._whole = False
-        self.unheld = False
-
-    async def receive(self) -> Message:
-        if self._refused:
-            raise body_too_large(self._most)
-        if self.unheld:
-            # Read to its end and thrown away: a client that is still sending hears no answer.
-            while not self._whole:
-                await self._next()
-            raise BusyError("too many pictures are arriving; try again later")
-        return await self._next()
-
-    async def _next(self) -> Message:
-        if self._whole:
-            return await self._receive()
-        try:
-            async with asyncio.timeout_at(self._until):
-                message = await self._receive()
-        except TimeoutError as error:
-            raise HTTPException(
-                408, "the body did not arrive in time", headers={"connection": "close"}
-            ) from error
-        self._received += len(message.get("body", b""))
-        self._whole = not message.get("more_body", False)
-        if self._received > self._most + _FORM_OVERHEAD:
-            raise body_too_large(self._most)
-        return message

@@ -7,9 +7,10 @@ from http import HTTPStatus
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from cv.errors import ImageError, KerbwatchError, StoreError
 from serve.auth import AccessError
@@ -33,6 +34,8 @@ _ZH = {
     503: "服务尚未就绪",
 }
 
+_GONE = 499
+"""As nginx counts who went away: nobody hears it, but it is no fault of the service in metrics."""
 _ZH_STORE = "案件库暂时无法访问，请稍后再试"
 _STORE_S = 5
 logger = logging.getLogger(__name__)
@@ -49,12 +52,11 @@ class Problem(BaseModel):
 
 
 class FormError(KerbwatchError):
-    """A form field or parameter is not usable (HTTP 422)."""
+    """A form field or parameter is not usable (HTTP 422), or the form cannot be read (400)."""
 
-    status = 422
-
-    def __init__(self, message: str, message_zh: str) -> None:
+    def __init__(self, message: str, message_zh: str, status: int = 422) -> None:
         super().__init__(message)
+        self.status = status
         self.message_zh = message_zh
 
 
@@ -76,15 +78,21 @@ def add_problem_handlers(app: FastAPI) -> None:
         return _known(error)
 
     @app.exception_handler(HTTPException)
-    async def plain(_: Request, error: HTTPException) -> JSONResponse:
+    async def plain(_: Request, error: HTTPException) -> Response:
+        # FastAPI's 400 for a JSON body whose bytes were refused as they came, or came no more.
         if isinstance(error.__cause__, ImageError | BusyError):
-            # FastAPI's 400 for a JSON body whose bytes were refused as they came.
             return _known(error.__cause__)
+        if isinstance(error.__cause__, ClientDisconnect):
+            return Response(status_code=_GONE)
         detail_zh = _ZH.get(error.status_code, _ZH[400])
         answer = _answer(_problem(error.status_code, str(error.detail), detail_zh))
         for name, value in (error.headers or {}).items():
             answer.headers[name] = value
         return answer
+
+    @app.exception_handler(ClientDisconnect)
+    async def gone(_: Request, error: ClientDisconnect) -> Response:
+        return Response(status_code=_GONE)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:

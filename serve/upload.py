@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException, MultiPartParser
@@ -30,13 +31,25 @@ class _Parser(MultiPartParser):
 
     spool_max_size = 1 << 30
 
+    def on_part_end(self) -> None:
+        """Refuse text that is not UTF-8: Starlette would take it for Latin-1, and keep garbage."""
+        part = self._current_part
+        if part.file is None:
+            try:
+                part.data.decode()
+            except UnicodeDecodeError as error:
+                raise FormError(
+                    f"{part.field_name}: not UTF-8", f"字段 {part.field_name} 不是 UTF-8 编码"
+                ) from error
+        super().on_part_end()
+
 
 async def read_body(request: Request, limits: Limits) -> bytes:
     """The picture of a request that is a picture, or a form with one.
 
     Raises:
         ImageError: 413 too large, 415 neither picture nor form.
-        FormError: 422 a form without exactly one picture, or an empty body.
+        FormError: 422 a form without exactly one picture, or an empty body; else as `read_upload`.
     """
     kind = _kind(request)
     if kind == "multipart/form-data":
@@ -68,7 +81,8 @@ async def read_upload(
 
     Raises:
         ImageError: 413 too large, 415 not a form.
-        FormError: 422 no picture, too many, or a field that is a file.
+        FormError: 422 no picture, too many, or a field that is a file or not UTF-8; 400 another
+            charset.
     """
     if _kind(request) != "multipart/form-data":
         raise ImageError(
@@ -76,6 +90,7 @@ async def read_upload(
             status=415,
             message_zh="请使用 multipart/form-data，图片字段名为 image",
         )
+    _refuse_other_charsets(request)
     parser = _Parser(request.headers, request.stream(), max_files=most + 1, max_fields=_MAX_FIELDS)
     try:
         form = await parser.parse()
@@ -100,6 +115,13 @@ async def read_upload(
         if whole and len(data) > limits.image_bytes:
             raise body_too_large(limits.image_bytes)
     return Upload(images, fields)
+
+
+def _refuse_other_charsets(request: Request) -> None:
+    """Starlette would decode with whatever codec of Python the client names, and some raise."""
+    _, options = parse_options_header(request.headers["content-type"])
+    if options.get(b"charset", b"utf-8").lower() not in (b"utf-8", b"utf8"):
+        raise FormError("the form's charset: send UTF-8", "表单编码须为 UTF-8", status=400)
 
 
 def _fields(form: FormData) -> dict[str, str]:

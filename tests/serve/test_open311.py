@@ -190,6 +190,58 @@ def test_nothing_told_to_apps_says_who_reported_it(city: City) -> None:
     assert [word for word in ("tt222111", "acc-77", "小明", "photos.example") if word in told] == []
 
 
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("摊贩占道，我电话13812345678", "摊贩占道，我电话***"),
+        ("电话13812345678请尽快", "电话***请尽快"),
+        ("找tel13812345678.", "找tel***."),
+        ("打138-1234-5678或+86 139 1234 5678吧", "打***或***吧"),
+        ("打008613812345678", "打***"),
+        ("１３８１２３４５６７８，（０７１６）８１２３４５６", "***，***"),
+        ("请打0716-8123456找我", "请打***找我"),
+        ("我(0716-8123456)在", "我(***)在"),
+        ("请打(0716)8123456或+86 716 8123456找我", "请打***或***找我"),
+        ("身份证420101199001011234", "身份证***"),
+        ("身份证４２０１０１１９９００１０１１２３ｘ号", "身份证***号"),
+        ("身份证420101 19900101 123X号", "身份证***号"),
+        ("微信wang@example.cn谢谢", "微信***谢谢"),
+    ],
+    ids=str,
+)
+def test_what_reaches_a_person_is_masked_whatever_it_touches(
+    city: City, said: str, told: str
+) -> None:
+    row = city.one(city.posted(description=said, address_string=f"北京路口{said}", **FAR))
+    assert (row["description"], row["address"]) == (told, f"北京路口{told}")
+
+
+def test_a_number_in_the_address_of_a_case_is_masked_where_the_case_speaks(city: City) -> None:
+    """A request without words is told with the case's, which another client may have opened."""
+    city.posted(address_string="北京路口13812345678", **FAR)
+    number = city.posted(who="other", **FAR)
+    for path in ("requests.json", "requests.xml", f"requests/{number}.json"):
+        assert "13812345678" not in city.get(path).text
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "北京路128号",
+        "北京路１２８号３栋２单元１２０３室",
+        "G318国道1234公里+500米",
+        "318国道与025乡道路口",
+        "434000 荆州市沙市区 江津路 13-8-1204",
+        "灯杆42100309006",
+        "112.2551387,30.3126021附近",
+        "格网421003001001001",
+    ],
+)
+def test_numbers_of_houses_and_roads_stay(city: City, address: str) -> None:
+    row = city.one(city.posted(address_string=address, description=address, **FAR))
+    assert (row["address"], row["description"]) == (address, address)
+
+
 def test_the_desk_can_call_back_for_as_long_as_originals_are_kept(city: City) -> None:
     link = "https://photos.example/1.jpg"
     number = city.posted(**CONTACT, **FAR, media_url=link)
