@@ -17,6 +17,7 @@ from rich.progress import BarColumn, TaskID, TextColumn
 from rich.progress import Progress as Bars
 from rich.table import Table
 
+from cv.codes import Code
 from cv.detect.archive import photo_document
 from cv.detect.detector import Detection
 from cv.detect.disk_fault import DiskFault
@@ -44,8 +45,7 @@ def change_document(site: Site, filing: Filing) -> dict[str, Any]:
     """One incident change as `kerbwatch detect --json` prints it (architecture.md, Contracts)."""
     change, evidence = filing
     incident = change.incident
-    zone = next((z for z in site.camera(incident.camera).zones if z.id == incident.zone), None)
-    code = site.codes.code(incident.matter, incident.label, zone.kind if zone else None)
+    code = _code(site, incident)
 
     def local(time: datetime | None) -> str | None:
         return time.astimezone(site.tz).isoformat(timespec="milliseconds") if time else None
@@ -251,8 +251,7 @@ class Report:
         )
 
     def _name(self, incident: Incident) -> str:
-        zone = next(z for z in self._site.camera(incident.camera).zones if z.id == incident.zone)
-        code = self._site.codes.code(incident.matter, incident.label, zone.kind)
+        code = _code(self._site, incident)
         return f"{code.code5} {code.name_zh}"
 
     def _incident_table(self) -> Table:
@@ -270,6 +269,12 @@ class Report:
                 incident.state,
             )
         return table
+
+
+def _code(site: Site, incident: Incident) -> Code:
+    """Its zone is no more where it ended because of that."""
+    zone = next((z for z in site.camera(incident.camera).zones if z.id == incident.zone), None)
+    return site.codes.code(incident.matter, incident.label, zone.kind if zone else None)
 
 
 def _printable(text: str) -> str:

@@ -79,6 +79,14 @@ class IncidentRules:
         self._last_look = last_look
         self._open_keys = self._opened()
 
+    def given_up(self, candidates: Sequence[Candidate], time: datetime) -> list[Change]:
+        """What an earlier run left open in zones that there are no more: nobody would end it."""
+        return [
+            Change("cleared", replace(c.incident, state="cleared", cleared_at=time))
+            for c in candidates
+            if c.incident and c.zone not in self._zones
+        ]
+
     def foreseen(self, time: datetime, within_s: float) -> datetime | None:
         """After when a picture shows all that may open, be told of again or be cleared so soon.
 

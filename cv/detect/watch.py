@@ -243,7 +243,11 @@ class CameraWatch:
     def _resume(self, time: datetime, size: tuple[int, int]) -> None:
         """Go on from an earlier run, unless this input lies before its end: then it is a re-run."""
         if self._earlier and self._earlier.last_look < time:
-            self._restore(self._earlier.resized(size))
+            state = self._earlier.resized(size)
+            self._restore(state)
+            # No picture shows that it is over.
+            over = self._rules.given_up(state.candidates, time)
+            self._unrecorded += [Filing(change, ()) for change in over]
 
     @cached_property
     def _earlier(self) -> WatchState | None:
