@@ -93,8 +93,8 @@ class DiskSpace:
                 self._measure()
 
     def _measure(self) -> None:
-        folder = next(f for f in (self._folder, *self._folder.parents) if f.exists())
         try:
+            folder = next(f for f in (self._folder, *self._folder.parents) if f.exists())
             usage = shutil.disk_usage(folder)
         except OSError:
             return  # a share that is away: what is written there fails, and says so

@@ -11,13 +11,15 @@ __all__ = ["format_duration", "option_seconds", "parse_duration"]
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _PATTERN = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>ms|s|m|h|d)?", re.ASCII)
+_LONGEST_D = 36500
+"""A hundred years: a moment so far from now still has a date, and a timer can wait for it."""
 
 
 def parse_duration(value: str | float) -> float:
     """Seconds in a text such as `90s`, `1.5h` or `30d`; a number alone is seconds.
 
     Raises:
-        UserError: anything else, negative and endless times included.
+        UserError: anything else, negative and endless times included, and above a hundred years.
     """
     if isinstance(value, str):
         match = _PATTERN.fullmatch(value.strip())
@@ -27,6 +29,8 @@ def parse_duration(value: str | float) -> float:
         seconds = float(value) if abs(value) < 1e300 else math.inf
     if not (math.isfinite(seconds) and seconds >= 0):
         raise UserError(f"{str(value)[:40]!r} is no duration; write 90s, 5m, 2h, 30d or seconds")
+    if seconds > _LONGEST_D * _SECONDS["d"]:
+        raise UserError(f"{str(value)[:40]!r} is too long; at most {_LONGEST_D}d")
     return seconds
 
 

@@ -39,6 +39,14 @@ def test_anything_else_is_refused(written) -> None:
         parse_duration(written)
 
 
+@pytest.mark.parametrize("written", ["36501d", "9999999d", "1" + "0" * 30 + "h", 3.2e9])
+def test_more_than_a_hundred_years_are_refused(written) -> None:
+    """Past the calendar's end, or a timer's, no time of day can be told."""
+    with pytest.raises(UserError, match="is too long; at most 36500d"):
+        parse_duration(written)
+    assert parse_duration("36500d") == 36500 * 86400
+
+
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), 10**400, -(10**400)])
 def test_endless_numbers_are_refused(number) -> None:
     with pytest.raises(UserError, match="is no duration"):

@@ -24,7 +24,7 @@ from cv.detect.ignored import IgnoreZones
 from cv.detect.incident import Incident
 from cv.detect.rules import IncidentRules
 from cv.detect.still import StillObjects
-from cv.detect.view import View
+from cv.detect.view import Shown, View, is_look
 from cv.detect.watch import EASE
 from cv.geometry import Box, Image
 from cv.labels import LABELS
@@ -42,7 +42,7 @@ _REFRESH_S = 60.0  # as `kerbwatch detect` does by default
 _JPEG = [cv2.IMWRITE_JPEG_QUALITY, 60]
 
 Look = tuple[datetime, list[Detection] | None]
-"""None: the camera shows another view than its zones were drawn on."""
+"""None: the camera shows another view than its zones were drawn on, or nothing."""
 
 
 class Seeing(Protocol):
@@ -60,7 +60,7 @@ class Seeing(Protocol):
         ...
 
     def look(self, time_s: float) -> list[Detection] | None:
-        """What it sees at seconds since the start; None for another view."""
+        """What it sees at seconds since the start; None for another view, or none."""
         ...
 
     def boxes_of(self, thing: str, time_s: float) -> list[Box]:
@@ -113,7 +113,11 @@ class ModelEyes:
 
     def look(self, time_s: float) -> list[Detection] | None:
         picture = _compressed(self._film.frame(time_s)[0])
-        return self._detector.detect(picture, ease=EASE) if self._view.look(picture) else None
+        shown = self._view.look(picture)
+        if shown is Shown.ELSEWHERE:
+            return None
+        found = self._detector.detect(picture, ease=EASE)
+        return found if is_look(shown, found, self.thresholds) else None
 
     def boxes_of(self, thing: str, time_s: float) -> list[Box]:
         return [seen.box for seen in self._film.frame(time_s)[1] if seen.name == thing]

@@ -18,7 +18,7 @@ from cv.detect.detector import Detector
 from cv.detect.frames import Recording, find_sources, open_recording
 from cv.detect.letterbox import input_shape
 from cv.detect.recording import CHINA_TIME
-from cv.detect.view import View
+from cv.detect.view import View, is_look
 from cv.detect.watch import EASE
 from cv.geometry import UNIT, Box
 from cv.labels import Matter
@@ -119,11 +119,12 @@ class _Looks:
         frame = next(self._frames)
         self.size = frame.picture.size
         self.last = frame.time
-        same = self._view.look(frame.picture.fitted(input_shape(*self.size)).inside)
+        shown = self._view.look(frame.picture.fitted(input_shape(*self.size)).inside)
         time_s = (frame.time - _START).total_seconds()
         turned = any(span.since <= time_s < span.until for span in self._turned)
         self.faults.look(raised=self._view.moved, true=turned)
-        return frame.time, self._detector.detect_in(frame.picture, ease=EASE) if same else None
+        found = self._detector.detect_in(frame.picture, ease=EASE)
+        return frame.time, found if is_look(shown, found, self._detector.thresholds) else None
 
 
 def _happened(standing: _Standing, size: tuple[int, int]) -> Happened:

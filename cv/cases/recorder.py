@@ -20,7 +20,8 @@ from cv.detect.main_stream import MainStream, places
 from cv.detect.run import Job, Options
 from cv.detect.watch import CameraWatch
 from cv.errors import StoreError
-from cv.site import Camera, Site
+from cv.labels import ZoneKind
+from cv.site import Camera, Site, Zone
 
 __all__ = ["CaseRecorder", "watches"]
 
@@ -82,7 +83,7 @@ class CaseRecorder:
         self._store.commit_look(
             camera=self._camera.id,
             stream=self._stream,
-            filings=[self._case(filing, now) for filing in filings],
+            filings=[case for filing in filings if (case := self._case(filing, now))],
             state=state,
             targets=reporting.targets,
             now=now,
@@ -91,9 +92,12 @@ class CaseRecorder:
             within=self._site.photos,
         )
 
-    def _case(self, filing: Filing, now: datetime) -> Case:
+    def _case(self, filing: Filing, now: datetime) -> Case | None:
+        """None for what ends in a zone that there is no more, and was never filed."""
         change, evidence = filing
-        zone = next(z for z in self._camera.zones if z.id == change.incident.zone)
+        zone = self._zone(change.incident)
+        if zone is None:
+            return None
         case = case_from_incident(
             change.incident,
             site=self._site,
@@ -106,6 +110,15 @@ class CaseRecorder:
             threshold=self._thresholds.get(change.incident.label),
         )
         return judged(case, self._site.reporting)
+
+    def _zone(self, incident: Incident) -> Zone | None:
+        """The zone of an incident; as it was filed, if the site file has it no more."""
+        for zone in self._camera.zones:
+            if zone.id == incident.zone and zone.kind is not ZoneKind.IGNORE:
+                return zone
+        stored = self._store.find(incident.id)
+        roi = stored.case.detections[0].roi if stored and stored.case.detections else None
+        return Zone(roi.id, roi.name, ZoneKind(roi.type), ()) if roi else None
 
 
 def watches(

@@ -23,7 +23,7 @@ def moment(text: str, site: Site) -> datetime:
     except ValueError:
         try:
             return datetime.now(UTC) - timedelta(seconds=parse_duration(text))
-        except (UserError, OverflowError):
+        except UserError:
             hint = "write 24h, 30m, 2026-03-14 or 2026-03-14T15:30"
             raise UserError(f"--since {text[:40]!r}: {hint}") from None
     return clamped(given if given.tzinfo else given.replace(tzinfo=site.tz))

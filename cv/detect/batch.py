@@ -25,6 +25,7 @@ from cv.detect.patrol import Beat, Patrol
 from cv.detect.picture import Picture
 from cv.detect.resume import Resume
 from cv.detect.run import Job, Listener, Options, Progress
+from cv.detect.segments import Segments
 from cv.detect.trouble import Trouble
 from cv.detect.turns import Turns
 from cv.detect.watch import CameraWatch
@@ -63,6 +64,7 @@ class Batch:
         self._listener = listener
         self._stop = stop
         self._turns = Turns(detector.streams)
+        self._segments = Segments()
         self.left = 0
         self._telling = threading.Lock()
 
@@ -142,13 +144,22 @@ class Batch:
     def _guarded(self, job: Job) -> None:
         try:
             if self._resume and self._resume.is_done(job.source, job.camera):
-                with self._telling:
-                    self._listener.skipped(job)
+                self._pass_over(job)
             else:
                 self._play(job)
         except KerbwatchError as error:
             with self._telling:
                 self._listener.failed(job, error)
+
+    def _pass_over(self, job: Job) -> None:
+        """The next one may begin where a recording ends that was done before."""
+        if job.camera:
+            with self._open(job) as frames:
+                if isinstance(frames, Recording):
+                    self._segments.place(job.camera.id, frames)
+                    self._segments.passed(job.camera.id, frames)
+        with self._telling:
+            self._listener.skipped(job)
 
     def _watch(self, job: Job) -> Watching:
         if job.camera is None:
@@ -159,6 +170,9 @@ class Batch:
         watch = self._watch(job)
         frames = self._open(job)
         with frames:
+            if isinstance(frames, Recording) and job.camera:
+                self._segments.place(job.camera.id, frames)
+                frames.say_if_guessed()
             progress = Progress(job.source.name, frames.stats, frames.duration_s)
             with self._telling:
                 self._listener.started(job, progress)
@@ -169,6 +183,8 @@ class Batch:
                     if self._stop.is_set():
                         break
             finally:
+                if isinstance(frames, Recording) and job.camera:
+                    self._segments.passed(job.camera.id, frames, progress.media_s)
                 self._end(job, watch, progress)
             if progress.stats.looks == 0:
                 raise _no_picture(job)

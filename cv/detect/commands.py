@@ -17,6 +17,8 @@ import typer
 from cv.cases.delivering import delivering
 from cv.cases.opening import open_store
 from cv.cases.recorder import watches
+from cv.cases.store import CaseStore
+from cv.cases.unwatched import unwatched_cases
 from cv.detect.archive import PhotoArchive
 from cv.detect.batch import Batch
 from cv.detect.detector import Detector
@@ -142,7 +144,8 @@ def detect(
     )
     refresh_s = option_seconds("--refresh", refresh, zero=True)
     notice = open_originals(place.reporting.data).notice
-    if notice and not quiet and any(job.camera for job in plan.jobs):
+    files_cases = any(job.camera for job in plan.jobs)
+    if notice and not quiet and files_cases:
         typer.echo(notice, err=True)
     spare_memory()
     detector = Detector(model, backend=backend, threads=threads, side_by_side=True)
@@ -159,10 +162,8 @@ def detect(
             copies = AnnotatedCopies(save_video, place, detector, plan, report)
             listener = stack.enter_context(copies)
         store = stack.enter_context(open_store(place))
-        if deliver and any(job.camera for job in plan.jobs):
-            stack.enter_context(delivering(store, place))
-        if any(job.camera for job in plan.jobs):
-            stack.enter_context(deleting_hourly(place, store.database))
+        if files_cases:
+            stack.enter_context(_cases_seen_to(store, place, deliver=deliver))
 
         PhotoArchive(
             detector,
@@ -187,6 +188,18 @@ def detect(
         raise typer.Exit(_INTERRUPTED)
     if report.failures:
         raise typer.Exit(1)
+
+
+@contextmanager
+def _cases_seen_to(store: CaseStore, place: Site, *, deliver: bool) -> Iterator[None]:
+    """Cases are delivered and deleted meanwhile, and those that nobody will end are named."""
+    for line in unwatched_cases(store.database, place):
+        typer.echo(f"warning: {line}", err=True)
+    with ExitStack() as stack:
+        if deliver:
+            stack.enter_context(delivering(store, place))
+        stack.enter_context(deleting_hourly(place, store.database))
+        yield
 
 
 def _only_streams(plan: Plan) -> None:

@@ -9,6 +9,7 @@ from cv.detect.detector import Detection, Detector
 from cv.detect.frames import Frame
 from cv.detect.look import Begun, CatchUp, Detect, Done, Look, nothing_begun
 from cv.detect.picture import Picture
+from cv.detect.view import Shown
 
 __all__ = ["Glance", "Watching"]
 
@@ -46,7 +47,7 @@ class Glance:
         return self._detector.detect_in(picture)
 
     def begin(self, frame: Frame, detect: Detect, catch_up: CatchUp = nothing_begun) -> Begun:
-        return Begun(frame, detect(frame.picture), here=True)
+        return Begun(frame, detect(frame.picture), Shown.HERE)
 
     def finish(self, begun: Begun) -> Look:
         return Look(begun.frame, begun.found.result() if begun.found else [])

@@ -72,6 +72,8 @@ class Candidate:
         observed_s: time between looks since first_seen; a gap without looks counts at most
             as one usual interval, because nobody knows what was there meanwhile.
         absent_since: first of the present run of looks without it (or without a rule for it).
+        absent_s, hidden_s: how long it is known to have been absent, and behind something: time
+            between looks, counted like `observed_s`.
         incident: once it has become one.
     """
 
@@ -81,6 +83,8 @@ class Candidate:
     presence: PresenceWindow
     observed_s: float = 0.0
     absent_since: datetime | None = None
+    absent_s: float = 0.0  # what a state of before it was kept says as well
+    hidden_s: float = 0.0
     incident: Incident | None = None
     updated_at: datetime | None = None
 

@@ -11,6 +11,7 @@ from cv.detect.evidence import EvidenceFile
 from cv.detect.frames import Frame
 from cv.detect.incident import Change, Incident
 from cv.detect.picture import Picture
+from cv.detect.view import Shown, ViewFault
 
 __all__ = ["Begun", "CatchUp", "Detect", "Done", "Filing", "Found", "Look", "nothing_begun"]
 
@@ -28,7 +29,7 @@ class Look:
 
     Attributes:
         open: the incidents open after it.
-        moved: the camera shows another view than its zones were drawn on; they are suspended.
+        fault: what is wrong with what the camera shows; its zones are suspended meanwhile.
         unchanged: the detections are those of an earlier picture, from which nothing has changed.
     """
 
@@ -36,7 +37,7 @@ class Look:
     detections: list[Detection]
     filings: list[Filing] = field(default_factory=list)
     open: list[Incident] = field(default_factory=list)
-    moved: bool = False
+    fault: ViewFault | None = None
     unchanged: bool = False
 
 
@@ -71,9 +72,9 @@ class Begun(NamedTuple):
 
     Attributes:
         found: None where the detections of the look before it hold.
-        here: whether the picture shows what the zones were drawn on.
+        shown: what the picture shows.
     """
 
     frame: Frame
     found: Found | None
-    here: bool
+    shown: Shown

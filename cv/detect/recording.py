@@ -16,7 +16,7 @@ from cv.detect.media_time import Cadence, MediaClock
 from cv.detect.picture import Upright
 from cv.detect.source_url import SourceUrl
 from cv.detect.sources import Frame, Source, SourceStats
-from cv.detect.start_time import find_start
+from cv.detect.start_time import StartSource, find_start
 from cv.errors import SourceError
 
 __all__ = ["CHINA_TIME", "Recording", "check_every", "open_recording"]
@@ -85,6 +85,7 @@ class Recording:
         self.name = source.name
         self.duration_s = source.duration_s = video.duration_s
         self.stats = source.stats = stats or SourceStats()
+        self._tz = tz
         now = datetime.now(UTC)
         self.start, self.start_source = find_start(
             given=start,
@@ -105,6 +106,17 @@ class Recording:
     def close(self) -> None:
         """Let the file go; harmless when repeated."""
         self._video.close()
+
+    def say_if_guessed(self) -> None:
+        """Log when it is taken to begin, if nothing but its file's time tells."""
+        if self.start_source is StartSource.MODIFIED:
+            start = self.start.astimezone(self._tz).isoformat(sep=" ", timespec="seconds")
+            log.warning(
+                "%s: no time in the file or its name; taken to begin at %s, which is a guess: "
+                "give --start, or a name like gate_20260314_153000.mp4",
+                self.name,
+                start,
+            )
 
     def __iter__(self) -> Iterator[Frame]:
         """Looks in the order of time; the first sound frame always is one.

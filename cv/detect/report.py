@@ -17,6 +17,7 @@ from rich.progress import BarColumn, TaskID, TextColumn
 from rich.progress import Progress as Bars
 from rich.table import Table
 
+from cv.codes import Code
 from cv.detect.archive import photo_document
 from cv.detect.detector import Detection
 from cv.detect.disk_fault import DiskFault
@@ -28,6 +29,7 @@ from cv.detect.pace import Pace
 from cv.detect.photo import Photo
 from cv.detect.run import Job, Progress
 from cv.detect.tally import PhotoTally
+from cv.detect.view_fault import ViewFaults
 from cv.disk import DiskSpace
 from cv.errors import KerbwatchError
 from cv.labels import LABEL_NAMES_ZH
@@ -43,8 +45,7 @@ def change_document(site: Site, filing: Filing) -> dict[str, Any]:
     """One incident change as `kerbwatch detect --json` prints it (architecture.md, Contracts)."""
     change, evidence = filing
     incident = change.incident
-    zone = next((z for z in site.camera(incident.camera).zones if z.id == incident.zone), None)
-    code = site.codes.code(incident.matter, incident.label, zone.kind if zone else None)
+    code = _code(site, incident)
 
     def local(time: datetime | None) -> str | None:
         return time.astimezone(site.tz).isoformat(timespec="milliseconds") if time else None
@@ -107,7 +108,7 @@ class Report:
         self._tasks: dict[int, TaskID] = {}
         self._incidents: dict[str, Incident] = {}
         self._unzoned: dict[str, int] = {}
-        self._moved: set[str] = set()
+        self._views = ViewFaults(site.tz)
         self._pace = Pace()
         self._disk = DiskFault(space, site.tz)
         self.failures = 0
@@ -130,8 +131,8 @@ class Report:
         if self._json and (fault := self._disk.news()) is not None:
             self._line(fault)
         self._incidents.update((incident.id, incident) for incident in look.open)
-        if job.camera and (job.camera.id in self._moved) != look.moved:
-            self._fault(job.camera, look)
+        if job.camera:
+            self._tell_view(job.camera, look)
         self._bars.update(
             self._tasks[id(progress)], completed=progress.media_s, counts=_counts(progress)
         )
@@ -145,21 +146,12 @@ class Report:
         else:
             self._say(self._sentence(filing.change))
 
-    def _fault(self, camera: Camera, look: Look) -> None:
-        """The camera was bumped, or is back: said whatever `--quiet` asks."""
-        (self._moved.add if look.moved else self._moved.discard)(camera.id)
-        local = look.frame.time.astimezone(self._site.tz)
-        if self._json:
-            state = "open" if look.moved else "cleared"
-            time = local.isoformat(timespec="milliseconds")
-            self._line({"camera": camera.id, "fault": "view_changed", "state": state, "time": time})
-        what = (
-            "shows another view; its zones are suspended until it is back or they are drawn anew"
-            if look.moved
-            else "shows its view again; its zones count"
-        )
-        line = f"{local:%H:%M:%S} camera {camera.id} {what}"
-        self._console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
+    def _tell_view(self, camera: Camera, look: Look) -> None:
+        """The camera was bumped, is blind, or is back: said whatever `--quiet` asks."""
+        for document, line in self._views.news(camera.id, look.fault, look.frame.time):
+            if self._json:
+                self._line(document)
+            self._console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
     def photo(self, job: Job, photo: Photo, detections: Sequence[Detection]) -> None:
         self._photos.done += 1
@@ -259,8 +251,7 @@ class Report:
         )
 
     def _name(self, incident: Incident) -> str:
-        zone = next(z for z in self._site.camera(incident.camera).zones if z.id == incident.zone)
-        code = self._site.codes.code(incident.matter, incident.label, zone.kind)
+        code = _code(self._site, incident)
         return f"{code.code5} {code.name_zh}"
 
     def _incident_table(self) -> Table:
@@ -278,6 +269,12 @@ class Report:
                 incident.state,
             )
         return table
+
+
+def _code(site: Site, incident: Incident) -> Code:
+    """Its zone is no more where it ended because of that."""
+    zone = next((z for z in site.camera(incident.camera).zones if z.id == incident.zone), None)
+    return site.codes.code(incident.matter, incident.label, zone.kind if zone else None)
 
 
 def _printable(text: str) -> str:

@@ -14,19 +14,16 @@ from datetime import datetime
 from math import inf
 from zoneinfo import ZoneInfo
 
+from cv.detect.absence import count_absence, is_over, returned
 from cv.detect.incident import Candidate, Change, Incident, incident_id
 from cv.detect.presence import PresenceWindow
 from cv.detect.still import StillObject
 from cv.detect.zones import CameraZones
-from cv.geometry import Box, iou_pairs
+from cv.geometry import Box
 from cv.site import Rule, Zone
 
 __all__ = ["IncidentRules"]
 
-_SETTLED_HITS = 3
-_SAME_PLACE_IOU = 0.25
-_HIDDEN_CLEARS = 3.0
-"""Something stood before it for this many clear times: nobody knows, so it is cleared."""
 _MIN_HITS = 2
 
 
@@ -82,6 +79,14 @@ class IncidentRules:
         self._last_look = last_look
         self._open_keys = self._opened()
 
+    def given_up(self, candidates: Sequence[Candidate], time: datetime) -> list[Change]:
+        """What an earlier run left open in zones that there are no more: nobody would end it."""
+        return [
+            Change("cleared", replace(c.incident, state="cleared", cleared_at=time))
+            for c in candidates
+            if c.incident and c.zone not in self._zones
+        ]
+
     def foreseen(self, time: datetime, within_s: float) -> datetime | None:
         """After when a picture shows all that may open, be told of again or be cleared so soon.
 
@@ -102,7 +107,7 @@ class IncidentRules:
                 return inf  # it is an incident of another zone
             return candidate.presence.window_s - candidate.observed_s
         if candidate.absent_since:
-            return incident.rule.clear_s - (time - candidate.absent_since).total_seconds()
+            return incident.rule.clear_s - candidate.absent_s
         last = candidate.updated_at or incident.confirmed_at
         every_s = self._update_every_s
         return every_s - (time - last).total_seconds() if every_s else inf
@@ -129,7 +134,7 @@ class IncidentRules:
             change = self._weigh(thing, zone, time, step, size)
             if change:
                 changes.append(change)
-        return changes + self._absent(by_key, time)
+        return changes + self._absent(by_key, time, step)
 
     def _weigh(
         self, thing: StillObject, zone: str, time: datetime, step: float, size: tuple[int, int]
@@ -244,7 +249,7 @@ class IncidentRules:
         candidate.updated_at = time
         return Change("updated", candidate.incident)
 
-    def _absent(self, by_key: dict[int, StillObject], time: datetime) -> list[Change]:
+    def _absent(self, by_key: dict[int, StillObject], time: datetime, step: float) -> list[Change]:
         """Drop candidates whose object is gone; clear incidents whose place stayed empty."""
         changes = []
         for place, candidate in list(self.candidates.items()):
@@ -253,9 +258,8 @@ class IncidentRules:
                 if thing is None:
                     del self.candidates[place]
                 continue
-            if thing is None or thing.missing_since:
-                candidate.absent_since = candidate.absent_since or time
-            if self._is_over(candidate, candidate.incident, thing, time):
+            count_absence(candidate, thing, time, step)
+            if is_over(candidate, candidate.incident, thing):
                 del self.candidates[place]
                 cleared = replace(candidate.incident, state="cleared", cleared_at=time)
                 changes.append(Change("cleared", cleared))
@@ -263,52 +267,14 @@ class IncidentRules:
             self._open_keys = self._opened()
         return changes
 
-    def _is_over(
-        self, candidate: Candidate, incident: Incident, thing: StillObject | None, time: datetime
-    ) -> bool:
-        clear_s = incident.rule.clear_s
-        if thing is not None and thing.hidden_since:
-            return (time - thing.hidden_since).total_seconds() >= _HIDDEN_CLEARS * clear_s
-        if candidate.absent_since is None:
-            return False
-        return (time - candidate.absent_since).total_seconds() >= clear_s
-
     def _reattach(self, by_key: dict[int, StillObject]) -> None:
-        """A settled object in the place of an absent incident is that incident.
-
-        The stall was shoved, its boxes changed with the light, or the stream came back with
-        another picture size: one matter, one place, one stretch of time.
-        """
-        absent = [
-            (candidate, candidate.incident)
-            for candidate in self.candidates.values()
-            if candidate.incident and candidate.absent_since
-        ]
-        if not absent:
-            return
-        settled = [
-            thing
-            for thing in by_key.values()
-            if thing.key not in self._open_keys and thing.hits >= _SETTLED_HITS and thing.seen_now
-        ]
-        if not settled:
-            return
-        pairs = iou_pairs([incident.box for _, incident in absent], [t.box for t in settled])
-        found: set[int] = set()
-        for i, j, share in pairs:
-            (candidate, incident), thing = absent[i], settled[j]
-            if (
-                i not in found
-                and share >= _SAME_PLACE_IOU
-                and thing.key != candidate.key
-                and self._zones.matter(thing.label, candidate.zone) == incident.matter
-                and not self.is_open(thing)
-            ):
-                found.add(i)
-                del self.candidates[candidate.key, candidate.zone]
-                candidate.key = thing.key
-                self.candidates[thing.key, candidate.zone] = candidate
-                self._open_keys = self._opened()
+        """What settled in the place of an absent incident is that incident."""
+        others = (thing for thing in by_key.values() if not self.is_open(thing))
+        for candidate, thing in returned(self.candidates.values(), others, self._zones.matter):
+            del self.candidates[candidate.key, candidate.zone]
+            candidate.key = thing.key
+            self.candidates[thing.key, candidate.zone] = candidate
+            self._open_keys = self._opened()
 
     def _opened(self) -> set[int]:
         """Keys of the objects that are open incidents."""

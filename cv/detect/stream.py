@@ -250,6 +250,7 @@ class Stream:
             tz=self._tz,
             stats=self.stats,
         )
+        self._recording.say_if_guessed()
 
     def _read_frames(self, video: Video) -> None:
         began = latest = self._timer()

@@ -4,21 +4,27 @@ A camera that was bumped, turned or zoomed puts every zone in the wrong place. W
 through crowds, rain and nightfall is where edges are and which way they run; most of them belong to
 walls, kerbs and lines. So each look's edges are compared with those of the view known so far, piece
 by piece of the picture: a bus hides some pieces, a turned camera changes nearly all.
+
+A picture that hardly has edges (a black one, one of fog, a covered lens) shows no view at all, and
+that nothing is seen in it says nothing about the street.
 """
 
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
+from collections.abc import Mapping, Sequence
+from enum import Enum, StrEnum
 from hashlib import sha256
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from cv.detect.detector import Detection
 from cv.geometry import Image
 from cv.site import Camera
 
-__all__ = ["View", "zones_mark"]
+__all__ = ["Shown", "View", "ViewFault", "is_look", "zones_mark"]
 
 Edges = npt.NDArray[np.float32]
 
@@ -36,8 +42,28 @@ _MOVED_BELOW, _SAME_FROM = 0.55, 0.65
 _LOOKS = 3
 _FOLLOW = 0.03
 _LEAST_PIECES = 12
-"""With fewer pieces that have edges (a lens in fog, a black picture), nobody knows."""
+"""With fewer pieces that have edges a picture shows nothing. Streets have 30 or more, a black
+picture with the camera's name and the time written into it 7. In fog that leaves so few the model
+is blind as well: it finds 2 of 91 things.
+"""
 _EDGY = 0.05
+_FAINT_SHARE = 0.2
+"""With so little of the known edges a picture may be too dark to tell another view by."""
+
+
+class Shown(Enum):
+    """What one picture shows."""
+
+    HERE = "the view that the zones were drawn on"
+    ELSEWHERE = "another view"
+    NOTHING = "hardly an edge: it is black, covered or in fog"
+
+
+class ViewFault(StrEnum):
+    """What is wrong with a camera's view, by the word that tells of it."""
+
+    CHANGED = "view_changed"
+    BLANK = "view_blank"
 
 
 class View:
@@ -50,27 +76,36 @@ class View:
     def __init__(self) -> None:
         self.moved = False
         self._known: Edges | None = None
-        self._other = 0
+        self._other = self._blank = 0
 
-    def look(self, image: Image) -> bool:
-        """Take in one picture, uint8 [H, W, 3]; whether what it shows is where the zones are.
+    @property
+    def fault(self) -> ViewFault | None:
+        """What has been wrong for at least three looks. A changed view does not end in the dark."""
+        if self.moved:
+            return ViewFault.CHANGED
+        return ViewFault.BLANK if self._blank >= _LOOKS else None
 
-        A single odd look says no as well: a zone must not be judged on it.
+    def look(self, image: Image) -> Shown:
+        """Take in one picture, uint8 [H, W, 3].
+
+        A single odd look says so as well: a zone must not be judged on it.
         """
         edges = _edges(image)
+        if not _has_edges(edges):
+            return self._nothing()
         if self._known is None:
             self._known = edges
-            return True
-        alike = _alike(self._known, edges)
-        if alike is None:
-            return not self.moved
-        if alike < (_SAME_FROM if self.moved else _MOVED_BELOW):
-            self._other += 1
-            self.moved = self.moved or self._other >= _LOOKS
-            return False
-        self._other, self.moved = 0, False
-        self._known += _FOLLOW * (edges - self._known)
-        return True
+        alike, size = _alike(self._known, edges)
+        if alike >= (_SAME_FROM if self.moved else _MOVED_BELOW):
+            self._other, self._blank, self.moved = 0, 0, False
+            self._follow(edges)
+            return Shown.HERE
+        if size < _FAINT_SHARE:
+            return self._nothing()
+        self._blank = 0
+        self._other += 1
+        self.moved = self.moved or self._other >= _LOOKS
+        return Shown.ELSEWHERE
 
     def dump(self) -> str | None:
         """The known view as text, for the next run."""
@@ -79,11 +114,36 @@ class View:
         return b64encode(np.rint(self._known * 127).astype(np.int8).tobytes()).decode()
 
     def restore(self, text: str | None) -> None:
-        """Go on with the view of an earlier run."""
+        """Go on with the view of an earlier run; one without edges, as was once kept, is none."""
         values = np.frombuffer(b64decode(text or ""), np.int8)
         if values.size == _HEIGHT * _WIDTH * 2:
             known = values.reshape(_HEIGHT, _WIDTH, 2).astype(np.float32) / np.float32(127)
-            self._known = known
+            self._known = known if _has_edges(known) else None
+
+    def _nothing(self) -> Shown:
+        self._blank += 1
+        return Shown.ELSEWHERE if self.moved else Shown.NOTHING
+
+    def _follow(self, edges: Edges) -> None:
+        """Learn slowly how it looks now, but never that it has no edges: fog would be learnt."""
+        assert self._known is not None
+        known = self._known + _FOLLOW * (edges - self._known)
+        self._known = known if _has_edges(known) else self._known
+
+
+def is_look(shown: Shown, found: Sequence[Detection], thresholds: Mapping[str, float]) -> bool:
+    """Whether a look counts: what is seen in it is there, and what is not seen is not.
+
+    A street in deep snow may have as few edges as a covered lens. But nothing is surely found
+    through a covered lens, so a picture in which something is counts.
+
+    Args:
+        found: of this look.
+        thresholds: per label, the score from which something is surely found.
+    """
+    if shown is Shown.NOTHING:
+        return any(detection.score >= thresholds[detection.label] for detection in found)
+    return shown is Shown.HERE
 
 
 def zones_mark(camera: Camera) -> str:
@@ -107,18 +167,30 @@ def _edges(image: Image) -> Edges:
     return np.asarray(cv2.GaussianBlur(small, (0, 0), _SOFT), np.float32)
 
 
-def _alike(known: Edges, seen: Edges) -> float | None:
-    """Share of the pieces with edges, of the known view, whose edges are still there."""
+def _pieces(edges: Edges) -> Edges:
+    """float32 [pieces, values]: the same, piece by piece of the picture."""
     rows, columns = _PIECES
-    a, b = (
-        edges.reshape(rows, _HEIGHT // rows, columns, _WIDTH // columns, 2)
-        .transpose(0, 2, 1, 3, 4)
-        .reshape(rows * columns, -1)
-        for edges in (known, seen)
-    )
+    pieces = edges.reshape(rows, _HEIGHT // rows, columns, _WIDTH // columns, 2)
+    return pieces.transpose(0, 2, 1, 3, 4).reshape(rows * columns, -1)
+
+
+def _edgy(sizes: Edges, values: int) -> npt.NDArray[np.bool_]:
+    """Which pieces have edges, by their lengths as vectors of so many values."""
+    return np.asarray(sizes > _EDGY * np.sqrt(values / 2))
+
+
+def _has_edges(edges: Edges) -> bool:
+    """Whether there are enough to tell one view from another."""
+    pieces = _pieces(edges)
+    return int(_edgy(np.linalg.norm(pieces, axis=1), pieces.shape[1]).sum()) >= _LEAST_PIECES
+
+
+def _alike(known: Edges, seen: Edges) -> tuple[float, float]:
+    """Share of the known view's pieces with edges whose edges are still there, and how much there
+    is of edges in all, as a share of the known view's.
+    """
+    a, b = _pieces(known), _pieces(seen)
     size_a, size_b = np.linalg.norm(a, axis=1), np.linalg.norm(b, axis=1)
-    edgy = size_a > _EDGY * np.sqrt(a.shape[1] / 2)
-    if edgy.sum() < _LEAST_PIECES or size_b.sum() < 0.2 * size_a.sum():
-        return None
     same = (a * b).sum(axis=1) / np.maximum(size_a * size_b, 1e-9)
-    return float((same[edgy] > _ALIKE).mean())
+    alike = (same[_edgy(size_a, a.shape[1])] > _ALIKE).mean()
+    return float(alike), float(size_b.sum() / size_a.sum())

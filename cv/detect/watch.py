@@ -24,7 +24,7 @@ from cv.detect.picture import Picture
 from cv.detect.rules import IncidentRules
 from cv.detect.state import FORMAT, WatchState, dump_state, parse_state
 from cv.detect.still import StillObject, StillObjects
-from cv.detect.view import View, zones_mark
+from cv.detect.view import Shown, View, is_look, zones_mark
 from cv.disk import DiskSpace
 from cv.geometry import Image
 from cv.labels import ZoneKind
@@ -108,7 +108,7 @@ class CameraWatch:
             refresh_s=refresh_s,
         )
         self._ignored = IgnoreZones(camera.zones)
-        self._begun = self._here = False
+        self._begun, self._shown = False, Shown.NOTHING
         self._detections: list[Detection] = []
         self._last: tuple[datetime, tuple[int, int]] | None = None
         self._saved: datetime | None = None
@@ -140,10 +140,9 @@ class CameraWatch:
             return self._decided(size)
 
         if not self._gate.look(picture, frame.time, decided=decided):
-            return Begun(frame, None, self._here)
-        # Another view is as good as no look: it neither opens nor clears anything.
-        self._here = self._view.look(picture)
-        return Begun(frame, detect(frame.picture), self._here)
+            return Begun(frame, None, self._shown)
+        self._shown = self._view.look(picture)
+        return Begun(frame, detect(frame.picture), self._shown)
 
     def finish(self, begun: Begun) -> Look:
         """Bring a look to its end, and record what it changed.
@@ -152,7 +151,7 @@ class CameraWatch:
             KerbwatchError: it could not be recorded. Nothing is lost: the next look, or `close`,
                 records it as well.
         """
-        frame, found, here = begun
+        frame, found, shown = begun
         size = frame.picture.size
         if self._last and self._last[1] != size:
             self._restore(self._state(*self._last).resized(size))
@@ -161,6 +160,8 @@ class CameraWatch:
         if found:
             self._detections = self._ignored.visible(found.result(), size)
         changes: list[Change] = []
+        # Another view, or none, is as good as no look: it neither opens nor clears anything.
+        here = is_look(shown, self._detections, self._detector.thresholds)
         if here:
             self._still.look(self._detections, frame.time, size, self._rules.is_open)
             changes = self._rules.look(self._still.objects, frame.time, size)
@@ -182,7 +183,7 @@ class CameraWatch:
             self._detections,
             filings,
             self.open_incidents,
-            moved=self._view.moved,
+            fault=self._view.fault,
             unchanged=found is None,
         )
 
@@ -242,7 +243,11 @@ class CameraWatch:
     def _resume(self, time: datetime, size: tuple[int, int]) -> None:
         """Go on from an earlier run, unless this input lies before its end: then it is a re-run."""
         if self._earlier and self._earlier.last_look < time:
-            self._restore(self._earlier.resized(size))
+            state = self._earlier.resized(size)
+            self._restore(state)
+            # No picture shows that it is over.
+            over = self._rules.given_up(state.candidates, time)
+            self._unrecorded += [Filing(change, ()) for change in over]
 
     @cached_property
     def _earlier(self) -> WatchState | None:

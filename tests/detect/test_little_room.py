@@ -226,6 +226,12 @@ def test_it_is_measured_now_and_then_only(small_disk: SmallDisk) -> None:
     assert space.free <= MB
 
 
+def test_a_folder_that_cannot_be_looked_at_costs_nobody_their_look(tmp_path: Path) -> None:
+    """As on a share that went away; a name that is too long is refused alike."""
+    space = DiskSpace(tmp_path / ("a" * 300) / "data", LIMITS)
+    assert (space.room, space.free) == (Room.PLENTY, 0)
+
+
 def test_limits_are_a_share_of_small_disks() -> None:
     assert DiskLimits().of(10**12) == (2 * 10**9, 500 * 10**6)
     assert DiskLimits().of(10**9) == (100 * 10**6, 25 * 10**6)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -74,9 +75,9 @@ class Scene:
     def incidents(self) -> list[Incident]:
         return [change.incident for change in self.changes if change.event == "new"]
 
-    def restarted(self) -> Scene:
-        """The same camera in a new process, through the saved JSON."""
-        text = dump_state(
+    def state(self) -> str:
+        """What a watch would save now."""
+        return dump_state(
             WatchState(
                 format=FORMAT,
                 last_look=self.now - timedelta(seconds=1),
@@ -88,7 +89,10 @@ class Scene:
                 first_frames={},
             )
         )
-        state = parse_state(text)
+
+    def restarted(self, text: str | None = None) -> Scene:
+        """The same camera in a new process, through the saved JSON."""
+        state = parse_state(text or self.state())
         assert state is not None
         fresh = Scene()
         fresh.still.restore(state.objects, state.next_key)
@@ -224,6 +228,44 @@ def test_a_gap_without_looks_neither_clears_nor_repeats() -> None:
     scene.now += timedelta(minutes=10)
     scene.look(times=2).look(see("car"), times=300)
     assert scene.events == ["new"]
+
+
+def test_a_gap_after_a_missed_look_clears_no_more_than_a_gap_may_count() -> None:
+    scene = Scene(gap_s=30).look(see("car"), times=100).look(times=1)
+    scene.now += timedelta(minutes=10)
+    scene.look(times=1).look(see("car"), times=100)
+    assert scene.events == ["new"], "one missed look, a gap and one missed look are no absence"
+    scene.look(times=1)
+    scene.now += timedelta(minutes=10)
+    assert scene.look(times=90).events == ["new"]
+    assert scene.look(times=1).events == ["new", "cleared"], "after 30 s and 90 looks of one"
+
+
+def test_a_gap_while_it_is_hidden_clears_no_more_than_a_gap_may_count() -> None:
+    truck = see("truck", Box(150, 450, 450, 760))
+    scene = Scene(zones=[FRONT], gap_s=30).look(see("street_stall"), times=100).look(truck)
+    scene.now += timedelta(hours=1)
+    scene.look(truck).look(see("street_stall"), times=10).look(truck)
+    scene.now += timedelta(hours=1)
+    assert scene.look(truck, times=330).events == ["new"]
+    assert scene.look(truck).events == ["new", "cleared"], "after 30 s and 330 looks of one"
+
+
+def test_absence_goes_on_after_a_restart() -> None:
+    scene = Scene().look(see("car"), times=100).look(times=100).restarted()
+    assert scene.look(times=20).events == []
+    assert scene.look(times=1).events == ["cleared"]
+
+
+def test_absence_in_a_state_of_before_it_was_kept_begins_anew() -> None:
+    scene = Scene().look(see("car"), times=100).look(times=100)
+    text = scene.state()
+    for field in ("absent_s", "hidden_s"):
+        text, removed = re.subn(rf'"{field}":[0-9.]+,', "", text)
+        assert removed == 1
+    again = scene.restarted(text)
+    assert again.look(times=119).events == []
+    assert again.look(times=1).events == ["cleared"], "later than it would have, never earlier"
 
 
 def test_a_restart_goes_on_with_the_same_incident_and_candidate() -> None:

@@ -1,14 +1,17 @@
-"""A camera that was turned is noticed; buses, nightfall and wind are not taken for it."""
+"""A camera that was turned, or is blind, is noticed; buses, nightfall and wind are neither."""
 
 from __future__ import annotations
+
+from base64 import b64encode
 
 import cv2
 import numpy as np
 import pytest
 
-from cv.detect.view import View, zones_mark
-from cv.geometry import Image
-from cv.labels import ZoneKind
+from cv.detect.detector import Detection
+from cv.detect.view import Shown, View, ViewFault, is_look, zones_mark
+from cv.geometry import Box, Image
+from cv.labels import LABELS, ZoneKind
 from cv.site import Camera, Zone
 
 
@@ -29,8 +32,33 @@ def seen(wide: Image, x: int = 200, y: int = 0) -> Image:
     return np.ascontiguousarray(np.roll(wide, -y, axis=0)[:, x : x + 1280])
 
 
+def blank(kind: str) -> Image:
+    """What a camera shows that sees nothing."""
+    shade = {"black": 0, "noise": 30}.get(kind, 128)
+    picture = np.full((720, 1280, 3), shade, np.uint8)
+    white = (255, 255, 255)
+    if kind == "noise":
+        return np.random.default_rng(2).normal(30, 9, picture.shape).clip(0, 255).astype(np.uint8)
+    if kind == "lens cap":
+        at_ends = (("2026-03-14 16:00:00 Sat", (20, 50)), ("East gate camera 01", (820, 690)))
+        for text, place in at_ends:
+            cv2.putText(picture, text, place, cv2.FONT_HERSHEY_SIMPLEX, 1.4, white, 3)
+    if kind == "no signal":
+        cv2.putText(picture, "NO SIGNAL", (300, 400), cv2.FONT_HERSHEY_SIMPLEX, 4, white, 8)
+    return picture
+
+
+BLANK = ("black", "grey", "noise", "lens cap", "no signal")
+
+
 def looks(view: View, *pictures: Image) -> list[bool]:
-    return [view.look(picture) for picture in pictures]
+    """Whether each picture shows the zones' view."""
+    return [view.look(picture) is Shown.HERE for picture in pictures]
+
+
+def turned_is_noticed(view: View, wide: Image) -> bool:
+    assert not any(looks(view, *[seen(wide, 500)] * 3))
+    return view.moved
 
 
 def test_a_turned_camera_is_noticed_at_once_and_believed_at_the_third_look(wide: Image) -> None:
@@ -38,10 +66,11 @@ def test_a_turned_camera_is_noticed_at_once_and_believed_at_the_third_look(wide:
     assert all(looks(view, *[seen(wide)] * 5))
     moved = []
     for _ in range(4):
-        assert not view.look(seen(wide, 360))
+        assert view.look(seen(wide, 360)) is Shown.ELSEWHERE
         moved.append(view.moved)
     assert moved == [False, False, True, True]
-    assert view.look(seen(wide))
+    assert view.fault is ViewFault.CHANGED
+    assert view.look(seen(wide)) is Shown.HERE
     assert not view.moved
 
 
@@ -64,14 +93,75 @@ def test_what_is_no_other_view(wide: Image) -> None:
     assert all(looks(view, day, bus, day, noisy, dim, negative, shaken, day))
 
 
-def test_of_a_picture_without_edges_nobody_knows(wide: Image) -> None:
+@pytest.mark.parametrize("kind", BLANK)
+def test_a_picture_without_edges_is_no_look_and_a_fault_from_the_third_one_on(
+    wide: Image, kind: str
+) -> None:
+    view, nothing = View(), blank(kind)
+    view.look(seen(wide))
+    found = [(view.look(picture), view.fault) for picture in (nothing,) * 4]
+    assert [shown for shown, _ in found] == [Shown.NOTHING] * 4
+    assert [fault for _, fault in found] == [None, None, *[ViewFault.BLANK] * 2]
+    assert view.look(seen(wide)) is Shown.HERE
+    assert (view.fault, view.moved) == (None, False)
+
+
+def test_a_changed_view_does_not_end_in_the_dark(wide: Image) -> None:
     view = View()
-    black = np.zeros((720, 1280, 3), np.uint8)
-    assert all(looks(view, seen(wide), black, black, black, black, seen(wide)))
-    for _ in range(3):
-        view.look(seen(wide, 500))
-    assert view.moved
-    assert not view.look(black)  # and a fault does not end in the dark
+    view.look(seen(wide))
+    assert turned_is_noticed(view, wide)
+    assert {view.look(blank("black")) for _ in range(5)} == {Shown.ELSEWHERE}
+    assert view.fault is ViewFault.CHANGED
+
+
+@pytest.mark.parametrize("kind", BLANK)
+def test_a_camera_that_shows_nothing_at_first_is_known_by_what_it_shows_then(
+    wide: Image, kind: str
+) -> None:
+    view, after_restart = View(), View()
+    assert view.look(blank(kind)) is Shown.NOTHING
+    assert view.dump() is None
+    assert all(looks(view, *[seen(wide)] * 5))
+    after_restart.restore(view.dump())
+    assert turned_is_noticed(view, wide)
+    assert turned_is_noticed(after_restart, wide)
+
+
+def test_a_view_without_edges_that_an_earlier_run_kept_is_forgotten(wide: Image) -> None:
+    view = View()
+    view.restore(b64encode(bytes(54 * 96 * 2)).decode())
+    assert all(looks(view, seen(wide)))
+    assert turned_is_noticed(view, wide)
+
+
+def test_fog_that_comes_slowly_is_not_learnt(wide: Image) -> None:
+    rng = np.random.default_rng(11)
+    street = cv2.resize(seen(wide), (640, 360), interpolation=cv2.INTER_AREA).astype(np.float32)
+
+    def in_fog(share: float) -> Image:
+        fog = street * (1 - share) + 200 * share
+        return np.clip(fog + rng.normal(0, 2, fog.shape), 0, 255).astype(np.uint8)
+
+    view = View()
+    coming = [view.look(in_fog(share)) for share in np.linspace(0, 1, 90)]
+    assert Shown.ELSEWHERE not in coming
+    assert coming[0] is Shown.HERE
+    assert coming[-1] is Shown.NOTHING
+    assert {view.look(in_fog(1)) for _ in range(60)} == {Shown.NOTHING}
+    assert {view.look(in_fog(share)) for share in np.linspace(0.5, 0, 10)} == {Shown.HERE}
+    assert turned_is_noticed(view, wide)
+
+
+def test_in_deep_snow_looks_count_in_which_something_is_found() -> None:
+    def found(score: float) -> list[Detection]:
+        return [Detection("car", score, Box(200, 150, 320, 230))]
+
+    thresholds = dict.fromkeys(LABELS, 0.5)
+    assert not is_look(Shown.NOTHING, [], thresholds)
+    assert not is_look(Shown.NOTHING, found(0.4), thresholds)
+    assert is_look(Shown.NOTHING, found(0.6), thresholds)
+    assert not is_look(Shown.ELSEWHERE, found(0.6), thresholds)
+    assert is_look(Shown.HERE, [], thresholds)
 
 
 def test_dusk_is_followed(wide: Image) -> None:
@@ -83,17 +173,16 @@ def test_dusk_is_followed(wide: Image) -> None:
         cv2.circle(lit, (x, y), 60, [int(value) for value in rng.integers(0, 255, 3)], -1)
     view, night = View(), lit.astype(float)
     for share in np.linspace(0, 1, 120):
-        assert view.look((seen(wide) * (1 - share) + night * share).astype(np.uint8))
+        assert looks(view, (seen(wide) * (1 - share) + night * share).astype(np.uint8)) == [True]
 
 
 def test_a_restart_knows_the_view(wide: Image) -> None:
     first, second, third = View(), View(), View()
     first.look(seen(wide))
     second.restore(first.dump())
-    assert second.look(seen(wide))
-    assert not second.look(seen(wide, 500))
+    assert looks(second, seen(wide), seen(wide, 500)) == [True, False]
     third.restore(None)
-    assert third.look(seen(wide, 500))
+    assert looks(third, seen(wide, 500)) == [True]
 
 
 def test_any_resolution_shows_the_same_view(wide: Image) -> None:

@@ -27,6 +27,7 @@ from cv.detect.masking import MaskCounts
 from cv.detect.picture import Picture, Pixels
 from cv.detect.state import parse_state
 from cv.detect.trouble import Trouble
+from cv.detect.view import ViewFault
 from cv.detect.watch import EASE, CameraWatch
 from cv.disk import DiskSpace
 from cv.errors import KerbwatchError
@@ -126,6 +127,17 @@ def junction(media: Path) -> Image:
     """A junction camera's frame with a bus and cars in it."""
     image = cv2.imread(str(media / "data/junction_cctv/images/train_Video4_36.webp"))
     return np.asarray(image, np.uint8)
+
+
+@pytest.fixture(scope="module")
+def empty(junction: Image, detector: Detector) -> Image:
+    """The same junction with nothing on it: whatever is found there is painted over as road."""
+    picture = junction.copy()
+    while found := detector.detect(picture, ease=0.3):
+        for x1, y1, x2, y2 in (detection.box for detection in found):
+            left, top = max(0, int(x1) - 4), max(0, int(y1) - 4)
+            picture[top : int(y2) + 4, left : int(x2) + 4] = (110, 112, 115)
+    return picture
 
 
 def looks(watch: CameraWatch, image: Image, seconds: range) -> None:
@@ -252,13 +264,13 @@ def test_a_first_frame_that_the_disk_refuses_costs_no_incident(
 
 @pytest.mark.media
 def test_a_street_that_empties_is_cleared_with_a_picture_of_the_empty_place(
-    tmp_path: Path, detector: Detector, junction: Image
+    tmp_path: Path, detector: Detector, junction: Image, empty: Image
 ) -> None:
     site, memory = site_in(tmp_path), Memory()
     watch = CameraWatch(site, site.cameras[0], detector, memory, every_s=1)
     looks(watch, junction, range(8))
     opened = len(memory.filings)
-    looks(watch, np.full_like(junction, 114), range(8, 20))
+    looks(watch, empty, range(8, 20))
     assert memory.events == ["new"] * opened + ["cleared"] * opened
     assert all(
         [item.role for item in filing.evidence] == ["after"] for filing in memory.filings[opened:]
@@ -291,7 +303,11 @@ def test_a_restart_goes_on_and_a_second_run_repeats_itself(
 
 @pytest.mark.media
 def test_a_clock_that_is_set_back_by_hours_changes_nothing_but_the_times(
-    tmp_path: Path, detector: Detector, junction: Image, caplog: pytest.LogCaptureFixture
+    tmp_path: Path,
+    detector: Detector,
+    junction: Image,
+    empty: Image,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     site, memory = site_in(tmp_path), Memory()
     watch = CameraWatch(site, site.cameras[0], detector, memory, every_s=1, refresh_s=60)
@@ -304,8 +320,8 @@ def test_a_clock_that_is_set_back_by_hours_changes_nothing_but_the_times(
     assert opened, "it had stood for three seconds before"
     assert {incident.first_seen for incident in opened} == {START}
     assert all(5 <= incident.dwell_s <= 6 for incident in opened)
-    looks(watch, np.full_like(junction, 114), range(8, 9))
-    looks(watch, np.full_like(junction, 114), range(9 - hours, 24 - hours))
+    looks(watch, empty, range(8, 9))
+    looks(watch, empty, range(9 - hours, 24 - hours))
     assert memory.events == ["new"] * len(opened) + ["cleared"] * len(opened)
     cleared = {filing.change.incident.first_seen for filing in memory.filings[len(opened) :]}
     assert all(first - (START - early) < timedelta(seconds=2) for first in cleared)
@@ -327,7 +343,7 @@ class Counting(Detector):
 
 @pytest.mark.media
 def test_an_unchanged_view_opens_the_same_incidents_for_fewer_analyses(
-    tmp_path: Path, junction: Image
+    tmp_path: Path, junction: Image, empty: Image
 ) -> None:
     """All at the same looks; once they are open, one analysis a minute."""
 
@@ -339,7 +355,7 @@ def test_an_unchanged_view_opens_the_same_incidents_for_fewer_analyses(
         counting.thresholds = {label: EASE * t for label, t in counting.thresholds.items()}
         watch = CameraWatch(site, site.cameras[0], counting, memory, every_s=1, refresh_s=refresh_s)
         looks(watch, junction, range(20))
-        looks(watch, np.full_like(junction, 114), range(20, 40))
+        looks(watch, empty, range(20, 40))
         events = [
             (f.change.event, f.change.incident.id, f.change.incident.last_seen)
             for f in memory.filings
@@ -371,13 +387,13 @@ def test_where_minutes_pass_between_looks_the_first_sighting_is_kept_at_once(
 
 @pytest.mark.media
 def test_first_frames_of_what_moved_on_are_deleted(
-    tmp_path: Path, detector: Detector, junction: Image
+    tmp_path: Path, detector: Detector, junction: Image, empty: Image
 ) -> None:
     site, memory = site_in(tmp_path, dwell_s=600), Memory()
     watch = CameraWatch(site, site.cameras[0], detector, memory, every_s=1)
     looks(watch, junction, range(3))
     assert list((tmp_path / "candidates/gate").glob("*.jpg"))
-    looks(watch, np.full_like(junction, 114), range(3, 30))
+    looks(watch, empty, range(3, 30))
     assert not list((tmp_path / "candidates/gate").glob("*.jpg"))
 
 
@@ -495,6 +511,46 @@ def test_spans_read_as_people_write_them(seconds: float, text: str) -> None:
     assert span(seconds) == text
 
 
+def faults(watch: CameraWatch, image: Image, seconds: range) -> list[ViewFault | None]:
+    times = [(START + timedelta(seconds=s), s) for s in seconds]
+    return [watch.look(Frame(Pixels(image), t, float(s), s)).fault for t, s in times]
+
+
+@pytest.mark.media
+@pytest.mark.parametrize(("shade", "refresh_s"), [(0, 0.0), (128, 60.0)], ids=["black", "grey"])
+def test_a_camera_that_shows_nothing_neither_opens_nor_clears_and_is_a_fault(
+    tmp_path: Path, detector: Detector, junction: Image, shade: int, refresh_s: float
+) -> None:
+    site, memory = site_in(tmp_path), Memory()
+
+    def watched() -> CameraWatch:
+        return CameraWatch(site, site.cameras[0], detector, memory, every_s=1, refresh_s=refresh_s)
+
+    watch, nothing = watched(), np.full_like(junction, shade)
+    assert faults(watch, nothing, range(-4, 0)) == [None, None, *[ViewFault.BLANK] * 2]
+    looks(watch, junction, range(8))
+    opened = memory.events
+    assert set(opened) == {"new"}
+    assert faults(watch, nothing, range(8, 24)) == [None, None, *[ViewFault.BLANK] * 14]
+    watch.close()
+    assert faults(watched(), nothing, range(24, 38))[-1] is ViewFault.BLANK, "nor after a restart"
+    assert faults(watched(), junction, range(38, 44)) == [None] * 6
+    assert memory.events == opened
+
+
+@pytest.mark.media
+def test_a_car_in_deep_snow_is_an_incident_though_the_street_shows_no_edges(
+    tmp_path: Path, detector: Detector, junction: Image
+) -> None:
+    snow, car = np.full_like(junction, 225), (slice(278, 367), slice(267, 358))
+    snow[car] = junction[car]
+    site, memory = site_in(tmp_path), Memory()
+    watch = CameraWatch(site, site.cameras[0], detector, memory, every_s=1)
+    looks(watch, junction, range(1))
+    assert faults(watch, snow, range(1, 8))[-1] is ViewFault.BLANK
+    assert [filing.change.incident.label for filing in memory.filings] == ["car"]
+
+
 @pytest.mark.media
 def test_a_turned_camera_suspends_its_zones_until_it_is_back_or_they_are_drawn_anew(
     tmp_path: Path, detector: Detector, junction: Image
@@ -507,8 +563,7 @@ def test_a_turned_camera_suspends_its_zones_until_it_is_back_or_they_are_drawn_a
         return CameraWatch(site, by, detector, memory, every_s=1)
 
     def moved(watch: CameraWatch, image: Image, seconds: range) -> list[bool]:
-        times = [(START + timedelta(seconds=s), s) for s in seconds]
-        return [watch.look(Frame(Pixels(image), t, float(s), s)).moved for t, s in times]
+        return [fault is ViewFault.CHANGED for fault in faults(watch, image, seconds)]
 
     watch = watched()
     looks(watch, junction, range(8))

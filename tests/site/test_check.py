@@ -72,6 +72,7 @@ ONE_MISTAKE = [
     ("[reporting]\nupdate_every = true\n", "2: reporting.update_every: must be a duration; write 90s, 5m, 2h, 30d or seconds"),
     ('[privacy]\nkeep_access_log = "90d"\n', "2: privacy.keep_access_log: 90d is too short; 180d or more: such logs are kept for six months"),
     ("[privacy]\nkeep_originals = inf\n", "2: privacy.keep_originals: 'inf' is no duration; write 90s, 5m, 2h, 30d or seconds"),
+    ('[privacy]\nkeep_originals = "9999999d"\n', "2: privacy.keep_originals: '9999999d' is too long; at most 36500d"),
     ("[reporting.webhook]\n", "1: reporting.webhook.url: is missing"),
     ('[reporting]\ntargets = ["mqtt"]\n', "2: reporting.targets[0]: 'mqtt' needs a table [reporting.mqtt] with its url"),
     ("[reporting.roundup]\n", "1: reporting.roundup.url: is missing"),

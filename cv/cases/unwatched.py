@@ -1,0 +1,55 @@
+"""Open cases that no look will end: of cameras and zones that the site file does not have."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
+
+from sqlalchemy import select
+
+from cv.cases.again import retried
+from cv.cases.database import Database
+from cv.cases.tables import CaseRow
+from cv.labels import ZoneKind
+from cv.site import Site
+
+__all__ = ["unwatched_cases"]
+
+_MOST_NAMED = 5
+
+
+def unwatched_cases(database: Database, site: Site) -> Iterator[str]:
+    """A line for people about such cameras, and one about such zones, if there are any."""
+    zones = {c.id: {z.id for z in c.zones if z.kind is not ZoneKind.IGNORE} for c in site.cameras}
+    cameras: Counter[str] = Counter()
+    places: Counter[str] = Counter()
+    for camera, zone in _open_places(database):
+        if camera not in zones:
+            cameras[camera] += 1
+        elif zone not in zones[camera]:
+            places[f"{camera}/{zone}"] += 1
+    if cameras:
+        yield (
+            f"open cases of cameras that the site file does not have: {_named(cameras)}; unless "
+            "another machine watches them, they end only by `kerbwatch cases close`"
+        )
+    if places:
+        yield (
+            f"open cases of zones that the site file does not have: {_named(places)}; they end "
+            "with the camera's next look, if it knows of them, or by `kerbwatch cases close`"
+        )
+
+
+@retried
+def _open_places(database: Database) -> list[tuple[str, str]]:
+    """Camera and zone of every open case that a camera saw."""
+    query = select(CaseRow.camera, CaseRow.zone).where(CaseRow.is_open, CaseRow.zone != "")
+    with database.read() as session:
+        return [(row.camera, row.zone) for row in session.execute(query.order_by(CaseRow.camera))]
+
+
+def _named(counts: Counter[str]) -> str:
+    named = ", ".join(f"{name} ({n})" for name, n in islice(counts.items(), _MOST_NAMED))
+    more = len(counts) - _MOST_NAMED
+    return f"{named} and {more} more" if more > 0 else named
