@@ -9,14 +9,14 @@ from datetime import UTC, datetime
 from sqlalchemy import ColumnElement, exists, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
+from cv.cases.adopting import adopting
 from cv.cases.case import Case
 from cv.cases.continued import continued
-from cv.cases.nearby import Sighting
 from cv.cases.parts import ReviewPart
 from cv.cases.recoding import with_review
-from cv.cases.reported import adopted, joinable, joined, only_reported, under
+from cv.cases.reported import adopted, joinable, joined, under
 from cv.cases.review import review_digest
-from cv.cases.tables import AdoptedRow, CaseRow, DeliveryRow
+from cv.cases.tables import CaseRow, DeliveryRow
 from cv.geometry import Box
 from cv.site import PhotoSettings, Site
 
@@ -41,17 +41,20 @@ def file_case(
     *,
     hold: bool,
     within: PhotoSettings,
+    beside: Collection[str] = (),
 ) -> None:
     """File what a camera has to tell of a case, with its messages, unless it is no news.
 
-    The transaction of a new one takes turns with what citizens report.
+    The transaction of a new one takes turns with others that file new ones, and with what citizens
+    report.
 
     Args:
         hold: messages of a proposed case wait until it has been reviewed.
         within: how near a citizen's case is about the same thing.
+        beside: ids of what the same watch saw beside it: none of them is the same thing.
     """
     row = session.get(CaseRow, case.id, with_for_update=True)
-    if row is None and (other := _adopting(session, case, within)):
+    if row is None and (other := adopting(session, case, within, beside)):
         case = under(case, other)
         row = session.get(CaseRow, other, with_for_update=True)
     if row is not None:
@@ -63,25 +66,6 @@ def file_case(
         else:
             case = continued(case, known)
     _write(session, case, row, targets, now, hold=hold)
-
-
-def _adopting(session: Session, case: Case, within: PhotoSettings) -> str | None:
-    """The id of the citizen's case that goes on with a camera's which nobody has filed yet.
-
-    The watch asked when the incident opened. What was reported since then, while it prepared the
-    pictures or the store was away, it cannot know, and it keeps calling the incident by its own id.
-    """
-    before = session.get(AdoptedRow, case.id)
-    if before is not None:
-        return before.case_id
-    place, time = case.place, case.time
-    if case.state != "new" or place.lon is None or place.lat is None:
-        return None
-    seen = Sighting(place.lon, place.lat, time.first_seen, time.last_seen)
-    other = only_reported(session, seen, case.matter.matter, within)
-    if other is not None:
-        session.add(AdoptedRow(id=case.id, case_id=other))
-    return other
 
 
 def file_report(session: Session, case: Case, site: Site, now: datetime) -> str:

@@ -89,17 +89,18 @@ class CaseRecorder:
             hold=reporting.review_first,
             never=reporting.never,
             within=self._site.photos,
+            beside={other for filing in filings for other in filing.beside},
         )
 
     def _case(self, filing: Filing, now: datetime) -> Case:
-        change, evidence = filing
+        change = filing.change
         zone = next(z for z in self._camera.zones if z.id == change.incident.zone)
         case = case_from_incident(
             change.incident,
             site=self._site,
             camera=self._camera,
             zone=zone,
-            evidence=[_item(file, self._site.tz) for file in evidence],
+            evidence=[_item(file, self._site.tz) for file in filing.evidence],
             model=self._model,
             reported=now,
             event=change.event,

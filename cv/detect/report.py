@@ -41,8 +41,7 @@ _STATES = {"new": "open", "updated": "updated", "cleared": "cleared"}
 
 def change_document(site: Site, filing: Filing) -> dict[str, Any]:
     """One incident change as `kerbwatch detect --json` prints it (architecture.md, Contracts)."""
-    change, evidence = filing
-    incident = change.incident
+    change, incident = filing.change, filing.change.incident
     zone = next((z for z in site.camera(incident.camera).zones if z.id == incident.zone), None)
     code = site.codes.code(incident.matter, incident.label, zone.kind if zone else None)
 
@@ -64,7 +63,7 @@ def change_document(site: Site, filing: Filing) -> dict[str, Any]:
         "box": [round(edge, 1) for edge in incident.box],
         "score": round(incident.score, 3),
         "looks": incident.looks,
-        "evidence": [str(site.reporting.data / item.file) for item in evidence if item.file],
+        "evidence": [str(site.reporting.data / item.file) for item in filing.evidence if item.file],
     }
 
 
