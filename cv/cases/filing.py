@@ -6,12 +6,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement, exists, or_, select, update
+from sqlalchemy import ColumnElement, exists, select, update
 from sqlalchemy.orm import Session, aliased
 
 from cv.cases.adopting import adopting
 from cv.cases.case import Case
 from cv.cases.continued import continued
+from cv.cases.due import is_free
 from cv.cases.parts import ReviewPart
 from cv.cases.recoding import with_review
 from cv.cases.reported import adopted, joinable, joined, under
@@ -20,7 +21,7 @@ from cv.cases.tables import CaseRow, DeliveryRow
 from cv.geometry import Box
 from cv.site import PhotoSettings, Site
 
-__all__ = ["Consequence", "apply_review", "file_case", "file_report", "is_free", "supersede"]
+__all__ = ["Consequence", "apply_review", "file_case", "file_report", "supersede"]
 
 _BY_REVIEW = {"confirmed": "pending", "rejected": "withdrawn"}
 _NOWHERE = Box(0, 0, 0, 0)
@@ -246,11 +247,6 @@ def supersede(session: Session, now: datetime, among: ColumnElement[bool]) -> bo
         .execution_options(synchronize_session=False)
     )
     return bool(done.all())
-
-
-def is_free(now: datetime) -> ColumnElement[bool]:
-    """Whether no deliverer has the message right now."""
-    return or_(DeliveryRow.lease_until.is_(None), DeliveryRow.lease_until <= now)
 
 
 def _settle(session: Session, case: Case, target: str, now: datetime, *, hold: bool) -> int | None:
