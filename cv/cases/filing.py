@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, exists, select, update
 from sqlalchemy.orm import Session, aliased
@@ -62,7 +62,7 @@ def file_case(
         known = Case.model_validate_json(row.document)
         if not known.is_watched:
             case = adopted(case, known)
-        elif _is_old_news(case, row):
+        elif _is_old_news(case, row, now):
             return
         else:
             case = continued(case, known)
@@ -128,15 +128,17 @@ def _write(
     supersede(session, now, DeliveryRow.case_id == case.id)
 
 
-def _is_old_news(case: Case, row: CaseRow) -> bool:
+def _is_old_news(case: Case, row: CaseRow, now: datetime) -> bool:
     """Whether the stored case knows this change, or is past it.
 
     A run with other settings may tell of a stored case again, at slightly other moments: only
-    what comes after all that was filed is news, and nothing comes after `cleared`.
+    what comes after all that was filed is news, and nothing comes after `cleared`. What was last
+    seen in the future was filed while the clock was ahead: what comes after that lies before it.
     """
     if row.state == "cleared" or case.state == "new":
         return True
-    return case.state == "updated" and case.time.last_seen.astimezone(UTC) <= row.last_seen
+    seen = case.time.last_seen
+    return case.state == "updated" and (seen == row.last_seen or seen < row.last_seen <= now)
 
 
 def _case_row(case: Case, document: str) -> CaseRow:

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from cv.cases.case import Case
 from cv.cases.closing import ASK_EVERY_S
 from cv.cases.due import LEASE_S
 from cv.cases.parts import ClosurePart
@@ -14,8 +15,8 @@ from cv.cases.targets import UnreachableError
 from cv.errors import DeliveryError
 from cv.site import Site
 from tests.cases.conftest import Clock, File
-from tests.cases.filings import case_of
-from tests.cases.test_outbox import Desk, Odd, key, outbox
+from tests.cases.filings import case_of, incident
+from tests.cases.test_outbox import Desk, Odd, key, outbox, states
 
 pytestmark = pytest.mark.both_databases
 
@@ -115,3 +116,54 @@ def test_a_machine_whose_clock_is_behind_leaves_the_leases_of_others_alone(
     assert store.outbox.claim("webhook", clock.now, LEASE_S) is not None
     clock.move(-600)
     assert store.outbox.claim("webhook", clock.now, LEASE_S) is None
+
+
+def by(seconds: float, case: Case) -> Case:
+    """The case as it is told by a clock that is so far ahead."""
+    shift = timedelta(seconds=seconds)
+    moments = ("first_seen", "confirmed", "last_seen", "captured", "cleared", "reported")
+    times = {name: at + shift for name in moments if (at := getattr(case.time, name))}
+    return case.model_copy(update={"time": case.time.model_copy(update=times)})
+
+
+def test_a_case_that_opened_while_the_clock_was_ahead_begins_before_it_ends(
+    store: CaseStore, site: Site, file: File, clock: Clock
+) -> None:
+    clock.move(3600)
+    opened = by(3600, case_of(site))
+    file(opened)
+    clock.move(-3600)
+    over = case_of(site, event="cleared", seen_s=900)
+    file(over)
+    case = store.case(opened.id).case
+    assert case.time == over.time, "it lasted as long as it did"
+    assert (case.id, case.dedup) == (opened.id, opened.dedup)
+    assert states(store) == [("new", "pending"), ("cleared", "pending")]
+    same = {"camera": "gate", "zone": "kerb", "matter": "blocked_lane", "box": incident().box}
+    first, last = case.time.first_seen, case.time.last_seen
+    assert store.same_case(first_seen=first, last_seen=last, **same) == opened.id
+
+
+def test_a_clock_that_was_ahead_by_less_than_it_stood_there_leaves_the_beginning(
+    store: CaseStore, site: Site, file: File, clock: Clock
+) -> None:
+    opened = by(400, case_of(site))
+    file(opened)
+    file(case_of(site, event="cleared", seen_s=600))
+    time = store.case(opened.id).case.time
+    assert time.first_seen == opened.time.first_seen
+    assert time.first_seen <= time.confirmed <= time.last_seen
+
+
+def test_updates_go_on_when_the_clock_is_set_right(
+    store: CaseStore, site: Site, file: File, clock: Clock
+) -> None:
+    clock.move(AHEAD_S)
+    file(by(AHEAD_S, case_of(site)), by(AHEAD_S, case_of(site, event="updated", seen_s=900)))
+    clock.move(-AHEAD_S)
+    for _ in range(2):
+        file(case_of(site, event="updated", seen_s=1800))
+    file(case_of(site, event="updated", seen_s=1200))
+    keys = [delivery.key for delivery in store.deliveries(incident().id)]
+    assert len(keys) == 3
+    assert keys[-1] == case_of(site, event="updated", seen_s=1800).key
