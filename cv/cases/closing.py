@@ -43,7 +43,7 @@ class Closings:
         self._name = target.name
         self._target = target if isinstance(target, Answering) else None
         self._clock = clock
-        self._next = datetime.min.replace(tzinfo=clock().tzinfo)
+        self._asked_at: datetime | None = None
 
     def ask_if_due(self) -> int:
         """Ask, unless that was done within `ASK_EVERY_S`; gives how many cases were closed.
@@ -51,9 +51,9 @@ class Closings:
         A target that does not answer costs nothing but the news.
         """
         now = self._clock()
-        if self._target is None or now < self._next:
+        if self._target is None or not self._is_due(now):
             return 0
-        self._next = now + timedelta(seconds=ASK_EVERY_S)
+        self._asked_at = now
         closed = 0
         try:
             for numbers in self._asked(now):
@@ -65,6 +65,11 @@ class Closings:
         except DeliveryError as error:
             logger.warning("%s: does not say which cases are closed: %s", self._name, error)
         return closed
+
+    def _is_due(self, now: datetime) -> bool:
+        """It is also where the clock was set back to before it was asked."""
+        last = self._asked_at
+        return last is None or not last <= now < last + timedelta(seconds=ASK_EVERY_S)
 
     def _asked(self, now: datetime) -> Iterator[dict[str, str]]:
         """Case ids by the target's numbers, a few at a time, the latest cases first."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from cv.cases.case import Case
-from cv.cases.parts import EvidenceItem, PrivacyPart
+from cv.cases.parts import EvidenceItem, PrivacyPart, TimePart
 from cv.cases.recoding import with_review
 
 __all__ = ["continued", "masks_more"]
@@ -14,11 +14,11 @@ __all__ = ["continued", "masks_more"]
 def continued(case: Case, earlier: Case) -> Case:
     """A change of a case that is stored already, with what stays of it.
 
-    The beginning stays as it was, and so do unit and limit as they were filed, and a review once
-    there is one, with the code that it chose. So do the pictures, but of the scenes between the
-    first and the latest: a stall of three days makes no document of 100 KB. Those in which less is
-    masked than the site masks by now are withheld, for the document says of all its pictures what
-    is masked in them.
+    The beginning stays as it was, unless the clock was set back to before it, and so do unit and
+    limit as they were filed, and a review once there is one, with the code that it chose. So do the
+    pictures, but of the scenes between the first and the latest: a stall of three days makes no
+    document of 100 KB. Those in which less is masked than the site masks by now are withheld, for
+    the document says of all its pictures what is masked in them.
     """
     known = {item.id for item in case.evidence}
     kept = [item for item in earlier.evidence if item.id not in known]
@@ -26,7 +26,6 @@ def continued(case: Case, earlier: Case) -> Case:
         kept = [item.model_copy(update={"withheld": "not masked"}) for item in kept]
     if any(item.role == "scene" for item in case.evidence):
         kept = [item for i, item in enumerate(kept) if item.role != "scene" or _is_first(kept, i)]
-    begun = {"first_seen": earlier.time.first_seen, "confirmed": earlier.time.confirmed}
     on = case.model_copy(
         update={
             "source": case.source.model_copy(update={"kind": earlier.source.kind}),
@@ -34,13 +33,27 @@ def continued(case: Case, earlier: Case) -> Case:
             "evidence": (*kept, *case.evidence),
             "reports": earlier.reports,
             "dedup": earlier.dedup,
-            "time": case.time.model_copy(update=begun),
+            "time": _begun(case.time, earlier.time),
             "closure": earlier.closure,
             "dept": earlier.dept or case.dept,
             "limit": earlier.limit or case.limit,
         }
     )
     return on if earlier.review.state == "proposed" else with_review(on, earlier)
+
+
+def _begun(now: TimePart, before: TimePart) -> TimePart:
+    """With the beginning as it was told first.
+
+    What the watch makes of it where the clock was set back counts only for what would else lie
+    after the last sighting.
+    """
+    first, confirmed = before.first_seen, before.confirmed
+    if first > now.last_seen:
+        first = now.first_seen
+    if confirmed > now.last_seen:
+        confirmed = max(first, now.confirmed)
+    return now.model_copy(update={"first_seen": first, "confirmed": confirmed})
 
 
 def masks_more(now: PrivacyPart, before: PrivacyPart) -> bool:

@@ -16,7 +16,8 @@ from sqlalchemy.orm import Session, aliased
 
 from cv.cases.again import retried, retried_if_undone
 from cv.cases.database import Database
-from cv.cases.filing import is_free, supersede
+from cv.cases.due import claimable_at, is_free, is_its_turn
+from cv.cases.filing import supersede
 from cv.cases.tables import CaseRow, DeliveryRow, TargetRow
 
 __all__ = ["Claim", "Deliveries", "DeliveryRecord", "LaneStanding"]
@@ -97,7 +98,7 @@ class Deliveries:
             .where(
                 DeliveryRow.target == target,
                 DeliveryRow.state == "pending",
-                DeliveryRow.next_at <= now,
+                is_its_turn(now),
                 is_free(now),
                 ~_has_earlier(),
                 ~_is_off(),
@@ -176,11 +177,9 @@ class Deliveries:
             return {row.target: row.reason for row in session.scalars(select(TargetRow))}
 
     @retried
-    def next_due(self, target: str) -> datetime | None:
-        """When the next message can be claimed; in the past if one can be now."""
-        lease = DeliveryRow.lease_until
-        at = case((lease > DeliveryRow.next_at, lease), else_=DeliveryRow.next_at)
-        query = select(func.min(at)).where(
+    def next_due(self, target: str, now: datetime) -> datetime | None:
+        """When the next message can be claimed; `now` if one can be."""
+        query = select(func.min(claimable_at(now))).where(
             DeliveryRow.target == target,
             DeliveryRow.state == "pending",
             ~_has_earlier(),

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
-from sqlalchemy import ColumnElement, exists, or_, select, update
+from sqlalchemy import ColumnElement, exists, select, update
 from sqlalchemy.orm import Session, aliased
 
+from cv.cases.adopting import adopting
 from cv.cases.case import Case
 from cv.cases.continued import continued
-from cv.cases.nearby import Sighting
+from cv.cases.due import is_free
 from cv.cases.parts import ReviewPart
 from cv.cases.recoding import with_review
-from cv.cases.reported import adopted, joinable, joined, only_reported, under
+from cv.cases.reported import adopted, joinable, joined, under
 from cv.cases.review import review_digest
-from cv.cases.tables import AdoptedRow, CaseRow, DeliveryRow
+from cv.cases.tables import CaseRow, DeliveryRow
 from cv.geometry import Box
 from cv.site import PhotoSettings, Site
 
-__all__ = ["Consequence", "apply_review", "file_case", "file_report", "is_free", "supersede"]
+__all__ = ["Consequence", "apply_review", "file_case", "file_report", "supersede"]
 
 _BY_REVIEW = {"confirmed": "pending", "rejected": "withdrawn"}
 _NOWHERE = Box(0, 0, 0, 0)
@@ -41,47 +42,31 @@ def file_case(
     *,
     hold: bool,
     within: PhotoSettings,
+    beside: Collection[str] = (),
 ) -> None:
     """File what a camera has to tell of a case, with its messages, unless it is no news.
 
-    The transaction of a new one takes turns with what citizens report.
+    The transaction of a new one takes turns with others that file new ones, and with what citizens
+    report.
 
     Args:
         hold: messages of a proposed case wait until it has been reviewed.
         within: how near a citizen's case is about the same thing.
+        beside: ids of what the same watch saw beside it: none of them is the same thing.
     """
     row = session.get(CaseRow, case.id, with_for_update=True)
-    if row is None and (other := _adopting(session, case, within)):
+    if row is None and (other := adopting(session, case, within, beside)):
         case = under(case, other)
         row = session.get(CaseRow, other, with_for_update=True)
     if row is not None:
         known = Case.model_validate_json(row.document)
         if not known.is_watched:
             case = adopted(case, known)
-        elif _is_old_news(case, row):
+        elif _is_old_news(case, row, now):
             return
         else:
             case = continued(case, known)
     _write(session, case, row, targets, now, hold=hold)
-
-
-def _adopting(session: Session, case: Case, within: PhotoSettings) -> str | None:
-    """The id of the citizen's case that goes on with a camera's which nobody has filed yet.
-
-    The watch asked when the incident opened. What was reported since then, while it prepared the
-    pictures or the store was away, it cannot know, and it keeps calling the incident by its own id.
-    """
-    before = session.get(AdoptedRow, case.id)
-    if before is not None:
-        return before.case_id
-    place, time = case.place, case.time
-    if case.state != "new" or place.lon is None or place.lat is None:
-        return None
-    seen = Sighting(place.lon, place.lat, time.first_seen, time.last_seen)
-    other = only_reported(session, seen, case.matter.matter, within)
-    if other is not None:
-        session.add(AdoptedRow(id=case.id, case_id=other))
-    return other
 
 
 def file_report(session: Session, case: Case, site: Site, now: datetime) -> str:
@@ -143,15 +128,17 @@ def _write(
     supersede(session, now, DeliveryRow.case_id == case.id)
 
 
-def _is_old_news(case: Case, row: CaseRow) -> bool:
+def _is_old_news(case: Case, row: CaseRow, now: datetime) -> bool:
     """Whether the stored case knows this change, or is past it.
 
     A run with other settings may tell of a stored case again, at slightly other moments: only
-    what comes after all that was filed is news, and nothing comes after `cleared`.
+    what comes after all that was filed is news, and nothing comes after `cleared`. What was last
+    seen in the future was filed while the clock was ahead: what comes after that lies before it.
     """
     if row.state == "cleared" or case.state == "new":
         return True
-    return case.state == "updated" and case.time.last_seen.astimezone(UTC) <= row.last_seen
+    seen = case.time.last_seen
+    return case.state == "updated" and (seen == row.last_seen or seen < row.last_seen <= now)
 
 
 def _case_row(case: Case, document: str) -> CaseRow:
@@ -262,11 +249,6 @@ def supersede(session: Session, now: datetime, among: ColumnElement[bool]) -> bo
         .execution_options(synchronize_session=False)
     )
     return bool(done.all())
-
-
-def is_free(now: datetime) -> ColumnElement[bool]:
-    """Whether no deliverer has the message right now."""
-    return or_(DeliveryRow.lease_until.is_(None), DeliveryRow.lease_until <= now)
 
 
 def _settle(session: Session, case: Case, target: str, now: datetime, *, hold: bool) -> int | None:

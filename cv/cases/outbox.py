@@ -18,23 +18,13 @@ from typing import Self
 from cv.cases.case import Case
 from cv.cases.closing import Closings
 from cv.cases.deliveries import Claim
+from cv.cases.due import JITTER, LEASE_S, RETRY_DELAYS_S
 from cv.cases.store import CaseStore
 from cv.cases.targets import Message, Target, UnreachableError
 from cv.errors import DeliveryError, KerbwatchError
 
-__all__ = ["RETRY_DELAYS_S", "DeliveryReport", "Outbox"]
+__all__ = ["DeliveryReport", "Outbox"]
 
-_MINUTE, _HOUR = 60, 3600
-RETRY_DELAYS_S = (
-    0, 5, 5 * _MINUTE, 30 * _MINUTE, 2 * _HOUR, 5 * _HOUR,
-    10 * _HOUR, 14 * _HOUR, 20 * _HOUR, 24 * _HOUR,
-)  # fmt: skip
-"""Wait before the first, second, ... attempt (Standard Webhooks); then it is a dead letter."""
-
-LEASE_S = 180.0
-"""Longer than any delivery: the site file allows a time-out of 120 s."""
-
-_JITTER = 0.1
 _FIRST_PAUSE_S = 5.0
 _LONGEST_PAUSE_S = 300.0
 _POLL_S = 1.0
@@ -151,7 +141,7 @@ class _Lane:
         self._clock = clock
         self._rng = rng
         self._lease_s = lease_s
-        self._paused_until: datetime | None = None
+        self._pause_began = self._paused_until = datetime.min.replace(tzinfo=UTC)
         self._unanswered = 0
         self._unwritten: Callable[[], bool] | None = None
 
@@ -188,15 +178,17 @@ class _Lane:
 
     def ask(self) -> int:
         """Read back what the target's desk closed, now and then; gives how many cases."""
-        if self._paused_until is not None and self._clock() < self._paused_until:
+        if self._is_paused():
             return 0
         return self._closings.ask_if_due()
 
     def next_at(self) -> datetime | None:
-        due = self._rows.next_due(self.target.name)
-        if due is None or self._paused_until is None:
-            return due
-        return max(due, self._paused_until)
+        due = self._rows.next_due(self.target.name, self._clock())
+        return max(due, self._paused_until) if due and self._is_paused() else due
+
+    def _is_paused(self) -> bool:
+        """A clock that was set back ends a pause, which it would come to the end of in days."""
+        return self._pause_began <= self._clock() < self._paused_until
 
     def _has_work(self) -> bool:
         """Asked without taking the write lock, every second."""
@@ -212,8 +204,8 @@ class _Lane:
             return self._failed(claim, error)
         except Exception as error:  # noqa: BLE001 - a target's bug must not end delivery elsewhere
             return self._failed(claim, DeliveryError(f"internal error: {type(error).__name__}"))
-        self._paused_until, self._unanswered = None, 0
         now = self._clock()
+        self._pause_began, self._paused_until, self._unanswered = now, now, 0
         if not self._write(lambda: self._rows.delivered(claim, now, receipt.number)):
             logger.warning("%s: took longer than its lease", claim.key)
         return "delivered"
@@ -242,7 +234,7 @@ class _Lane:
             else:
                 logger.error("%s to %s: given up at try %d: %s", key, name, claim.attempt, error)
             return "dead"
-        wait_s = RETRY_DELAYS_S[claim.attempt] * (1 + _JITTER * self._rng.random())
+        wait_s = RETRY_DELAYS_S[claim.attempt] * (1 + JITTER * self._rng.random())
         wait_s = max(wait_s, error.retry_after_s or 0.0)
         next_at = now + timedelta(seconds=wait_s)
         self._write(lambda: self._rows.failed(claim, now, str(error), next_at))
@@ -261,4 +253,4 @@ class _Lane:
             self._unanswered = min(self._unanswered + 1, 10)
         else:
             self._unanswered = 0
-        self._paused_until = now + timedelta(seconds=pause_s) if pause_s else None
+        self._pause_began, self._paused_until = now, now + timedelta(seconds=pause_s)

@@ -90,11 +90,12 @@ class CaseRecorder:
             hold=reporting.review_first,
             never=reporting.never,
             within=self._site.photos,
+            beside={other for filing in filings for other in filing.beside},
         )
 
     def _case(self, filing: Filing, now: datetime) -> Case | None:
         """None for what ends in a zone that there is no more, and was never filed."""
-        change, evidence = filing
+        change = filing.change
         zone = self._zone(change.incident)
         if zone is None:
             return None
@@ -103,7 +104,7 @@ class CaseRecorder:
             site=self._site,
             camera=self._camera,
             zone=zone,
-            evidence=[_item(file, self._site.tz) for file in evidence],
+            evidence=[_item(file, self._site.tz) for file in filing.evidence],
             model=self._model,
             reported=now,
             event=change.event,

@@ -10,6 +10,7 @@ from typing import Self
 
 from sqlalchemy import Select, func, or_, select
 
+from cv.cases.adopting import same_case
 from cv.cases.again import retried, retried_if_undone
 from cv.cases.case import Case
 from cv.cases.database import Database
@@ -23,12 +24,11 @@ from cv.cases.reported import only_reported, take_turns_nearby
 from cv.cases.review import is_same_word, review_digest
 from cv.cases.tables import AdoptedRow, AnyText, CaseRow, StateRow
 from cv.errors import KerbwatchError, UserError
-from cv.geometry import Box, iou
+from cv.geometry import Box
 from cv.site import PhotoSettings
 
 __all__ = ["CaseStore", "ReviewedError", "StoredCase"]
 
-_SAME_PLACE_IOU = 0.5
 _USUAL = PhotoSettings()
 
 
@@ -82,16 +82,19 @@ class CaseStore:
         hold: bool = False,
         never: Collection[str] = (),
         within: PhotoSettings = _USUAL,
+        beside: Collection[str] = (),
     ) -> None:
         """File cases with their messages and save the watch's state, in one transaction.
 
         What was filed before (the same input a second time) changes nothing, nor does anything
-        about a case that is cleared.
+        about a case that is cleared. What another watch of the camera filed meanwhile goes on
+        under that one's id.
 
         Args:
             hold: messages of a proposed case wait until it has been reviewed.
             never: matters whose cases are kept here and told to nobody.
             within: how near a new case and a citizen's report are one.
+            beside: ids that this watch gave: what has one of them is another thing.
 
         Raises:
             StoreError: the database refused it, or is away.
@@ -101,7 +104,7 @@ class CaseStore:
                 take_turns_nearby(session)
             for case in filings:
                 told = () if case.matter.matter in never else targets
-                file_case(session, case, told, now, hold=hold, within=within)
+                file_case(session, case, told, now, hold=hold, within=within, beside=beside)
             if state is not None:
                 session.merge(StateRow(camera=camera, stream=stream, state=state, saved_at=now))
 
@@ -123,20 +126,16 @@ class CaseStore:
         last_seen: datetime,
     ) -> str | None:
         """The id of a case filed for the same place (IoU ≥ 0.5) whose stretch of time overlaps."""
-        query = select(CaseRow).where(
-            CaseRow.camera == camera,
-            CaseRow.zone == zone,
-            CaseRow.matter == matter,
-            CaseRow.first_seen <= last_seen,
-            CaseRow.last_seen >= first_seen,
-        )
         with self.database.read() as session:
-            overlaps = [
-                (iou(box, Box(row.x1, row.y1, row.x2, row.y2)), row.id)
-                for row in session.scalars(query)
-            ]
-        share, case_id = max(overlaps, default=(0.0, None))
-        return case_id if share >= _SAME_PLACE_IOU else None
+            return same_case(
+                session,
+                camera=camera,
+                zone=zone,
+                matter=matter,
+                box=box,
+                first_seen=first_seen,
+                last_seen=last_seen,
+            )
 
     @retried
     def reported_case(self, seen: Sighting, matter: str, within: PhotoSettings) -> str | None:
@@ -164,7 +163,7 @@ class CaseStore:
                 yield Case.model_validate_json(row.document)
 
     def find(self, case_id: str) -> StoredCase | None:
-        """The case of this very id, if there is one; or the citizen's that goes on with a camera's
+        """The case of this very id, if there is one; or the one that goes on with a camera's
         incident of this id.
         """
         adopting = select(AdoptedRow.case_id).where(AdoptedRow.id == case_id)

@@ -118,8 +118,9 @@ class CaseRow(Tables):
 
 
 class AdoptedRow(Tables):
-    """A camera's incident, and the citizen's case that goes on with it, since it was filed while
-    the camera was about to open one of its own. Its pictures lie under the incident's id.
+    """A camera's incident, and the case that goes on with it, since it was filed while the camera
+    was about to open one of its own: a citizen's, or that of another watch of the same camera. Its
+    pictures lie under the incident's id.
     """
 
     __tablename__ = "adopted_incidents"

@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from datetime import datetime
+from functools import partial
 from time import monotonic
 
+from cv.detect.camera_locks import CameraLocks, WatchedError, unclaimed
 from cv.detect.detector import Detection, Detector
 from cv.detect.frames import (
     Frame,
@@ -42,6 +44,7 @@ class Batch:
         watch_of: makes the watch of a job's camera.
         stop: set it to end early; what was looked at is recorded.
         resume: knows which recordings an earlier run has done, and is told of those done now.
+        locks: of cameras: one that another process watches waits until that one ends.
 
     Attributes:
         left: recordings that were not watched to their end when the run was stopped.
@@ -56,9 +59,11 @@ class Batch:
         stop: threading.Event,
         *,
         resume: Resume | None = None,
+        locks: CameraLocks | None = None,
     ) -> None:
         self._detector = detector
         self._resume = resume
+        self._locks = locks
         self._watch_of = watch_of
         self._options = options
         self._listener = listener
@@ -113,13 +118,13 @@ class Batch:
             if seen:
                 self._tell(job, seen, progress)
 
-        return Beat(job.source, self._options.every_for(job.camera), look)
+        return Beat(job.source, self._options.every_for(job.camera), look, self._claim(job))
 
     def _end_visits(self, job: Job, watch: Watching, progress: Progress) -> None:
         self._end(job, watch, progress)
         if progress.stats.looks == 0:
             with self._telling:
-                self._listener.failed(job, _no_picture(job))
+                self._listener.failed(job, self._no_picture(job))
 
     def _end(self, job: Job, watch: Watching, progress: Progress) -> None:
         watch.close()
@@ -187,14 +192,14 @@ class Batch:
                     self._segments.passed(job.camera.id, frames, progress.media_s)
                 self._end(job, watch, progress)
             if progress.stats.looks == 0:
-                raise _no_picture(job)
+                raise self._no_picture(job)
             if self._resume and not self._stop.is_set():
                 self._resume.end(job.source, progress.incidents, progress.labels)
 
     def _known(self, job: Job, watch: Watching, frames: Recording | Stream) -> datetime | None:
         """Until when a killed run has looked at this very recording."""
-        if self._resume is None:
-            return None
+        if self._resume is None or isinstance(frames, Stream):
+            return None  # what a stream's watch goes on from may change until its first frame
         return self._resume.begin(job.source, job.camera, frames, watch.recorded_until)
 
     def _looks(
@@ -244,6 +249,7 @@ class Batch:
                 stop=self._stop,
                 start=options.start,
                 tz=options.tz,
+                claim=self._claim(job),
             )
         return open_recording(
             source,
@@ -252,6 +258,20 @@ class Batch:
             start=options.start,
             tz=options.tz,
         )
+
+    def _claim(self, job: Job) -> Callable[[], None]:
+        """What raises WatchedError while another process watches the job's camera live."""
+        if self._locks is None or job.camera is None:
+            return unclaimed
+        return partial(self._locks.take, job.camera.id)
+
+    def _no_picture(self, job: Job) -> SourceError:
+        try:
+            if job.source.kind is SourceKind.STREAM and job.source.duration_s is None:
+                self._claim(job)()
+        except WatchedError as error:
+            return error
+        return SourceError(f"{job.source.name}: gave no picture")
 
     def _tell(self, job: Job, look: Look, progress: Progress) -> None:
         progress.media_s = look.frame.media_s
@@ -263,7 +283,3 @@ class Batch:
                 progress.incidents += filing.change.event == "new"
                 self._listener.changed(job, filing)
             self._listener.looked(job, progress, look)
-
-
-def _no_picture(job: Job) -> SourceError:
-    return SourceError(f"{job.source.name}: gave no picture")

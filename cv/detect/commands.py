@@ -21,6 +21,7 @@ from cv.cases.store import CaseStore
 from cv.cases.unwatched import unwatched_cases
 from cv.detect.archive import PhotoArchive
 from cv.detect.batch import Batch
+from cv.detect.camera_locks import CameraLocks
 from cv.detect.detector import Detector
 from cv.detect.frames import SourceKind
 from cv.detect.jobs import Plan, plan_jobs
@@ -177,8 +178,10 @@ def detect(
         settings = (place.rules, replace(options, for_s=None), refresh_s)
         # An annotated copy shows the whole recording, so then it is watched from its start.
         resume = Resume(journal, settings, midway=save_video is None) if journal else None
+        live = any(job.camera and job.source.kind is SourceKind.STREAM for job in plan.jobs)
         watch_of = watches(store, place, detector, options, refresh_s=refresh_s)
-        batch = Batch(detector, watch_of, options, listener, stop, resume=resume)
+        locks = stack.enter_context(CameraLocks(place.reporting.data)) if live else None
+        batch = Batch(detector, watch_of, options, listener, stop, resume=resume, locks=locks)
         batch.run(plan.jobs)
     report.close()
     if batch.left:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from enum import StrEnum
 
+from cv.detect.camera_locks import WatchedError
 from cv.errors import SourceError
 
 __all__ = ["LineLog", "StreamState"]
@@ -64,7 +65,8 @@ class LineLog:
             self._lost_at = self._timer()
         if str(problem) not in self._said:
             self._said.add(str(problem))
-            log.warning("%s; trying again until it answers", problem)
+            until = "that one ends" if isinstance(problem, WatchedError) else "it answers"
+            log.warning("%s; trying again until %s", problem, until)
 
     def stopped(self) -> None:
         if self.state is not StreamState.STOPPED:

@@ -17,10 +17,15 @@ __all__ = ["Begun", "CatchUp", "Detect", "Done", "Filing", "Found", "Look", "not
 
 
 class Filing(NamedTuple):
-    """An incident's change with its pictures: what becomes, or updates, a case."""
+    """An incident's change with its pictures: what becomes, or updates, a case.
+
+    Attributes:
+        beside: ids that the same watch gave to what it saw beside it, which is not this.
+    """
 
     change: Change
     evidence: tuple[EvidenceFile, ...]
+    beside: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from heapq import heapify, heappop, heappush
 
+from cv.detect.camera_locks import unclaimed
 from cv.detect.decoding import Video
 from cv.detect.frames import Frame, Source
 from cv.detect.keyframes import Decode
@@ -43,11 +44,13 @@ class Beat:
     Attributes:
         every_s: seconds between visits; None is as often as possible.
         look: what is done with each frame.
+        claim: raises SourceError while somebody else watches the camera: it is not visited then.
     """
 
     source: Source
     every_s: float | None
     look: Callable[[Frame], None]
+    claim: Callable[[], None] = unclaimed
     line: LineLog = field(init=False)
     first_s: float | None = None
 
@@ -131,6 +134,7 @@ class Patrol:
         if line.state is StreamState.WAITING:
             line.connecting()
         try:
+            beat.claim()
             frame = glimpse(beat.source, self._stop.is_set)
         except SourceError as error:
             stats.failures += 1

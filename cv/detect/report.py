@@ -43,8 +43,7 @@ _STATES = {"new": "open", "updated": "updated", "cleared": "cleared"}
 
 def change_document(site: Site, filing: Filing) -> dict[str, Any]:
     """One incident change as `kerbwatch detect --json` prints it (architecture.md, Contracts)."""
-    change, evidence = filing
-    incident = change.incident
+    change, incident = filing.change, filing.change.incident
     code = _code(site, incident)
 
     def local(time: datetime | None) -> str | None:
@@ -65,7 +64,7 @@ def change_document(site: Site, filing: Filing) -> dict[str, Any]:
         "box": [round(edge, 1) for edge in incident.box],
         "score": round(incident.score, 3),
         "looks": incident.looks,
-        "evidence": [str(site.reporting.data / item.file) for item in evidence if item.file],
+        "evidence": [str(site.reporting.data / item.file) for item in filing.evidence if item.file],
     }
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from hashlib import sha256
 
-from cv.detect.frames import Recording, Source, SourceKind, Stream
+from cv.detect.frames import Recording, Source, SourceKind
 from cv.detect.journal import Journal, Mark, file_mark
 from cv.site import Camera
 
@@ -47,7 +47,7 @@ class Resume:
         self,
         source: Source,
         camera: Camera | None,
-        frames: Recording | Stream,
+        frames: Recording,
         recorded: datetime | None,
     ) -> datetime | None:
         """Note that a recording is being watched; gives the time up to which it already was.
@@ -55,8 +55,6 @@ class Resume:
         Args:
             recorded: time of the camera's last look that is in the store.
         """
-        if not isinstance(frames, Recording):
-            return None
         mark = self._begun[source.name] = self._mark(source, camera, "begun")
         if not self._journal.holds(mark):
             self._journal.add(mark)

@@ -9,6 +9,7 @@ from random import Random
 from threading import Event, Thread
 
 from cv.detect.backoff import Backoff
+from cv.detect.camera_locks import unclaimed
 from cv.detect.decoding import Video
 from cv.detect.keyframes import Decode
 from cv.detect.latest import Arrival, LatestFrame
@@ -49,6 +50,7 @@ def open_stream(
     rng: Random | None = None,
     start: datetime | None = None,
     tz: tzinfo = CHINA_TIME,
+    claim: Callable[[], None] = unclaimed,
 ) -> Stream:
     """Begin to read a stream, in a thread of its own; that it answers is not awaited.
 
@@ -62,6 +64,8 @@ def open_stream(
         pause: waits some seconds between attempts; the default ends early when stopped.
         rng: spreads the attempts of many cameras.
         start, tz: for a recording behind an address, see `Stream.__iter__` and `open_recording`.
+        claim: raises SourceError while somebody else watches the camera: it is tried again, like
+            one that does not answer. A recording behind an address is watched all the same.
 
     Raises:
         SourceError: the source is not an address, or `every_s` is not more than 0.
@@ -84,6 +88,7 @@ def open_stream(
         backoff=Backoff(rng or Random()),  # noqa: S311  no secret depends on it
         start=start,
         tz=tz,
+        claim=claim,
     )
 
 
@@ -111,6 +116,7 @@ class Stream:
         backoff: Backoff,
         start: datetime | None,
         tz: tzinfo,
+        claim: Callable[[], None],
     ) -> None:
         self.name = source.name
         self.stats = source.stats
@@ -127,6 +133,7 @@ class Stream:
         self._backoff = backoff
         self._start = start
         self._tz = tz
+        self._claim = claim
         self._slot = LatestFrame(Cadence(every_s, early_s=_JITTER * (every_s or 0.0)))
         self._upright = Upright()
         self._line = LineLog(self.name, timer)
@@ -226,15 +233,19 @@ class Stream:
     def _play(self) -> SourceError | None:
         """Connect and read; gives why it ended, or None when there is nothing more to read."""
         self._line.connecting()
+        web = self._url.scheme in ("http", "https")  # which may be a recording's address
         try:
+            if not web:
+                self._claim()
             video = Video(self._url, decode=self._decode, every_s=self._every_s, live=self._hopeful)
         except SourceError as error:
             return error
-        if self._url.scheme in ("http", "https") and video.duration_s is not None:
+        if web and video.duration_s is not None:
             self._hand_over(video)
             return None
         with video:
             try:
+                self._claim()
                 self._read_frames(video)
             except SourceError as error:
                 return error

@@ -160,6 +160,7 @@ class CameraWatch:
         if found:
             self._detections = self._ignored.visible(found.result(), size)
         changes: list[Change] = []
+        beside = frozenset(self._rules.issued)
         # Another view, or none, is as good as no look: it neither opens nor clears anything.
         here = is_look(shown, self._detections, self._detector.thresholds)
         if here:
@@ -169,8 +170,10 @@ class CameraWatch:
             ahead_s = AHEAD_S + self._every_s
             self._main.look(frame.time, self._rules.foreseen(frame.time, ahead_s) if here else None)
         candidates = list(self._rules.candidates.values())
+        beside |= frozenset(self._rules.issued)  # what opens now may forget what ended long ago
         self._unrecorded += [
-            Filing(c, self._firsts.pictures(c, self._best(c, frame), candidates)) for c in changes
+            Filing(c, self._firsts.pictures(c, self._best(c, frame), candidates), beside)
+            for c in changes
         ]
         self._firsts.keep(self._still.objects, candidates, frame)
         self._last = frame.time, size

@@ -15,7 +15,8 @@ import pytest
 from sqlalchemy import update
 
 from cv.cases.deliveries import LaneStanding
-from cv.cases.outbox import LEASE_S, RETRY_DELAYS_S, Outbox
+from cv.cases.due import LEASE_S, RETRY_DELAYS_S
+from cv.cases.outbox import Outbox
 from cv.cases.outgoing import Outgoing
 from cv.cases.parts import ClosurePart
 from cv.cases.store import CaseStore

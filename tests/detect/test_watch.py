@@ -153,7 +153,7 @@ def test_standing_vehicles_become_filings_with_three_masked_pictures(
     watch = CameraWatch(site, site.cameras[0], detector, memory, every_s=1)
     looks(watch, junction, range(8))
     assert memory.filings
-    for (event, incident), evidence in memory.filings:
+    for (event, incident), evidence, _ in memory.filings:
         assert event == "new"
         assert [item.role for item in evidence] == ["scene", "crop", "before"]
         for item in evidence:
@@ -449,7 +449,7 @@ def test_pictures_of_a_case_are_the_main_streams(
         until(lambda: main.frame(START) is not None)
     looks(watch, junction, range(2, 8))
     assert memory.filings
-    for (_, incident), evidence in memory.filings:
+    for (_, incident), evidence, _ in memory.filings:
         assert incident.size == junction.shape[1::-1]
         scene, _, before = evidence
         assert (scene.width, scene.height) == (1920, 1080)

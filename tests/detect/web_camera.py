@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -21,10 +22,11 @@ class _Files(SimpleHTTPRequestHandler):
 
 
 class _MotionJpeg(BaseHTTPRequestHandler):
-    """Ten pictures a second; hangs up after `pictures`."""
+    """Ten pictures a second, the same one again and again if `still`; hangs up after `pictures`."""
 
-    def __init__(self, pictures: int, *arguments: object) -> None:
+    def __init__(self, pictures: int, still: bool, *arguments: object) -> None:
         self._pictures = pictures
+        self._still = still
         super().__init__(*arguments)  # type: ignore[arg-type]  # what the server hands over
 
     def do_GET(self) -> None:
@@ -33,7 +35,7 @@ class _MotionJpeg(BaseHTTPRequestHandler):
         self.end_headers()
         try:
             for number in range(self._pictures):
-                jpeg = cv2.imencode(".jpg", numbered(number))[1].tobytes()
+                jpeg = cv2.imencode(".jpg", numbered(0 if self._still else number))[1].tobytes()
                 head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
                 self.wfile.write(head.encode() + jpeg + b"\r\n")
                 time.sleep(0.1)
@@ -71,9 +73,11 @@ def serving_files(folder: Path) -> AbstractContextManager[str]:
     return _serving(partial(_Files, directory=str(folder)))
 
 
-def motion_jpeg_camera(*, pictures: int) -> AbstractContextManager[str]:
+def motion_jpeg_camera(
+    *, pictures: int = sys.maxsize, still: bool = False
+) -> AbstractContextManager[str]:
     """A camera that hangs up after some `numbered` pictures; `with` gives its address."""
-    return _serving(partial(_MotionJpeg, pictures))
+    return _serving(partial(_MotionJpeg, pictures, still))
 
 
 def refusing_camera() -> AbstractContextManager[str]:
