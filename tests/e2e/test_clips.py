@@ -26,12 +26,14 @@ def test_cars_parked_along_the_kerb_are_incidents_once_each(
     ]  # fmt: skip
     changes = json_lines(kerbwatch(*command).stdout)
     opened = [change for change in changes if change["state"] == "open"]
-    assert opened
+    assert sum(change["code"] == "09009" for change in opened) >= 2
     assert len({change["id"] for change in opened}) == len(opened)
     for change in opened:
-        assert (change["matter"], change["code"]) == ("blocked_lane", "09009")
+        assert change["matter"] == "blocked_lane"
         assert (change["camera"], change["zone"]) == ("parking", "kerb")
-        assert change["label"] in ("car", "truck", "bus")
+        if change["box"][3] < 0.99 * 996:  # what the picture's edge cuts may go by another name
+            assert change["code"] == "09009"
+            assert change["label"] in ("car", "truck", "bus")
         first, confirmed = (
             datetime.fromisoformat(change[key]) for key in ("first_seen", "confirmed_at")
         )
