@@ -127,21 +127,24 @@ def test_a_real_clip_ends_as_issues_that_are_closed_when_the_scene_is_empty(
         assert {issue["title"].rpartition("[")[2] for issue in issues} == {f"{i}]" for i in opened}
         assert all(issue["files"] for issue in issues)
         assert any(len(issue["messages"]) > 1 for issue in issues), "and updated"
-        assert {issue["status"]["name"] for issue in issues} <= {"unread", "chatting"}
+        # What is hardly to be seen may be missed for the five seconds that clear it here.
+        gone = {row["id"] for row in opened.values() if row["state"] == "cleared"}
+        assert len(opened) - len(gone) >= 2
+        assert Counter(issue["status"]["name"] == "resolved" for issue in issues)[True] == len(gone)
 
         empty = emptied(parking, [row["box"] for row in opened.values()], tmp_path / "empty.mp4")
         second = kerbwatch("detect", empty, "--start", LATER, *common, **environment)
         cleared = {row["id"] for row in json_lines(second.stdout) if row["state"] == "cleared"}
-        assert cleared
+        assert cleared >= opened.keys() - gone
         kerbwatch("cases", "deliver", **environment)
         closed = {
             issue["title"].rpartition("[")[2].rstrip("]")
             for issue in tracker.items("issue")
             if issue["status"]["name"] == "resolved"
         }
-        assert closed == cleared
+        assert closed == cleared | gone
         after = [f["name"] for f in tracker.items("file") if "after" in f["name"]]
-        assert len(after) == len(cleared), "the receiver sees it without a visit"
+        assert len(after) == len(closed), "the receiver sees it without a visit"
 
 
 def emptied(clip: Path, boxes: list[list[float]], to: Path) -> Path:
