@@ -35,7 +35,16 @@ from cv.site.build import own_change
 from cv.site.model import Zone
 from cv.site.rules import Rule, effective_rule
 
-__all__ = ["GatedEyes", "ModelEyes", "PerfectEyes", "Seeing", "own_scenarios", "play", "report"]
+__all__ = [
+    "GatedEyes",
+    "ModelEyes",
+    "PerfectEyes",
+    "Seeing",
+    "found_in",
+    "own_scenarios",
+    "play",
+    "report",
+]
 
 _SCORE = 0.9
 _REFRESH_S = 60.0  # as `kerbwatch detect` does by default
@@ -114,10 +123,7 @@ class ModelEyes:
     def look(self, time_s: float) -> list[Detection] | None:
         picture = _compressed(self._film.frame(time_s)[0])
         shown = self._view.look(picture)
-        if shown is Shown.ELSEWHERE:
-            return None
-        found = self._detector.detect(picture, ease=EASE)
-        return found if is_look(shown, found, self.thresholds) else None
+        return found_in(shown, lambda: self._detector.detect(picture, ease=EASE), self.thresholds)
 
     def boxes_of(self, thing: str, time_s: float) -> list[Box]:
         return [seen.box for seen in self._film.frame(time_s)[1] if seen.name == thing]
@@ -206,6 +212,16 @@ def play(file: Path, see: Callable[[Scenario], Seeing] = PerfectEyes) -> Outcome
     ]
     last = moment(max(times, default=0.0))
     return compared(scenario.name, happened, reported, faults, last=last, every_s=scenario.every)
+
+
+def found_in(
+    shown: Shown, detect: Callable[[], list[Detection]], thresholds: Mapping[str, float]
+) -> list[Detection] | None:
+    """What the model finds in a picture; None where the look does not count."""
+    if shown is Shown.ELSEWHERE:
+        return None
+    found = detect()
+    return found if is_look(shown, found, thresholds) else None
 
 
 def report(

@@ -12,13 +12,13 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from cv.bench.incidents import Look, report
+from cv.bench.incidents import Look, found_in, report
 from cv.bench.outcome import Faults, Happened, Outcome, compared
 from cv.detect.detector import Detector
 from cv.detect.frames import Recording, find_sources, open_recording
 from cv.detect.letterbox import input_shape
 from cv.detect.recording import CHINA_TIME
-from cv.detect.view import View, is_look
+from cv.detect.view import View
 from cv.detect.watch import EASE
 from cv.geometry import UNIT, Box
 from cv.labels import Matter
@@ -123,8 +123,12 @@ class _Looks:
         time_s = (frame.time - _START).total_seconds()
         turned = any(span.since <= time_s < span.until for span in self._turned)
         self.faults.look(raised=self._view.moved, true=turned)
-        found = self._detector.detect_in(frame.picture, ease=EASE)
-        return frame.time, found if is_look(shown, found, self._detector.thresholds) else None
+        found = found_in(
+            shown,
+            lambda: self._detector.detect_in(frame.picture, ease=EASE),
+            self._detector.thresholds,
+        )
+        return frame.time, found
 
 
 def _happened(standing: _Standing, size: tuple[int, int]) -> Happened:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
@@ -15,36 +16,39 @@ from cv.cases.tables import AdoptedRow, CaseRow
 from cv.geometry import Box, iou
 from cv.site import PhotoSettings
 
-__all__ = ["adopting", "same_case"]
+__all__ = ["NOWHERE", "Watched", "adopting", "same_case"]
 
+NOWHERE = Box(0, 0, 0, 0)
 _SAME_PLACE_IOU = 0.5
 
 
-def same_case(
-    session: Session,
-    *,
-    camera: str,
-    zone: str,
-    matter: str,
-    box: Box,
-    first_seen: datetime,
-    last_seen: datetime,
-    beside: Collection[str] = (),
-) -> str | None:
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What a camera sees of a thing: where, and in which stretch of time."""
+
+    camera: str
+    zone: str
+    matter: str
+    box: Box
+    first_seen: datetime
+    last_seen: datetime
+
+
+def same_case(session: Session, seen: Watched, beside: Collection[str] = ()) -> str | None:
     """The id of a case filed for the same place (IoU ≥ 0.5) whose stretch of time overlaps.
 
     Args:
         beside: ids of cases that it is not.
     """
     query = select(CaseRow).where(
-        CaseRow.camera == camera,
-        CaseRow.zone == zone,
-        CaseRow.matter == matter,
-        CaseRow.first_seen <= last_seen,
-        CaseRow.last_seen >= first_seen,
+        CaseRow.camera == seen.camera,
+        CaseRow.zone == seen.zone,
+        CaseRow.matter == seen.matter,
+        CaseRow.first_seen <= seen.last_seen,
+        CaseRow.last_seen >= seen.first_seen,
     )
     overlaps = [
-        (iou(box, Box(row.x1, row.y1, row.x2, row.y2)), row.id)
+        (iou(seen.box, Box(row.x1, row.y1, row.x2, row.y2)), row.id)
         for row in session.scalars(query)
         if row.id not in beside
     ]
@@ -77,16 +81,15 @@ def adopting(
 
 def _watched_too(session: Session, case: Case, beside: Collection[str]) -> str | None:
     roi = case.detections[0].roi
-    return same_case(
-        session,
+    seen = Watched(
         camera=case.source.channel_id,
         zone=roi.id if roi else "",
         matter=case.matter.matter,
-        box=case.box or Box(0, 0, 0, 0),
+        box=case.box or NOWHERE,
         first_seen=case.time.first_seen,
         last_seen=case.time.last_seen,
-        beside=beside,
     )
+    return same_case(session, seen, beside)
 
 
 def _reported(session: Session, case: Case, within: PhotoSettings) -> str | None:

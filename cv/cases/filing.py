@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, exists, select, update
 from sqlalchemy.orm import Session, aliased
 
-from cv.cases.adopting import adopting
+from cv.cases.adopting import NOWHERE, adopting
 from cv.cases.case import Case
 from cv.cases.continued import continued
 from cv.cases.due import is_free
@@ -18,13 +18,11 @@ from cv.cases.recoding import with_review
 from cv.cases.reported import adopted, joinable, joined, under
 from cv.cases.review import review_digest
 from cv.cases.tables import CaseRow, DeliveryRow
-from cv.geometry import Box
 from cv.site import PhotoSettings, Site
 
 __all__ = ["Consequence", "apply_review", "file_case", "file_report", "supersede"]
 
 _BY_REVIEW = {"confirmed": "pending", "rejected": "withdrawn"}
-_NOWHERE = Box(0, 0, 0, 0)
 _UNSENT = ("pending", "held", "withdrawn")
 _later = aliased(DeliveryRow)
 _HAS_LATER = exists().where(
@@ -142,7 +140,7 @@ def _is_old_news(case: Case, row: CaseRow, now: datetime) -> bool:
 
 
 def _case_row(case: Case, document: str) -> CaseRow:
-    box = case.box or _NOWHERE
+    box = case.box or NOWHERE
     roi = case.detections[0].roi if case.detections else None
     return CaseRow(
         id=case.id,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+from cv.cases.adopting import Watched
 from cv.cases.case import Case, EvidenceItem, MaskCounts, ModelInfo, case_from_incident, local
 from cv.cases.nearby import Sighting
 from cv.cases.review import judged
@@ -63,7 +64,7 @@ class CaseRecorder:
             return None
 
     def _known(self, incident: Incident) -> str | None:
-        same = self._store.same_case(
+        watched = Watched(
             camera=incident.camera,
             zone=incident.zone,
             matter=incident.matter,
@@ -71,6 +72,7 @@ class CaseRecorder:
             first_seen=incident.first_seen,
             last_seen=incident.last_seen,
         )
+        same = self._store.same_case(watched)
         lon, lat = self._camera.lon, self._camera.lat
         if same is not None or lon is None or lat is None:
             return same

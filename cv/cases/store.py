@@ -10,7 +10,7 @@ from typing import Self
 
 from sqlalchemy import Select, func, or_, select
 
-from cv.cases.adopting import same_case
+from cv.cases.adopting import Watched, same_case
 from cv.cases.again import retried, retried_if_undone
 from cv.cases.case import Case
 from cv.cases.database import Database
@@ -24,7 +24,6 @@ from cv.cases.reported import only_reported, take_turns_nearby
 from cv.cases.review import is_same_word, review_digest
 from cv.cases.tables import AdoptedRow, AnyText, CaseRow, StateRow
 from cv.errors import KerbwatchError, UserError
-from cv.geometry import Box
 from cv.site import PhotoSettings
 
 __all__ = ["CaseStore", "ReviewedError", "StoredCase"]
@@ -115,27 +114,10 @@ class CaseStore:
             return row.state if row else None
 
     @retried
-    def same_case(
-        self,
-        *,
-        camera: str,
-        zone: str,
-        matter: str,
-        box: Box,
-        first_seen: datetime,
-        last_seen: datetime,
-    ) -> str | None:
+    def same_case(self, seen: Watched) -> str | None:
         """The id of a case filed for the same place (IoU ≥ 0.5) whose stretch of time overlaps."""
         with self.database.read() as session:
-            return same_case(
-                session,
-                camera=camera,
-                zone=zone,
-                matter=matter,
-                box=box,
-                first_seen=first_seen,
-                last_seen=last_seen,
-            )
+            return same_case(session, seen)
 
     @retried
     def reported_case(self, seen: Sighting, matter: str, within: PhotoSettings) -> str | None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from cv.cases.adopting import Watched
 from cv.cases.case import Case
 from cv.cases.closing import ASK_EVERY_S
 from cv.cases.due import LEASE_S
@@ -139,9 +140,9 @@ def test_a_case_that_opened_while_the_clock_was_ahead_begins_before_it_ends(
     assert case.time == over.time, "it lasted as long as it did"
     assert (case.id, case.dedup) == (opened.id, opened.dedup)
     assert states(store) == [("new", "pending"), ("cleared", "pending")]
-    same = {"camera": "gate", "zone": "kerb", "matter": "blocked_lane", "box": incident().box}
     first, last = case.time.first_seen, case.time.last_seen
-    assert store.same_case(first_seen=first, last_seen=last, **same) == opened.id
+    seen = Watched("gate", "kerb", "blocked_lane", incident().box, first, last)
+    assert store.same_case(seen) == opened.id
 
 
 def test_a_clock_that_was_ahead_by_less_than_it_stood_there_leaves_the_beginning(

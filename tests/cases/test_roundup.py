@@ -61,6 +61,11 @@ def message(case: Case) -> Message:
     return Message(case.key, case.state, case)
 
 
+def rejection(site: Site) -> Message:
+    word = review_of(RejectReason.PERMITTED, "li", START)
+    return message(case_of(site, event="updated", seen_s=900).model_copy(update={"review": word}))
+
+
 def test_a_case_is_one_issue_with_its_pictures_its_changes_and_its_end(
     site: Site, proxy: LossyProxy, tracker: RoundupTracker
 ) -> None:
@@ -208,9 +213,7 @@ def test_a_case_that_was_rejected_here_is_closed_there(
 ) -> None:
     desk = target(site, proxy)
     desk.deliver(message(case_of(site)))
-    word = review_of(RejectReason.PERMITTED, "li", START)
-    later = case_of(site, event="updated", seen_s=900).model_copy(update={"review": word})
-    desk.deliver(message(later))
+    desk.deliver(rejection(site))
     (issue,) = tracker.items("issue")
     assert issue["status"]["name"] == "resolved"
     assert any("permitted 合规" in words["content"] for words in tracker.items("msg"))
@@ -223,9 +226,7 @@ def test_a_rejection_that_is_taken_back_opens_the_issue_again(
     desk = target(site, proxy)
     number = desk.deliver(message(case_of(site))).number
     assert number is not None
-    word = review_of(RejectReason.PERMITTED, "li", START)
-    rejected = case_of(site, event="updated", seen_s=900).model_copy(update={"review": word})
-    desk.deliver(message(rejected))
+    desk.deliver(rejection(site))
     assert desk.deliver(message(case_of(site, event="updated", seen_s=1200))).number == number
     (issue,) = tracker.items("issue")
     assert issue["status"]["name"] == "chatting"

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
+from cv.cases.adopting import Watched
 from cv.cases.filter import CaseFilter
 from cv.cases.store import CaseStore
 from cv.errors import UserError
@@ -190,9 +191,8 @@ def test_the_same_place_at_the_same_time_is_the_same_case(
     def same(box: Box, minute: float, **change: str) -> str | None:
         moment = START + timedelta(minutes=minute)
         place = {"camera": "gate", "zone": "kerb", "matter": "blocked_lane", **change}
-        return store.same_case(
-            box=box, first_seen=moment, last_seen=moment + timedelta(minutes=5), **place
-        )
+        until = moment + timedelta(minutes=5)
+        return store.same_case(Watched(box=box, first_seen=moment, last_seen=until, **place))
 
     near, far = Box(3, 103, 83, 163), Box(60, 100, 140, 160)
     assert same(near, 1) == incident().id

@@ -17,6 +17,7 @@ from cv.detect.detector import Detector
 from cv.site import Site, default_site
 from serve.app import create_app
 from serve.limits import Limits
+from tests.cases.filings import site_in
 
 LIMITS = Limits(
     image_bytes=2_000_000, image_pixels=8_000_000, workers=2, queue=16, rate=0, within_s=60
@@ -59,6 +60,25 @@ def client(detector: Detector, site: Site) -> Iterator[TestClient]:
         TestClient(create_app(detector, site, limits=LIMITS, store=store)) as opened,
     ):
         yield opened
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Site:
+    """A site of the test's own; `store` is in its data folder, `desk` the service for it."""
+    return site_in(tmp_path / "data")
+
+
+@pytest.fixture
+def store(place: Site) -> Iterator[CaseStore]:
+    with CaseStore(place.reporting.data / "cases.sqlite") as opened:
+        yield opened
+
+
+@pytest.fixture
+def desk(detector: Detector, place: Site, store: CaseStore) -> Iterator[TestClient]:
+    app = create_app(detector, place, limits=LIMITS, secret="s3cret", store=store)
+    with TestClient(app) as client:
+        yield client
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,19 +25,6 @@ WANTED = {**HERE, **NOON, "report": "true"}
 def place(tmp_path: Path) -> Site:
     plain = site_in(tmp_path / "data")
     return replace(plain, reporting=replace(plain.reporting, targets=("webhook",)))
-
-
-@pytest.fixture
-def store(place: Site) -> Iterator[CaseStore]:
-    with CaseStore(place.reporting.data / "cases.sqlite") as opened:
-        yield opened
-
-
-@pytest.fixture
-def desk(detector: Detector, place: Site, store: CaseStore) -> Iterator[TestClient]:
-    app = create_app(detector, place, limits=LIMITS, secret="s3cret", store=store)
-    with TestClient(app) as client:
-        yield client
 
 
 def test_a_report_opens_a_case_with_what_the_model_saw_of_the_matter(

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,23 +20,12 @@ from cv.detect.detector import Detector
 from cv.evidence.log import Entry, EvidenceLog
 from cv.site import Site
 from serve.app import create_app
-from tests.cases.filings import START, case_of, picture, site_in
+from tests.cases.filings import START, case_of, picture
 from tests.serve.conftest import LIMITS, jpeg
 from tests.serve.test_photo_reports import HERE, NOON, send
 
 SECRET = "s3cret of some length"
 WANTED = {**HERE, **NOON, "category": "exposed_garbage", "report": "true"}
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Site:
-    return site_in(tmp_path / "data")
-
-
-@pytest.fixture
-def store(place: Site) -> Iterator[CaseStore]:
-    with CaseStore(place.reporting.data / "cases.sqlite") as opened:
-        yield opened
 
 
 def masking(site: Site, *, heads: bool, plates: bool) -> Site:

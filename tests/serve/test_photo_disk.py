@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
@@ -19,30 +17,12 @@ from cv.photos.look import look_at
 from cv.photos.triage import Report
 from cv.site import Site
 from serve.app import create_app
-from tests.cases.filings import START, site_in
+from tests.cases.filings import START
 from tests.serve.conftest import LIMITS, jpeg
 from tests.serve.test_photo_reports import HERE, NOON, send
 
 FIELDS = {**HERE, **NOON, "category": "blocked_lane"}
 FULL = DiskLimits(no_pictures_below=10**18)
-
-
-@pytest.fixture
-def place(tmp_path: Path) -> Site:
-    return site_in(tmp_path / "data")
-
-
-@pytest.fixture
-def store(place: Site) -> Iterator[CaseStore]:
-    with CaseStore(place.reporting.data / "cases.sqlite") as opened:
-        yield opened
-
-
-@pytest.fixture
-def desk(detector: Detector, place: Site, store: CaseStore) -> Iterator[TestClient]:
-    app = create_app(detector, place, limits=LIMITS, secret="s3cret", store=store)
-    with TestClient(app) as client:
-        yield client
 
 
 def pictures(site: Site) -> list[str]:
