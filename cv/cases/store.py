@@ -93,11 +93,13 @@ class CaseStore:
             hold: messages of a proposed case wait until it has been reviewed.
             never: matters whose cases are kept here and told to nobody.
             within: how near a new case and a citizen's report are one.
-            beside: ids that this watch gave: what has one of them is another thing.
+            beside: ids that this watch gave: what has one of them, or of `filings`, is another
+                thing.
 
         Raises:
             StoreError: the database refused it, or is away.
         """
+        beside = {*beside, *(case.id for case in filings)}
         with self.database.write() as session:
             if any(case.state == "new" for case in filings):
                 take_turns_nearby(session)
