@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 import cv2
 import numpy as np
 
-from cv.bench.outcome import Faults, Happened, Outcome, compared
+from cv.bench.outcome import Faults, Happened, Outcome, Place, compared
 from cv.detect.change import ChangeGate
 from cv.detect.detector import Detection, Detector
 from cv.detect.ignored import IgnoreZones
@@ -206,7 +206,7 @@ def play(file: Path, see: Callable[[Scenario], Seeing] = PerfectEyes) -> Outcome
             true.zone,
             moment(true.since),
             None if true.until is None else moment(true.until),
-            tuple(eyes.boxes_of(true.thing, true.since)),
+            tuple(map(Place, eyes.boxes_of(true.thing, true.since))),
         )
         for true in scenario.incidents
     ]

@@ -11,9 +11,32 @@ from cv.detect.incident import Incident
 from cv.geometry import Box, iou
 from cv.labels import Matter
 
-__all__ = ["Faults", "Happened", "Outcome", "Summary", "as_document", "compared", "summary"]
+__all__ = [
+    "Faults",
+    "Happened",
+    "Outcome",
+    "Place",
+    "Summary",
+    "as_document",
+    "compared",
+    "summary",
+]
 
 _SAME_PLACE_IOU = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a thing is in the picture, in pixels, while a view lasts; None: always."""
+
+    box: Box
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def at(self, time: datetime) -> bool:
+        """Whether it was there then."""
+        begun = self.since is None or self.since <= time
+        return begun and (self.until is None or time <= self.until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +46,7 @@ class Happened:
     Attributes:
         begin, end: when the thing stood there while its rule was active, aware; end None: to the
             last look.
-        places: where, in pixels; several if the view changes.
+        places: where; several if the view changes.
         certain: False where even a person may differ: it may be reported, and need not be.
     """
 
@@ -31,7 +54,7 @@ class Happened:
     zone: str
     begin: datetime
     end: datetime | None
-    places: tuple[Box, ...]
+    places: tuple[Place, ...]
     certain: bool = True
 
 
@@ -188,14 +211,17 @@ def compared(
 
 
 def _likeness(incident: Incident, true: Happened) -> float:
-    """IoU of their places; 0 if they differ in kind, zone or time."""
+    """IoU of their places at the same time; 0 if they differ in kind, zone or time."""
     if (incident.matter, incident.zone) != (true.matter, true.zone):
         return 0.0
     ended = true.end is not None and incident.first_seen > true.end
     if ended or incident.last_seen < true.begin:
         return 0.0
-    reported = (incident.first_box, incident.box)
-    return max((iou(place, box) for place in true.places for box in reported), default=0.0)
+    reported = ((incident.first_seen, incident.first_box), (incident.last_seen, incident.box))
+    overlaps = (
+        iou(place.box, box) for place in true.places for time, box in reported if place.at(time)
+    )
+    return max(overlaps, default=0.0)
 
 
 def _open_delay(true: Happened, incident: Incident) -> float:

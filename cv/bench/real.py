@@ -13,7 +13,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from cv.bench.incidents import Look, found_in, report
-from cv.bench.outcome import Faults, Happened, Outcome, compared
+from cv.bench.outcome import Faults, Happened, Outcome, Place, compared
 from cv.detect.detector import Detector
 from cv.detect.frames import Recording, find_sources, open_recording
 from cv.detect.letterbox import input_shape
@@ -45,11 +45,19 @@ class _Zone(RuleKeys):
     polygon: ZonePolygon
 
 
+class _Place(_Table):
+    """Where it is in one view: x1, y1, x2, y2 in 0..1, and when, in seconds."""
+
+    box: tuple[float, float, float, float]
+    since: Annotated[float | None, Field(alias="from")] = None
+    until: float | None = None
+
+
 class _Standing(_Table):
-    """Something that stands in a lane; places are x1, y1, x2, y2 in 0..1."""
+    """Something that stands in a lane."""
 
     zone: Id
-    places: list[tuple[float, float, float, float]]
+    places: list[_Place]
     since: Annotated[float, Field(alias="from")] = 0.0
     certain: bool = True
 
@@ -137,6 +145,13 @@ def _happened(standing: _Standing, size: tuple[int, int]) -> Happened:
         standing.zone,
         _START + timedelta(seconds=standing.since),
         None,
-        tuple(Box(*place).resized(UNIT, size) for place in standing.places),
+        tuple(
+            Place(Box(*p.box).resized(UNIT, size), _moment(p.since), _moment(p.until))
+            for p in standing.places
+        ),
         standing.certain,
     )
+
+
+def _moment(time_s: float | None) -> datetime | None:
+    return None if time_s is None else _START + timedelta(seconds=time_s)

@@ -78,7 +78,7 @@ def _int8(evaluation: Evaluation) -> str:
     return (
         f"`{file.path.name}` ({len(file.content) / 1e6:.1f} MB, sha256\n"
         f"`{file.sha256}`)\n"
-        "is the same network in INT8, which OpenVINO runs on processors with VNNI: AP50 "
+        "is the same network in INT8, for OpenVINO: AP50 "
         f"**{_cell(evaluation.scores.ap50, 3)}**,\n"
         f"AP50-95 **{_cell(evaluation.scores.ap, 3)}** on the same photos. Its scores "
         "differ, so its thresholds do.\n\n"

@@ -193,7 +193,7 @@ def export(
     with console.status("comparing torch and the exported file on every held-out photo"):
         result = export(checkpoint, data or default_data(), out)
     console.print(parity_table(result.parity))
-    if not result.written:
+    if result.version is None:
         console.print(f"[red]not written:[/red] {result.out} would differ from {checkpoint}")
         raise typer.Exit(1)
     if not all(row.passed for row in result.parity if row.backend == "openvino"):
@@ -218,7 +218,7 @@ def quantize(data: Data = None, model: Exported = None) -> None:
     with console.status("rounding, and comparing both files on every held-out photo"):
         result = quantize(model or model_path(), data or default_data())
     console.print(parity_table(result.parity, "float32 against INT8"))
-    if not result.written:
+    if result.version is None:
         console.print("[red]no INT8 file written:[/red] it would cost more than 0.5 points of AP50")
         raise typer.Exit(1)
     console.print(evaluation_table(result.evaluation))

@@ -32,14 +32,13 @@ class Export:
     """What an export did.
 
     Attributes:
-        parity: per backend and shape; the file was written only if all exact ones passed.
+        version: as the file states it; None: it was not written, for an exact row failed.
+        parity: per backend and shape.
         evaluation: of the ONNX file at 640x640; its thresholds are in the file.
-        version: as the file states it.
     """
 
     out: Path
-    written: bool
-    version: str
+    version: str | None
     parity: Sequence[Parity]
     evaluation: Evaluation
 
@@ -67,24 +66,19 @@ def export(checkpoint: Path, data: Path, out: Path | None = None) -> Export:
         raise ModelError(f"{out}: would be {large}")
     parity = check_parity(samples, predict_with_torch(deployed), _candidates(content, out))
     first = {row.backend: row for row in reversed(parity)}  # each one's at 640x640
-    # The file's version follows from what it was made of, so equal versions are equal models.
-    digest = hashlib.sha256(checkpoint.read_bytes()).hexdigest()
-    stated = f"{version('kerbwatch')}+{digest[:8]}"
     evaluation = Evaluation.of(out, SHAPES[0], first[EXACT].found)
     metadata = {
-        "version": stated,
         "labels": json.dumps(LABELS),
         "input": "640x640",
         "size": size,
         "licence": "AGPL-3.0-or-later",
         "trained": json.dumps(runs_of(network)),
-        "checkpoint_sha256": digest,
+        "checkpoint_sha256": hashlib.sha256(checkpoint.read_bytes()).hexdigest(),
     }
     # bfloat16 is how a processor computes, not what the file says: it is shown, and blocks nothing.
     passed = all(row.passed for row in parity if row.exact)
-    if passed:
-        write_model(content, evaluation, metadata)
-    return Export(out, passed, stated, parity, evaluation)
+    stated = write_model(content, evaluation, metadata) if passed else None
+    return Export(out, stated, parity, evaluation)
 
 
 def _candidates(content: bytes, out: Path) -> dict[str, Predict]:
@@ -94,12 +88,27 @@ def _candidates(content: bytes, out: Path) -> dict[str, Predict]:
     return {name: predict_with_onnx(ModelFile(out, content), name) for name in names}
 
 
-def write_model(content: bytes, evaluation: Evaluation, metadata: dict[str, str]) -> None:
-    """Write an ONNX file with its metadata; name and thresholds are its own."""
+def write_model(
+    content: bytes, evaluation: Evaluation, metadata: dict[str, str], *, kind: str = ""
+) -> str:
+    """Write an ONNX file with its metadata; name, version and thresholds are its own.
+
+    The version follows from graph and thresholds, so a case that names it says which file saw it.
+
+    Args:
+        content: its metadata is replaced.
+        kind: ends the version.
+
+    Returns:
+        The version.
+    """
     out = evaluation.model
-    thresholds = {label: chosen.score for label, chosen in evaluation.thresholds.items()}
-    stated = {**metadata, "name": out.stem, "thresholds": json.dumps(thresholds)}
+    thresholds = json.dumps({label: t.score for label, t in evaluation.thresholds.items()})
+    digest = hashlib.sha256(with_metadata(content, {}) + thresholds.encode()).hexdigest()
+    stated = f"{version('kerbwatch')}+{digest[:8]}{kind}"
+    own = {"name": out.stem, "version": stated, "thresholds": thresholds}
     out.parent.mkdir(parents=True, exist_ok=True)
     part = out.with_name(out.name + ".part")
-    part.write_bytes(with_metadata(content, stated))
+    part.write_bytes(with_metadata(content, {**metadata, **own}))
     part.replace(out)
+    return stated

@@ -1,10 +1,13 @@
-"""INT8 for OpenVINO: what enters a convolution and its weights in 8 bits, per channel.
+"""INT8 for OpenVINO: what enters a convolution in 8 bits, its weights in 7, per channel.
 
 Nothing else is rounded: OpenVINO puts the SiLU behind a convolution before the next rounding, so
 that each layer rounds once. (onnxruntime rounds before and after a SiLU, which costs accuracy, and
-gains less: `docs/decisions.md`, 56.) The head stays in float32, for it turns distances and logits
-into boxes and scores, where a 256th is a lot; so do the blocks with attention, which are small, and
-which OpenVINO 2026.4 cannot compile in 8 bits.
+gains less: `docs/decisions.md`, 56.) The head's last layers stay in float32, for they give
+distances and logits, where a 256th is a lot; so do its depthwise ones, which gain nothing, and
+attention, which OpenVINO 2026.4 cannot compile in 8 bits.
+
+Weights keep to -64...64, for processors without VNNI add pairs of products up in 16 bits: sums then
+are exact, and the file gives the same on every processor.
 
 A range that averages the photos' own ranges, instead of covering the rarest activation, costs
 less. Weights are rounded such that their errors cancel (`cv.train.rounding`).
@@ -27,8 +30,8 @@ __all__ = ["PHOTOS", "quantized"]
 PHOTOS = 96
 """Photos that set the ranges; more change nothing that can be measured."""
 _SHAPE = (640, 640)
-_FLOAT = re.compile(r"^/model/model\.(10/|22/m\.\d/m\.\d\.1/|23/)")
-"""Nodes of the blocks with attention, and of the head."""
+_FLOAT = re.compile(r"/attn/|/cv2\.\d\.[12]/|/cv3\.\d\.(2|[01]\.0)/")
+"""Nodes of attention, of boxes (the head's cv2) and of scores (cv3), as ultralytics names them."""
 
 
 def quantized(content: bytes, photos: Sequence[Sample]) -> bytes:
@@ -55,6 +58,7 @@ def quantized(content: bytes, photos: Sequence[Sample]) -> bytes:
             quant_format=QuantFormat.QDQ,
             op_types_to_quantize=["Conv"],
             per_channel=True,
+            reduce_range=True,  # the same -64...64 as `round_convolutions`
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             nodes_to_exclude=[n.name for n in model.graph.node if not _is_quantized(n.name)],
@@ -67,7 +71,7 @@ def quantized(content: bytes, photos: Sequence[Sample]) -> bytes:
 
 
 def _is_quantized(node: str) -> bool:
-    return not _FLOAT.match(node)
+    return not _FLOAT.search(node)
 
 
 class _Inputs:

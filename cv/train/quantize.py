@@ -9,7 +9,6 @@ from pathlib import Path
 
 from cv.data.splitting import spread
 from cv.detect.backends import ModelFile, int8_file
-from cv.detect.detector import read_model_info
 from cv.errors import ModelError
 from cv.train.evaluate import Evaluation, predict_with_onnx, training_and_held_out
 from cv.train.export import write_model
@@ -28,15 +27,14 @@ class Quantized:
 
     Attributes:
         out: the INT8 file.
-        written: it costs at most 0.5 points of AP50 at both input shapes.
-        version: the model's, and `.int8`.
+        version: as the file states it; None: it was not written, for it would cost more than 0.5
+            points of AP50 at one of the input shapes.
         parity: with the float32 file, per input shape.
         evaluation: at 640x640; its thresholds are in the file.
     """
 
     out: Path
-    written: bool
-    version: str
+    version: str | None
     parity: Sequence[Parity]
     evaluation: Evaluation
 
@@ -54,13 +52,12 @@ def quantize(model: Path, data: Path) -> Quantized:
         raise ModelError('INT8 runs in OpenVINO; pip install "kerbwatch[openvino]"')
     training, samples = training_and_held_out(data)
     exact = ModelFile.read(model)
-    version = f"{read_model_info(exact).version}.int8"
     small = ModelFile(int8_file(model), quantized(exact.content, spread(training, PHOTOS)))
     reference = predict_with_onnx(exact, EXACT)
     parity = check_parity(samples, reference, {_BACKEND: predict_with_onnx(small, _BACKEND)})
     evaluation = Evaluation.of(small.path, SHAPES[0], parity[0].found)
-    passed = all(row.passed for row in parity)
-    if passed:
-        own = {"version": version, "made_from_sha256": exact.sha256}
-        write_model(small.content, evaluation, metadata_of(parsed(exact)) | own)
-    return Quantized(small.path, passed, version, parity, evaluation)
+    version = None
+    if all(row.passed for row in parity):
+        metadata = metadata_of(parsed(exact)) | {"made_from_sha256": exact.sha256}
+        version = write_model(small.content, evaluation, metadata, kind=".int8")
+    return Quantized(small.path, version, parity, evaluation)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cv.bench.outcome import Faults, Happened, Outcome, compared, summary
+from cv.bench.outcome import Faults, Happened, Outcome, Place, compared, summary
 from cv.detect.incident import Incident
 from cv.geometry import Box
 from cv.labels import Matter
@@ -31,7 +31,7 @@ def incident(box: Box = PLACE, opened: float = 60, cleared: float | None = None)
     )  # fmt: skip
 
 
-TRUE = Happened(Matter.BLOCKED_LANE, "kerb", START, at(600), (PLACE,))
+TRUE = Happened(Matter.BLOCKED_LANE, "kerb", START, at(600), (Place(PLACE),))
 
 
 def outcome(reported: list[Incident], *happened: Happened) -> Outcome:
@@ -64,9 +64,18 @@ def test_another_place_zone_or_matter_is_false() -> None:
 
 def test_a_second_report_is_a_duplicate_and_a_neighbour_is_none() -> None:
     assert outcome([incident(), incident()]).duplicates == 1
-    beside = replace(TRUE, places=(BESIDE,))
+    beside = replace(TRUE, places=(Place(BESIDE),))
     result = outcome([incident(), incident(BESIDE)], TRUE, beside)
     assert (result.found, result.duplicates) == (2, 0)
+
+
+def test_a_place_counts_while_its_view_lasts() -> None:
+    """The camera turns: what stood beside is where the other was."""
+    far = Box(300, 100, 400, 200)
+    moved = replace(TRUE, places=(Place(PLACE, until=at(300)), Place(far, since=at(301))))
+    assert outcome([incident()], moved).found == 1
+    assert outcome([incident(far)], moved).found == 1
+    assert outcome([replace(incident(far), last_seen=at(200))], moved).false == 1
 
 
 def test_what_is_uncertain_may_be_reported_and_need_not_be() -> None:

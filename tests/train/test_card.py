@@ -6,29 +6,14 @@ import hashlib
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from cv.errors import ModelError
 from cv.labels import LABELS
 from cv.train.card import model_card
-from cv.train.elsewhere import Elsewhere
-from cv.train.evaluate import Evaluation
-from cv.train.scoring import LabelScore, Scores
-from cv.train.thresholds import Threshold
+from tests.train.evaluations import evaluation
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-def evaluation(model: Path) -> Evaluation:
-    empty = np.zeros(0, dtype=np.float32)
-    labels = tuple(
-        LabelScore(label, 50, n, 0.5 + n / 100, 0.25, empty, empty.astype(bool))
-        for n, label in enumerate(LABELS)
-    )
-    thresholds = {label: Threshold(0.4, "precision", 0.85, float("nan")) for label in LABELS}
-    scores, elsewhere = Scores(labels, 0.6234, 0.41), dict.fromkeys(LABELS, Elsewhere())
-    return Evaluation(model, 471, (640, 640), [], scores, 0.85, thresholds, elsewhere, used={})
 
 
 def written(path: Path, **metadata: str) -> Path:

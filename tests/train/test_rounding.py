@@ -10,13 +10,13 @@ import onnxruntime as ort
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from cv.train.rounding import round_convolutions, round_weights
+from cv.train.rounding import LARGEST, round_convolutions, round_weights
 
 PICTURES, HELD_OUT = range(8), range(8, 12)
 
 
 def _nearest(weights: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    step = np.abs(weights).max(axis=1, keepdims=True) / 127
+    step = np.abs(weights).max(axis=1, keepdims=True) / LARGEST
     return np.round(weights / step) * step
 
 
@@ -43,7 +43,7 @@ def test_every_weight_is_on_the_grid_of_its_row() -> None:
     inputs = _inputs(2)
     rounded = round_weights(weights, inputs.T @ inputs)
     np.testing.assert_allclose(np.abs(rounded).max(axis=1), np.abs(weights).max(axis=1))
-    steps = np.abs(rounded).max(axis=1, keepdims=True) / 127
+    steps = np.abs(rounded).max(axis=1, keepdims=True) / LARGEST
     whole = rounded / np.where(steps == 0, 1, steps)
     np.testing.assert_allclose(whole, np.round(whole), atol=1e-6)
 
