@@ -16,16 +16,14 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import av
-import cv2
 import numpy as np
-import onnxruntime as ort
 
 from cv.bench.archive import looks_alone
 from cv.bench.clip import cache_folder, camera_clip, looped, sample_clip
@@ -36,17 +34,13 @@ from cv.bench.watching import load_detector, watch_recording
 from cv.detect.backends import installed_backends
 from cv.detect.detector import Detector, model_path
 from cv.geometry import Box, iou
+from others import SQUARE, WIDE, Exports, Way, plain_loop, predict, same_iou
 
 BEGAN = time.monotonic()
 QUICK_S, FULL_S = 38.0, 600.0
 """No round is begun that would end later than so many seconds after the start."""
-WIDE, SQUARE = (384, 640), (640, 640)
 FPS = 25
 SURE = 0.5
-SAME = 0.6
-"""The IoU from which kerbwatch's graph suppresses a box."""
-
-Way = Callable[[], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,81 +53,6 @@ class Clips:
     looks: int
 
 
-class Exports:
-    """The model that ships as ultralytics exports it; made when first asked for."""
-
-    def __init__(self) -> None:
-        digest = Detector(backend="onnxruntime").info.sha256[:12]
-        self._folder = cache_folder() / f"peers-{digest}-{version('ultralytics')}"
-        self._loaded: dict[tuple[str, tuple[int, int]], Any] = {}
-
-    def yolo(self, kind: str, shape: tuple[int, int]) -> Any:
-        """`YOLO` on an export, "onnx" or "openvino", with a static input of (height, width)."""
-        from ultralytics import YOLO
-
-        if (kind, shape) not in self._loaded:
-            self._loaded[kind, shape] = YOLO(self.file(kind, shape), task="detect")
-        return self._loaded[kind, shape]
-
-    def file(self, kind: str, shape: tuple[int, int]) -> Path:
-        stem = f"kerbwatch-n-{shape[0]}x{shape[1]}"
-        file = self._folder / (f"{stem}.onnx" if kind == "onnx" else f"{stem}_openvino_model")
-        if not file.exists():
-            self._folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=self._folder) as folder:
-                made = _export(Path(folder) / f"{stem}.pt", kind, shape)
-                made.replace(file)
-        return file
-
-
-def _export(checkpoint: Path, kind: str, shape: tuple[int, int]) -> Path:
-    from ultralytics import YOLO
-
-    from cv.train.network import load_shipped, save_network
-
-    print(f"exporting to {kind} at {shape[0]}x{shape[1]}, once", file=sys.stderr)
-    save_network(load_shipped(model_path()), checkpoint)
-    made = YOLO(checkpoint).export(format=kind, nms=False, imgsz=shape, verbose=False)
-    return Path(str(made))
-
-
-def predict(yolo: Any, clip: Path, shape: tuple[int, int], stride: int = 1) -> Way:
-    def run() -> int:
-        results = yolo.predict(
-            clip, imgsz=shape, stream=True, vid_stride=stride, verbose=False, save=False, iou=SAME
-        )
-        return sum(1 for _ in results)
-
-    return run
-
-
-def plain_loop(model: Path, clip: Path, shape: tuple[int, int]) -> Way:
-    """What one writes in an afternoon: VideoCapture, resize, onnxruntime."""
-    session = ort.InferenceSession(str(model), providers=["CPUExecutionProvider"])
-    name = session.get_inputs()[0].name
-
-    def run() -> int:
-        capture, count = cv2.VideoCapture(str(clip)), 0
-        while (read := capture.read())[0]:
-            height, width = read[1].shape[:2]
-            scale = min(shape[0] / height, shape[1] / width)
-            fitted = cv2.resize(read[1], (round(width * scale), round(height * scale)))
-            canvas = np.full((*shape, 3), 114, np.uint8)
-            canvas[: fitted.shape[0], : fitted.shape[1]] = fitted
-            blob = canvas[None, :, :, ::-1].transpose(0, 3, 1, 2).astype(np.float32) / 255
-            rows = session.run(None, {name: np.ascontiguousarray(blob)})[0][0].T
-            labels = rows[:, 4:].argmax(1)
-            scores = rows[np.arange(len(rows)), 4 + labels]
-            seen = scores > 0.25
-            boxes = rows[seen, :4]
-            boxes[:, :2] -= boxes[:, 2:] / 2
-            cv2.dnn.NMSBoxesBatched(boxes, scores[seen], labels[seen], 0.25, SAME)
-            count += 1
-        return count
-
-    return run
-
-
 def check_agreement(detector: Detector, exports: Exports, clip: Path) -> dict[str, int]:
     """Whether both find the same objects, so that nobody compares different work.
 
@@ -141,6 +60,7 @@ def check_agreement(detector: Detector, exports: Exports, clip: Path) -> dict[st
         SystemExit: fewer than nine in ten sure boxes are found by both.
     """
     ours_all = both = theirs_all = 0
+    same = same_iou()
     yolo = exports.yolo(
         "openvino" if "openvino" in installed_backends(model_path()) else "onnx", WIDE
     )
@@ -149,7 +69,8 @@ def check_agreement(detector: Detector, exports: Exports, clip: Path) -> dict[st
         for _, frame in zip(range(4), container.decode(video=0), strict=False):
             image = frame.to_ndarray(format="bgr24")
             ours = [(d.label, d.box) for d in detector.detect(image, min_score=SURE)]
-            boxes = yolo.predict(image, imgsz=WIDE, conf=SURE, iou=SAME, verbose=False)[0].boxes
+            (result,) = yolo.predict(image, imgsz=WIDE, conf=SURE, iou=same, verbose=False)
+            boxes = result.boxes
             theirs = [
                 (detector.labels[int(label)], Box(*box))
                 for label, box in zip(boxes.cls.tolist(), boxes.xyxy.tolist(), strict=True)

@@ -14,13 +14,13 @@ from torch import nn
 from cv.geometry import Image
 from cv.train.detections import Floats, Predict
 
-__all__ = ["Deployed", "onnx_bytes", "predict_with_torch", "suppressed"]
+__all__ = ["SAME_IOU", "Deployed", "onnx_bytes", "predict_with_torch", "suppressed"]
 
 _OPSET = 17
 _CANDIDATES = 500
 """Best pairs of box and label that are looked at; 1000 gain 0.1 points of AP50."""
 _BOXES = 300
-_SAME_IOU = 0.6
+SAME_IOU = 0.6
 """AP50 is flat from 0.5 to 0.65, AP50-95 best from 0.6 to 0.7 (datasets/README.md)."""
 _ROUNDS = 3
 """After which nothing changes on photos."""
@@ -70,7 +70,7 @@ def suppressed(rows: torch.Tensor) -> torch.Tensor:
     union = area[:, :, None] + area[:, None] - shared
     number = torch.arange(rows.shape[1], device=rows.device)
     better = number[:, None] > number
-    same = (shared >= _SAME_IOU * union) & (labels[:, :, None] == labels[:, None]) & better
+    same = (shared >= SAME_IOU * union) & (labels[:, :, None] == labels[:, None]) & better
     suppressing, kept = same.to(rows.dtype), torch.ones_like(scores)
     for _ in range(_ROUNDS):
         kept = (torch.matmul(suppressing, kept[..., None])[..., 0] == 0).to(rows.dtype)
