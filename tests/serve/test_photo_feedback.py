@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,7 +23,7 @@ from cv.evidence.originals import open_originals
 from cv.evidence.sealing import KEY_VARIABLE, new_key
 from cv.site import Site
 from serve.app import create_app
-from tests.cases.filings import GATE, START, site_in
+from tests.cases.filings import GATE, START
 from tests.serve.conftest import LIMITS, jpeg
 
 pytestmark = pytest.mark.media
@@ -35,20 +34,9 @@ REPORT = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def site(tmp_path: Path) -> Site:
-    return site_in(tmp_path / "data")
-
-
-@pytest.fixture
-def store(site: Site) -> Iterator[CaseStore]:
-    with CaseStore(site.reporting.data / "cases.sqlite") as opened:
-        yield opened
-
-
-def reported(detector: Detector, site: Site, store: CaseStore, *pictures: bytes) -> str:
+def reported(detector: Detector, place: Site, store: CaseStore, *pictures: bytes) -> str:
     """A report with these pictures; gives the id of its case."""
-    app = create_app(detector, site, limits=LIMITS, secret="s" * 32, store=store)
+    app = create_app(detector, place, limits=LIMITS, secret="s" * 32, store=store)
     files = [("image", ("p.jpg", picture, "image/jpeg")) for picture in pictures]
     with TestClient(app) as client:
         answer = client.post("/v1/photos", data=REPORT, files=files)
@@ -61,8 +49,8 @@ def judged(store: CaseStore, case_id: str, reason: RejectReason | None = None) -
     return store.case(case_id).case
 
 
-def learnt(case: Case, site: Site, folder: Path) -> Sample:
-    originals = open_originals(site.reporting.data)
+def learnt(case: Case, place: Site, folder: Path) -> Sample:
+    originals = open_originals(place.reporting.data)
     write_feedback([case], originals, folder / "city", seen=lambda _: None)
     (sample,) = read_sources(folder)
     return sample
@@ -84,11 +72,11 @@ def upside_down(picture: bytes) -> bytes:
 
 @pytest.mark.usefixtures("sealed")
 def test_a_confirmed_report_is_its_photo_upright_with_its_box(
-    detector: Detector, site: Site, store: CaseStore, junction: bytes, tmp_path: Path
+    detector: Detector, place: Site, store: CaseStore, junction: bytes, tmp_path: Path
 ) -> None:
     turned = upside_down(junction)
-    case = judged(store, reported(detector, site, store, jpeg(), turned))
-    sample = learnt(case, site, tmp_path / "learnt")
+    case = judged(store, reported(detector, place, store, jpeg(), turned))
+    sample = learnt(case, place, tmp_path / "learnt")
     (item,) = sample.boxes
     assert case.box is not None
     assert item.label == case.detections[0].label
@@ -105,10 +93,10 @@ def test_a_confirmed_report_is_its_photo_upright_with_its_box(
 
 
 def test_what_the_model_took_for_something_is_a_hard_negative(
-    detector: Detector, site: Site, store: CaseStore, junction: bytes, tmp_path: Path
+    detector: Detector, place: Site, store: CaseStore, junction: bytes, tmp_path: Path
 ) -> None:
-    case = judged(store, reported(detector, site, store, junction), RejectReason.MISTAKEN)
-    sample = learnt(case, site, tmp_path / "learnt")
+    case = judged(store, reported(detector, place, store, junction), RejectReason.MISTAKEN)
+    sample = learnt(case, place, tmp_path / "learnt")
     assert sample.boxes == ()
     assert sample.absent == {case.detections[0].label}
     height, width = read_image(sample.image).shape[:2]
@@ -116,18 +104,18 @@ def test_what_the_model_took_for_something_is_a_hard_negative(
 
 
 def test_a_report_of_what_the_model_did_not_see_has_no_box(
-    detector: Detector, site: Site, store: CaseStore, tmp_path: Path
+    detector: Detector, place: Site, store: CaseStore, tmp_path: Path
 ) -> None:
-    case = judged(store, reported(detector, site, store, jpeg()))
+    case = judged(store, reported(detector, place, store, jpeg()))
     with pytest.raises(UserError, match="1 without a box"):
-        learnt(case, site, tmp_path / "learnt")
+        learnt(case, place, tmp_path / "learnt")
 
 
 def test_a_photo_past_its_deadline_teaches_nothing(
-    detector: Detector, site: Site, store: CaseStore, junction: bytes, tmp_path: Path
+    detector: Detector, place: Site, store: CaseStore, junction: bytes, tmp_path: Path
 ) -> None:
-    case = judged(store, reported(detector, site, store, junction))
-    for file in (site.reporting.data / "originals").rglob("*.jpg"):
+    case = judged(store, reported(detector, place, store, junction))
+    for file in (place.reporting.data / "originals").rglob("*.jpg"):
         file.unlink()
     with pytest.raises(UserError, match=r"1 past privacy\.keep_originals"):
-        learnt(case, site, tmp_path / "learnt")
+        learnt(case, place, tmp_path / "learnt")
