@@ -7,7 +7,6 @@ the rules can be wrong, so their errors are told apart from the model's, which l
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
@@ -248,7 +247,7 @@ def report(
             continue
         still.look(ignored.visible(detections, size), time, size, rules.is_open)
         for change in rules.look(still.objects, time, size):
-            latest[change.incident.id] = replace(change.incident)
+            latest[change.incident.id] = change.incident
     return sorted(latest.values(), key=lambda incident: incident.first_seen)
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from shapely import Polygon
 
 from cv.detect.still import StillObject
-from cv.geometry import Box, edges, meeting, overlap, pixel_polygon
+from cv.geometry import Box, areas, edges, overlap, pixel_polygon, shared_areas
 from cv.labels import LABELS, Matter, ZoneKind, matter_for
 from cv.site import Rule, Zone
 
@@ -94,8 +94,8 @@ class CameraZones:
             if (rule := rule_of(zone, label)) is not None
         }
         # The last column is that of any other label.
-        self._ruled = np.array(
-            [[(zone.id, label) in self._rules for label in (*LABELS, None)] for zone in ordered]
+        self._needed = np.array(
+            [[self._overlap_needed(zone.id, label) for label in (*LABELS, "")] for zone in ordered]
         )
         self._drawn: dict[tuple[int, int], _Drawn] = {}
         self._measured: dict[int, dict[str, _Measured]] = {}
@@ -113,8 +113,8 @@ class CameraZones:
         known: Collection[tuple[int, str]],
         size: tuple[int, int],
     ) -> Iterator[tuple[StillObject, str]]:
-        """What may have to do with one another: known pairs, and objects at the bounds of a zone
-        that has a rule for their label.
+        """What may have to do with one another: known pairs, and objects of which enough lies in
+        the bounds of a zone that has a rule for their label.
 
         Args:
             known: keys of objects and ids of zones.
@@ -128,7 +128,8 @@ class CameraZones:
         boxes = edges([thing.box for thing in things])
         boxes[:, 1] = (boxes[:, 1] + boxes[:, 3]) / 2
         labels = [_NUMBERS.get(thing.label, -1) for thing in things]
-        near = self._ruled[:, labels] & meeting(self._draw(size).bounds, boxes)
+        shared = shared_areas(self._draw(size).bounds, boxes)
+        near = (shared > 0) & (shared >= self._needed[:, labels] * areas(boxes))
         numbers = {thing.key: n for n, thing in enumerate(things)}
         for key, zone in known:
             if key in numbers:
@@ -159,6 +160,11 @@ class CameraZones:
             return None
         needed = rule.overlap * (_STAY if entered else 1.0)
         return rule if self._overlap(thing, zone, size) >= needed else None
+
+    def _overlap_needed(self, zone: str, label: str) -> float:
+        """To enter; more than there can be where the zone has no rule for the label."""
+        rule = self._rules.get((zone, label))
+        return rule.overlap if rule else 2.0
 
     def _overlap(self, thing: StillObject, zone: str, size: tuple[int, int]) -> float:
         """Measured again only when the box moved: still objects seldom do."""
