@@ -12,10 +12,11 @@ from typing import Annotated, TypeVar
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import track
 
 from cv.bench.incidents import GatedEyes, ModelEyes, own_scenarios, play
-from cv.bench.outcome import Faults, Outcome, as_document, summary
+from cv.bench.outcome import Outcome, Summary, as_document, summary
 from cv.bench.real import Clip, clips, watch_clip
 from cv.bench.speed import archive, cameras, infer, photos
 from cv.data.samples import default_data
@@ -89,7 +90,7 @@ def incidents(
     parts = only or usual
     # What is missing is said before the long parts, not after them.
     if {Part.GATED, Part.MODEL} & set(parts):
-        blender_library()
+        _films_can_be_made()
     videos = default_data().parent / "video"
     real = _real(videos, console) if Part.REAL in parts else []
     detector = Detector(model) if {Part.MODEL, Part.REAL} & set(parts) else None
@@ -113,6 +114,13 @@ def incidents(
         typer.echo(jsonlib.dumps({part: as_document(summary(o)) for part, o in measured.items()}))
     if not all(_reached(part, outcomes) for part, outcomes in measured.items()):
         raise typer.Exit(1)
+
+
+def _films_can_be_made() -> None:
+    try:
+        blender_library()
+    except UserError as error:
+        raise UserError(f"{error}; without it, --only perfect --only real") from error
 
 
 def _real(videos: Path, console: Console) -> list[Clip]:
@@ -139,11 +147,10 @@ def _delay(seconds: float) -> str:
     return f"{seconds:+.0f}" if isfinite(seconds) else "never"
 
 
-def _turned(faults: Sequence[Faults]) -> str:
+def _turned(of: Summary) -> str:
     """How often a turned camera was noticed, of how often it was, and how often for nothing."""
-    found, true = sum(f.found for f in faults), sum(f.true for f in faults)
-    false = sum(f.false for f in faults)
-    return (f"{found} of {true}" if true else "") + (f" +{false} false" if false else "")
+    noticed = f"{of.noticed_turns} of {of.turns}" if of.turns else ""
+    return noticed + (f" +{of.false_turns} false" if of.false_turns else "")
 
 
 def _print(title: str, outcomes: Sequence[Outcome]) -> None:
@@ -153,11 +160,11 @@ def _print(title: str, outcomes: Sequence[Outcome]) -> None:
     for outcome in outcomes:
         one = summary([outcome])
         table.add_row(
-            outcome.name,
+            escape(outcome.name),
             *map(str, (outcome.true, outcome.found, outcome.false, outcome.duplicates)),
             _delay(one.open_delay_s),
             _delay(one.clear_delay_s),
-            _turned([outcome.faults]),
+            _turned(one),
             "exact" if outcome.exact else "right" if outcome.right else "[red]wrong[/red]",
         )
     table.add_section()
@@ -170,7 +177,7 @@ def _print(title: str, outcomes: Sequence[Outcome]) -> None:
         str(both.duplicates),
         _delay(both.open_delay_s),
         _delay(both.clear_delay_s),
-        _turned([outcome.faults for outcome in outcomes]),
+        _turned(both),
         "",
     )
     Console().print(table)

@@ -28,7 +28,8 @@ from cv.detect.watch import EASE
 from cv.geometry import Box, Image
 from cv.labels import LABELS
 from cv.sim.lens import Lens
-from cv.sim.scenario import Scenario, ZoneOnGround, load_scenario, moments
+from cv.sim.reading import load_scenario
+from cv.sim.scenario import Scenario, ZoneOnGround, moments
 from cv.sim.scene import SEEN_BELOW, Scene
 from cv.site.build import own_change
 from cv.site.model import Zone

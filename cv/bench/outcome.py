@@ -138,13 +138,21 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """All scenarios; the delays are the largest ones, either way."""
+    """All scenarios; the delays are the largest ones, either way.
+
+    Attributes:
+        turns, noticed_turns, false_turns: how often a camera was turned, how often that was
+            noticed, and how often it was said of one that was not.
+    """
 
     precision: float
     recall: float
     duplicates: int
     open_delay_s: float
     clear_delay_s: float
+    turns: int
+    noticed_turns: int
+    false_turns: int
     scenarios: int
 
 
@@ -158,6 +166,9 @@ def summary(outcomes: Sequence[Outcome]) -> Summary:
         duplicates=sum(o.duplicates for o in outcomes),
         open_delay_s=_largest(d for o in outcomes for d in o.open_delays_s),
         clear_delay_s=_largest(d for o in outcomes for d in o.clear_delays_s),
+        turns=sum(o.faults.true for o in outcomes),
+        noticed_turns=sum(o.faults.found for o in outcomes),
+        false_turns=sum(o.faults.false for o in outcomes),
         scenarios=len(outcomes),
     )
 

@@ -33,6 +33,6 @@ def new_folder(to: Path, *, instead: bool = False) -> Iterator[Path]:
             shutil.rmtree(to)
         part.rename(to)
     except OSError as error:
-        raise UserError(f"{to}: cannot be written: {error.strerror}") from error
+        raise UserError(f"{to}: cannot be written: {error.strerror or error}") from error
     finally:
         shutil.rmtree(part, ignore_errors=True)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import re
 import tomllib
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from datetime import UTC, timedelta
 from fractions import Fraction
 from itertools import pairwise
@@ -18,7 +18,9 @@ from cv.durations import format_duration
 from cv.errors import UserError
 from cv.geometry import Image
 from cv.sim.film import Film
-from cv.sim.scenario import Scenario, load_scenario, moments
+from cv.sim.outputs import Outputs
+from cv.sim.reading import load_scenario, too_many_pictures
+from cv.sim.scenario import Scenario, moments
 from cv.sim.scene import SEEN_BELOW
 
 __all__ = ["write_clip"]
@@ -26,7 +28,6 @@ __all__ = ["write_clip"]
 Progress = Callable[[Sequence[float]], Iterable[float]]
 
 _TICKS = 1000
-_LABELS = re.compile(r"\d{6,}\.txt")
 _GOP_S = 4.0
 """Between keyframes: many cameras come set to 50 or 100 frames at 25 a second."""
 
@@ -44,24 +45,27 @@ def write_clip(
         every_s: seconds between frames, if not the scenario's.
 
     Raises:
-        UserError: the scenario is none, a file cannot be written, or Blender is not installed.
+        UserError: the scenario is none, a file cannot be written or is somebody's own, or Blender
+            is not installed.
     """
-    if every_s is not None and every_s <= 0:
-        raise UserError(f"{every_s:g} s between frames: must be more than 0")
     scenario = load_scenario(file)
-    times = list(moments(scenario, every_s))
+    step = scenario.every if every_s is None else every_s
+    if every_s is not None and every_s < 1 / _TICKS:
+        raise UserError(f"{every_s:g} s between frames: must be 1ms or more")
+    if many := too_many_pictures(scenario, step):
+        raise UserError(f"{file}: {many}")
+    times = list(moments(scenario, step))
     if not times:
         raise UserError(f"{file}: no frame in it; duration or gaps leave nothing")
-    labels, incidents, site = (
-        out.with_suffix(suffix) for suffix in (".labels", ".incidents.json", ".site.toml")
-    )
-    _check_made(labels)
-    film = Film(scenario)
+    site = _site(file, scenario)
+    made = Outputs.beside(out)
+    made.check(file, site)
     part = out.with_name(f".{out.stem}.part{out.suffix}")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
+        film = Film(scenario)
         with (
-            new_folder(labels, instead=True) as folder,
+            new_folder(made.labels, instead=True) as folder,
             _Encoder(part, scenario, times) as encoder,
         ):
             for number, time_s in enumerate(progress(times)):
@@ -70,26 +74,19 @@ def write_clip(
                 text = "".join(s.row(film.lens.size) for s in seen if s.hidden < SEEN_BELOW)
                 (folder / f"{number:06d}.txt").write_text(text, encoding="ascii")
         part.replace(out)
-        incidents.write_text(json.dumps(_truth(scenario), indent=2) + "\n", encoding="utf-8")
-        site.write_text(_site(file, scenario, film), encoding="utf-8")
+        made.incidents.write_text(json.dumps(_truth(scenario), indent=2) + "\n", encoding="utf-8")
+        made.site.write_text(site, encoding="utf-8")
     except (OSError, av.FFmpegError) as error:
         raise UserError(f"{out}: cannot be written: {error.strerror}") from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink()
     return {
         out: f"{len(times)} frames, {scenario.duration:g} s",
-        labels: "a YOLO label file for each frame",
-        incidents: f"{len(scenario.incidents)} true incidents",
-        site: "its camera and zones, to give to kerbwatch detect --site",
+        made.labels: "a YOLO label file for each frame",
+        made.incidents: f"{len(scenario.incidents)} true incidents",
+        made.site: "its camera and zones, to give to kerbwatch detect --site",
     }
-
-
-def _check_made(labels: Path) -> None:
-    """A folder of an earlier clip of this name goes; one that holds anything else does not."""
-    if labels.is_dir() and all(_LABELS.fullmatch(item.name) for item in labels.iterdir()):
-        return
-    if labels.exists():
-        raise UserError(f"{labels} holds more than labels of frames; name another clip")
 
 
 class _Encoder:
@@ -144,7 +141,7 @@ def _truth(scenario: Scenario) -> list[dict[str, str | None]]:
     ]
 
 
-def _site(file: Path, scenario: Scenario, film: Film) -> str:
+def _site(file: Path, scenario: Scenario) -> str:
     """The scenario's zones as a site file's; rule keys are taken over as they were written."""
     lines = [
         f"# Made by `kerbwatch sim render {file.name}`.",
@@ -157,8 +154,9 @@ def _site(file: Path, scenario: Scenario, film: Film) -> str:
         f"name = {_toml(scenario.name)}",
         f"every = {_toml(format_duration(scenario.every))}",
     ]
-    for zone in tomllib.loads(file.read_text(encoding="utf-8"))["zones"]:
-        polygon = [[round(x, 4), round(y, 4)] for x, y in film.lens.polygon(zone.pop("ground"))]
+    lens = scenario.camera.lens()
+    for zone in tomllib.loads(file.read_text(encoding="utf-8-sig"))["zones"]:
+        polygon = [[round(x, 4), round(y, 4)] for x, y in lens.polygon(zone.pop("ground"))]
         lines += ["", "[[cameras.zones]]"]
         lines += [f"{key} = {_toml(value)}" for key, value in zone.items()]
         lines += [f"polygon = {_toml(polygon)}"]

@@ -42,7 +42,7 @@ def render(
 def photos(
     to: Annotated[Path, typer.Option(help="Folder to write, a source for training.")],
     count: Annotated[int, typer.Option(min=1, help="Photos.")] = 200,
-    seed: Annotated[int, typer.Option(help="Other seeds, other streets.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Other seeds, other streets.")] = 0,
 ) -> None:
     """Make labelled photos of made-up streets, to train on (仿真照片)."""
     from cv.sim.photos import write_photos

@@ -117,7 +117,7 @@ class Lens:
         flat = np.concatenate([a + steps * (b - a) for a, b in pairwise(corners)])
         points = np.column_stack([flat, np.zeros(len(flat))])
         if self.depth(points).min() <= 0:
-            raise ValueError("ground reaches behind the camera")
+            raise ValueError("reaches behind the camera")
         shares = self.project(points) / self.size
         if not ((shares >= 0) & (shares <= 1)).all():
             shares = _in_picture(shares)
@@ -128,10 +128,10 @@ def _in_picture(polygon: Points) -> Points:
     """The largest piece of a polygon [N, 2] within 0..1, as corners [M, 2]."""
     whole = Polygon(polygon)
     if not whole.is_valid:
-        raise ValueError("ground crosses itself")
+        raise ValueError("crosses itself")
     part = whole.intersection(box(0, 0, 1, 1))
     pieces = [piece for piece in getattr(part, "geoms", [part]) if isinstance(piece, Polygon)]
     largest = max(pieces, key=lambda piece: piece.area, default=Polygon())
     if largest.is_empty:
-        raise ValueError("ground is not in the picture")
+        raise ValueError("is not in the picture")
     return np.array(largest.exterior.coords[:-1])

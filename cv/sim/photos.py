@@ -80,7 +80,8 @@ def write_photos(
             picture, seen = film.frame(float(look))
             name = f"{number:05d}"
             image = folder / "images" / f"{name}.webp"
-            cv2.imwrite(str(image), picture, [cv2.IMWRITE_WEBP_QUALITY, 85])
+            _, encoded = cv2.imencode(".webp", picture, [cv2.IMWRITE_WEBP_QUALITY, 85])
+            image.write_bytes(encoded.tobytes())  # imwrite() is silent where it could not
             text = "".join(_rows(seen))
             (folder / "labels" / f"{name}.txt").write_text(text, encoding="ascii")
             group = f"street-{own}"

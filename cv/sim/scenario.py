@@ -3,29 +3,18 @@
 from __future__ import annotations
 
 import math
-import tomllib
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import (
-    AfterValidator,
-    AwareDatetime,
-    BaseModel,
-    ConfigDict,
-    Field,
-    Strict,
-    ValidationError,
-)
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, Strict
 
-from cv.errors import UserError
 from cv.labels import LABELS, Matter
 from cv.sim.lens import Lens
-from cv.site.errors import problems_of
 from cv.site.file import RuleKeys
 from cv.site.values import (
     Duration,
+    Every,
     Id,
     Kind,
     Number,
@@ -45,7 +34,7 @@ __all__ = [
     "Thing",
     "TrueIncident",
     "ZoneOnGround",
-    "load_scenario",
+    "count_of_moments",
     "moments",
 ]
 
@@ -135,7 +124,7 @@ class Passers(_Span):
     kind: Annotated[str, one_of(*LABELS)]
     start: Place
     end: Place
-    every: Time
+    every: Annotated[Time, between(0.1, 86400)]
     speed: Annotated[Number, between(0.1, 40)] = 1.3
     """Metres a second."""
 
@@ -170,8 +159,8 @@ class Scenario(_Table):
     timezone: TimeZone = ZoneInfo("Asia/Shanghai")
     """Of the zones' hours, as a site file's."""
     duration: Time
-    every: Time = 1.0
-    seed: int = 0
+    every: Every = 1.0
+    seed: Annotated[int, Strict(), between(0, 2**32 - 1)] = 0
     light: Annotated[str, one_of("day", "dusk", "night")] = "day"
     rain: Annotated[Number, between(0, 1)] = 0.0
     camera: CameraTable = CameraTable()
@@ -183,6 +172,12 @@ class Scenario(_Table):
     bumps: list[Bump] = []
     incidents: list[TrueIncident] = []
 
+    def is_there(self, thing: Thing, time_s: float) -> bool:
+        """Whether a thing is on the street at this moment."""
+        if thing.path:
+            return thing.path[0][0] <= time_s < thing.path[-1][0]
+        return thing.since <= time_s < self.end_of(thing)
+
     def bump_at(self, time_s: float) -> Bump | None:
         """What the camera was bumped by, if it is at this moment."""
         held = (b for b in self.bumps if b.since <= time_s < self.end_of(b))
@@ -193,88 +188,16 @@ class Scenario(_Table):
         return self.duration if span.until is None else span.until
 
 
+def count_of_moments(scenario: Scenario, every_s: float) -> int:
+    """How many pictures there are from its start to its end, gaps or not."""
+    return math.ceil(scenario.duration / every_s - 1e-9)
+
+
 def moments(scenario: Scenario, every_s: float | None = None) -> Iterator[float]:
     """When the camera gives a picture, in seconds since the start."""
     step = scenario.every if every_s is None else every_s
     # Not a sum of steps: these would drift.
-    for number in range(math.ceil(scenario.duration / step - 1e-9)):
+    for number in range(count_of_moments(scenario, step)):
         time_s = number * step
         if not any(gap.since <= time_s < scenario.end_of(gap) for gap in scenario.gaps):
             yield time_s
-
-
-def load_scenario(file: Path) -> Scenario:
-    """Read and check a scenario file.
-
-    Raises:
-        UserError: names the file and what is wrong in it.
-    """
-    try:
-        data = tomllib.loads(file.read_text(encoding="utf-8"))
-        scenario = Scenario.model_validate(data)
-    except OSError as error:
-        raise UserError(f"{file}: {error.strerror}") from error
-    except ValidationError as error:
-        raise UserError(f"{file}: {next(problems_of(error, Scenario))}") from error
-    except ValueError as error:  # TOML's or UTF-8's
-        raise UserError(f"{file}: not a scenario: {error}") from error
-    for problem in _disagreements(scenario):
-        raise UserError(f"{file}: {problem}")
-    return scenario
-
-
-def _unclear_time(scenario: Scenario) -> Iterator[str]:
-    """Hours are in the time zone; `start` should leave no doubt which one is meant."""
-    there = scenario.start.astimezone(scenario.timezone)
-    if there.utcoffset() != scenario.start.utcoffset():
-        yield f"start: {there.isoformat()} in {scenario.timezone}; give timezone, or write it so"
-
-
-def _unseen(scenario: Scenario) -> Iterator[str]:
-    camera, lens = scenario.camera, scenario.camera.lens()
-    if camera.distortion < lens.least_distortion:
-        yield (
-            f"camera.distortion: below {lens.least_distortion:.3f} no lens of "
-            f"field {camera.field:g} has a picture with corners"
-        )
-        return
-    for zone in scenario.zones:
-        try:
-            lens.polygon(zone.ground)
-        except ValueError as error:
-            yield f"zones {zone.id}: {error}"
-
-
-def _disagreements(scenario: Scenario) -> Sequence[str]:
-    things, zones = {t.id for t in scenario.things}, {z.id for z in scenario.zones}
-    problems = [
-        f"things {thing.id}: give at, or path with two places or more"
-        for thing in scenario.things
-        if (thing.at is None) == (thing.path is None) or (thing.path and len(thing.path) < 2)
-    ]
-    for thing in scenario.things:
-        shapes = SHAPES.get(thing.kind, ())
-        if thing.shape and thing.shape not in shapes:
-            choice = ", ".join(shapes) or "none"
-            problem = f"{thing.kind} has no shape {thing.shape!r}; it may be {choice}"
-            problems.append(f"things {thing.id}: {problem}")
-        times = [time_s for time_s, _, _ in thing.path or ()]
-        if times != sorted(times):
-            problems.append(f"things {thing.id}: the times of its path must not go back")
-    lists = ("things", "passers", "gaps", "bumps", "incidents")
-    problems += [
-        f"{name}[{number}]: until is before from"
-        for name in lists
-        for number, span in enumerate(getattr(scenario, name))
-        if span.until is not None and span.until < span.since
-    ]
-    problems += _unclear_time(scenario)
-    problems += _unseen(scenario)
-    for truth in scenario.incidents:
-        for kind, name, known in (("thing", truth.thing, things), ("zone", truth.zone, zones)):
-            if name not in known:
-                choice = ", ".join(sorted(known))
-                problems.append(f"incidents: no {kind} {name!r}; there are {choice}")
-    if len(things) < len(scenario.things):
-        problems.append("things: an id is used twice")
-    return problems

@@ -163,14 +163,15 @@ class Scene:
         """Everything on the street, also out of the picture, in no order."""
         seed = self.scenario.seed
         for thing in self.scenario.things:
+            if not self.scenario.is_there(thing, time_s):
+                continue
             look = crc32(f"{seed} {thing.id}".encode())
-            if thing.path is None and thing.since <= time_s < self.scenario.end_of(thing):
-                assert thing.at is not None
-                yield Present(thing.id, thing.kind, *thing.at, thing.turn, look, None, thing.shape)
-            elif thing.path and thing.path[0][0] <= time_s < thing.path[-1][0]:
+            if thing.path:
                 x, y, ahead, walked = _on_path(thing.path, time_s)
                 turn = thing.turn + ahead
                 yield Present(thing.id, thing.kind, x, y, turn, look, walked, thing.shape)
+            elif thing.at:
+                yield Present(thing.id, thing.kind, *thing.at, thing.turn, look, None, thing.shape)
         first = bisect_left(self._starts, time_s - self._longest_s)
         for number in range(first, bisect_right(self._starts, time_s)):
             walk = self._walks[number]

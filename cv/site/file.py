@@ -24,6 +24,7 @@ from cv.site.values import (
     DatabaseUrl,
     Duration,
     Events,
+    Every,
     Hours,
     Id,
     Kind,
@@ -239,7 +240,7 @@ class CameraTable(_Table):
     address: Text | None = None
     community: Annotated[str, digits(12)] | None = None
     grid: Annotated[str, digits(15)] | None = None
-    every: Annotated[Time, between(0.01, 86400)] | None = None
+    every: Every | None = None
     zones: list[ZoneTable] = []
 
 

@@ -12,8 +12,6 @@ from urllib.parse import quote, urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, InstanceOf, Strict, ValidationInfo
-from shapely import Polygon
-from shapely.validation import explain_validity
 
 from cv.detect.source_url import SCHEMES, SourceUrl
 from cv.disk import parse_size
@@ -21,11 +19,11 @@ from cv.durations import format_duration, parse_duration
 from cv.errors import SourceError, UserError
 from cv.labels import Matter, ZoneKind
 from cv.site.errors import not_allowed, shown
+from cv.site.polygon import sound_polygon
 from cv.site.schedule import Schedule
 
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
-_LEAST_AREA = 1e-5
 _T = TypeVar("_T")
 
 
@@ -144,27 +142,6 @@ def _point(value: object) -> tuple[float, float]:
             f"[{shown(x)}, {shown(y)}] is outside the picture; x and y are 0 to 1{hint}"
         )
     return float(x), float(y)
-
-
-def _polygon(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    if len(points) > 1 and points[0] == points[-1]:
-        points = points[:-1]
-    if len(points) < 3:
-        raise ValueError(f"has {len(points)} points; a polygon needs 3 or more")
-    polygon = Polygon(points)
-    if polygon.convex_hull.area < _LEAST_AREA:
-        raise ValueError("has no area: its points lie on one line")
-    if not polygon.is_valid:
-        raise ValueError(_flaw(polygon))
-    return points
-
-
-def _flaw(polygon: Polygon) -> str:
-    """`Self-intersection[0.5 0.25]` of GEOS as `crosses or touches itself at [0.5, 0.25]`."""
-    what, _, where = explain_validity(polygon).rstrip("]").partition("[")
-    point = ", ".join(f"{float(part):.3g}" for part in where.split())
-    what = "crosses or touches itself" if "ntersection" in what else f"is no polygon: {what}"
-    return f"{what} at [{point}]"
 
 
 def _zone_kind(value: object) -> ZoneKind:
@@ -292,11 +269,12 @@ Share = Annotated[Number, AfterValidator(_share)]
 Duration = Annotated[float, BeforeValidator(_duration)]
 LogDuration = Annotated[Duration, AfterValidator(_half_a_year)]
 Time = Annotated[Duration, AfterValidator(_positive)]
+Every = Annotated[Time, between(0.01, 86400)]
 Hours = Annotated[InstanceOf[Schedule], BeforeValidator(_hours)]
 WorkHours = Annotated[InstanceOf[Schedule], BeforeValidator(_work_hours)]
 ZonePoint = Annotated[tuple[float, float], BeforeValidator(_point)]
 WebUrl = Annotated[str, BeforeValidator(_web_url)]
-ZonePolygon = Annotated[list[ZonePoint], AfterValidator(_polygon)]
+ZonePolygon = Annotated[list[ZonePoint], AfterValidator(sound_polygon)]
 Kind = Annotated[ZoneKind, BeforeValidator(_zone_kind)]
 TimeZone = Annotated[InstanceOf[ZoneInfo], BeforeValidator(_timezone)]
 StreamUrl = Annotated[InstanceOf[SourceUrl], BeforeValidator(_stream_url)]

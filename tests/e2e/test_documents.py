@@ -18,7 +18,7 @@ import pytest
 from shapely import Polygon
 
 from cv.bench.rtsp import free_port
-from cv.sim.scenario import load_scenario
+from cv.sim.reading import load_scenario
 from cv.site import load_site
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -16,7 +16,8 @@ from typer.testing import CliRunner
 from cv.cli import app
 from cv.sim.assets import thing
 from cv.sim.film import Film
-from cv.sim.scenario import SHAPES, Scenario, StreetTable, load_scenario
+from cv.sim.reading import load_scenario
+from cv.sim.scenario import SHAPES, Scenario, StreetTable
 from cv.sim.scene import SIZES, size_of
 from cv.site import load_site
 
@@ -253,6 +254,23 @@ def test_a_scenario_without_a_frame_is_named(file: Path, tmp_path: Path) -> None
     assert "no frame in it" in str(result.exception)
     assert not (tmp_path / "c.mp4").exists()
     assert not (tmp_path / "c.labels").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_said_in_one_line(file: Path) -> None:
+    out = file / "c.mp4"
+    result = CliRunner().invoke(app, ["sim", "render", str(file), "-o", str(out)])
+    assert str(result.exception) == f"{out}: cannot be written: File exists"
+
+
+def test_a_clip_of_far_too_many_frames_is_refused(file: Path, tmp_path: Path) -> None:
+    command = ["sim", "render", str(file), "-o", str(tmp_path / "c.mp4"), "--every"]
+    result = CliRunner().invoke(app, [*command, "0.4ms"])
+    assert "must be 1ms or more" in str(result.exception)
+    long = tmp_path / "long.toml"
+    long.write_text(TEXT.replace('"6s"', '"2h"').replace('"500ms"', '"1m"'), encoding="utf-8")
+    command[2] = str(long)
+    result = CliRunner().invoke(app, [*command, "1ms"])
+    assert "7200000 pictures; at most 1000000 make a clip" in str(result.exception)
 
 
 def test_photos_are_a_source_to_train_on(tmp_path: Path) -> None:

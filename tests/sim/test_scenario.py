@@ -8,7 +8,7 @@ import pytest
 
 from cv.bench.incidents import own_scenarios
 from cv.errors import UserError
-from cv.sim.scenario import load_scenario
+from cv.sim.reading import load_scenario
 from cv.sim.scene import Scene
 
 TEXT = """
@@ -90,7 +90,7 @@ def test_passers_come_and_go_the_same_way_for_a_seed(file: Path) -> None:
         ('duration = "10m"', 'duration = "ten"', "duration: 'ten' is no duration"),
         ("at = [-1.7, 15]", "", "things car: give at, or path with two places or more"),
         ("at = [-1.7, 15]", "att = [1, 2]", "no such key; choose from, until, id, kind"),
-        ('id = "walker"', 'id = "car"', "things: an id is used twice"),
+        ('id = "walker"', 'id = "car"', "things: the id 'car' is used twice"),
         ("start = 2026-03-14T15:00:00+08:00", "start = 1", "start: "),
         ("[camera]", "[camera", "not a scenario"),
         (
@@ -117,6 +117,27 @@ def test_passers_come_and_go_the_same_way_for_a_seed(file: Path) -> None:
         ("[-3.4, 9], [-0.1, 9]", "[-90, 9], [-95, 9]", "zones lane: ground crosses itself"),
         ("[[-3.4, 9], [-0.1, 9], [-0.1, 34]]", "[[-90, 9], [-95, 9], [-95, 12]]", "not in the pic"),
         ("15:00:00+08:00", "15:00:00+01:00", "start: 2026-03-14T22:00:00+08:00 in Asia/Shanghai"),
+        ('duration = "10m"', 'duration = "10m"\nseed = -1', "seed: -1 is out of range"),
+        ('duration = "10m"', 'duration = "10m"\nevery = "2d"', "every: 172800 is out of range"),
+        ('duration = "10m"', 'duration = "300d"', "every: 25920000 pictures; at most 1000000"),
+        ('every = "30s"', 'every = "1ms"', "passers[0].every: 0.001 is out of range"),
+        ("2026-03-14T15:00:00+08:00", "9999-12-31T23:59:58-08:00", "start: out of the calendar"),
+        ("2026-03-14T15:00:00+08:00", "0001-01-01T00:00:00+08:00", "start: out of the calendar"),
+        ('until = "5m"', 'until = "11m"', "things[0]: until is after the end, 600 s"),
+        ('["3m", 0, 22]', '["2m", 0, 22]', "walker: its path takes no time"),
+        ('id = "walker"', 'id = "walker"\nfrom = "2m"', "walker: its path says from when until"),
+        (
+            "[[things]]",
+            '[[zones]]\nid = "lane"\nkind = "lane"\nground = [[-3, 9], [0, 9], [0, 34]]\n'
+            "[[things]]",
+            "zones: the id 'lane' is used twice",
+        ),
+        (
+            "[[-3.4, 9], [-0.1, 9], [-0.1, 34]]",
+            "[[-3, 10], [-0.1, 20], [-3, 20], [-0.1, 10]]",
+            "zones lane: ground crosses or touches itself at",
+        ),
+        ("[-0.1, 9], [-0.1, 34]]", "[-3.39, 9], [-3.4, 9.01]]", "zones lane: ground has no area"),
         (
             'duration = "10m"',
             'duration = "10m"\ntimezone = "Mars"',
@@ -144,11 +165,34 @@ def test_a_mat_is_lower_and_wider_than_a_table(file: Path) -> None:
     assert boxes["mat"].width > boxes["table"].width
 
 
-def test_an_incident_of_nothing_is_named(file: Path) -> None:
-    more = '\n[[incidents]]\nthing = "bike"\nmatter = "blocked_lane"\nzone = "lane"\nfrom = "1m"\n'
-    file.write_text(TEXT + more, encoding="utf-8")
-    with pytest.raises(UserError, match="no thing 'bike'; there are car, walker"):
+@pytest.mark.parametrize(
+    ("thing", "matter", "since", "said"),
+    [
+        ("bike", "blocked_lane", "1m", "incidents[0]: no thing 'bike'; there are car, walker"),
+        ("car", "blocked_lane", "5m", "incidents[0]: from: car is not there then"),
+        ("car", "roadside_vending", "1m", "incidents[0]: matter: car in a lane zone makes blocked"),
+        ("walker", "blocked_lane", "2m", "incidents[0]: matter: person in a lane zone makes none"),
+    ],
+)
+def test_an_incident_that_cannot_be_is_named(
+    file: Path, thing: str, matter: str, since: str, said: str
+) -> None:
+    truth = f'thing = "{thing}"\nmatter = "{matter}"\nzone = "lane"\nfrom = "{since}"\n'
+    file.write_text(f"{TEXT}\n[[incidents]]\n{truth}", encoding="utf-8")
+    with pytest.raises(UserError) as caught:
         load_scenario(file)
+    assert said in str(caught.value)
+
+
+def test_a_file_nested_without_end_is_named(file: Path) -> None:
+    file.write_text("x = " + "[" * 5000, encoding="utf-8")
+    with pytest.raises(UserError, match="nested too deeply"):
+        load_scenario(file)
+
+
+def test_a_byte_order_mark_is_no_mistake(file: Path) -> None:
+    file.write_text(TEXT, encoding="utf-8-sig")
+    assert load_scenario(file).name == "One car"
 
 
 def test_every_thing_of_our_own_scenarios_is_in_the_picture() -> None:
