@@ -48,7 +48,7 @@ class Analyser:
         self._metrics = metrics
         self._in_work = 0
         self._decoding = threading.Lock()
-        self._pace = Pace()
+        self.pace = Pace(limits.workers)
         self._open()
 
     def _open(self) -> None:
@@ -132,17 +132,20 @@ class Analyser:
         Who would be answered too late is told so at once, instead of waiting for nothing.
         """
         limits, ahead = self._limits, self._in_work
-        late = self._pace.answer_s(ahead, limits.workers) > limits.within_s
+        late = self.pace.answer_s(ahead) > limits.within_s
         if ahead >= limits.workers + limits.queue or (late and ahead >= limits.workers):
-            self._metrics.rejected.inc()
-            raise BusyError("too many pictures are waiting; try again later")
+            raise self._busy("too many pictures are waiting; try again later")
         self._in_work += 1
         self._metrics.waiting.set(self._in_work)
         try:
-            yield max(0.0, limits.within_s - self._pace.turn_s)
+            yield max(0.0, limits.within_s - self.pace.turn_s)
         finally:
             self._in_work -= 1
             self._metrics.waiting.set(self._in_work)
+
+    def _busy(self, why: str) -> BusyError:
+        self._metrics.rejected.inc()
+        return BusyError(why, self.pace.come_back_s())
 
     async def _take_turn(self, work: Callable[[], _Result], patience_s: float | None) -> _Result:
         try:
@@ -150,13 +153,12 @@ class Analyser:
             async with asyncio.timeout(patience_s):
                 await self._turns.acquire()
         except TimeoutError as error:
-            self._metrics.rejected.inc()
-            raise BusyError("no worker came free in time; try again later") from error
+            raise self._busy("no worker came free in time; try again later") from error
         began = time.perf_counter()
         try:
             return await asyncio.get_running_loop().run_in_executor(self._pool, work)
         finally:
-            self._pace.add(time.perf_counter() - began)
+            self.pace.add(time.perf_counter() - began)
             self._turns.release()
 
     def _work(self, data: bytes, min_score: float | None) -> Analysed:

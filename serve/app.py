@@ -123,7 +123,7 @@ def create_app(
     if store and secret:
         app.include_router(evidence_router(site, store.database, secret, rate))
     _add_probes(app, analyser, metrics)
-    app.add_middleware(BodyLimit, limits=limits, single=SINGLE, several=SEVERAL)
+    app.add_middleware(BodyLimit, limits=limits, pace=analyser.pace, single=SINGLE, several=SEVERAL)
     app.add_middleware(Observed, metrics=metrics)
     return app
 

@@ -113,7 +113,7 @@ class Guard:
         unknown = [asked.client for asked in self._asked.values() if asked.client is not None]
         self._tries.check(client, unknown.count(client) + 1)
         if len(unknown) >= _WAITING:
-            raise BusyError("too many keys are being verified; try again in a second")
+            raise BusyError("too many keys are being verified; try again in a second", 1)
 
     async def _verify(self, digest: bytes, text: str, client: str) -> Key | None:
         keys = self._keys

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cv.errors import ImageError
 from serve.limits import BusyError, Limits, address, body_too_large
+from serve.pace import Pace
 
 __all__ = ["BodyLimit"]
 
@@ -28,15 +29,22 @@ class BodyLimit:
     A body holds what has arrived of it, not what it may become: who sends nothing takes no room.
 
     Args:
+        pace: when those for whom there is no room should ask again.
         single: the paths that take one picture.
         several: the paths that take several.
     """
 
     def __init__(
-        self, app: ASGIApp, limits: Limits, single: frozenset[str], several: frozenset[str]
+        self,
+        app: ASGIApp,
+        limits: Limits,
+        pace: Pace,
+        single: frozenset[str],
+        several: frozenset[str],
     ) -> None:
         self._app = app
         self._limits = limits
+        self._pace = pace
         self._most = dict.fromkeys(single, limits.image_bytes)
         self._most |= dict.fromkeys(several, limits.request_bytes)
         self._room = _Room(limits.held_bytes)
@@ -52,6 +60,7 @@ class BodyLimit:
             source=receive,
             room=self._room,
             limits=self._limits,
+            pace=self._pace,
             most=self._most.get(scope["path"], self._limits.text_bytes),
             declared=int(declared) if declared.isdigit() else 0,
         )
@@ -100,12 +109,14 @@ class _Body:
         source: Receive,
         room: _Room,
         limits: Limits,
+        pace: Pace,
         most: int,
         declared: int,
     ) -> None:
         self._scope = scope
         self._source = source
         self._room = room
+        self._pace = pace
         # What can never be held is too large; to tell its client to come back would be a lie.
         self._most = min(most, room.size)
         self._end = min(most + _FORM_OVERHEAD, room.size)
@@ -191,7 +202,7 @@ class _Body:
 
     def _refuse(self) -> NoReturn:
         self.unheld = True
-        raise BusyError("too many pictures are arriving; try again later")
+        raise BusyError("too many pictures are arriving; try again later", self._pace.come_back_s())
 
     @cached_property
     def _client(self) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from math import ceil
-from random import randint
 
 from fastapi import Request
 from limits import RateLimitItemPerMinute
@@ -15,6 +14,7 @@ from limits.strategies import SlidingWindowCounterRateLimiter
 from cv.errors import ImageError, KerbwatchError
 
 __all__ = [
+    "STORE_AWAY_S",
     "BusyError",
     "Limits",
     "PerMinute",
@@ -61,16 +61,19 @@ class Limits:
     decoding_bytes: int = 98_000_000
 
 
+STORE_AWAY_S = 5
+"""Seconds after which to ask again while the case store does not answer."""
+
+
 class BusyError(KerbwatchError):
     """More is asked for than can be done now (HTTP 503)."""
 
     status = 503
     message_zh = "服务繁忙，请稍后再试"
 
-    def __init__(self, message: str, retry_after_s: int | None = None) -> None:
+    def __init__(self, message: str, retry_after_s: int) -> None:
         super().__init__(message)
-        # Spread, so that who was refused together does not come back together.
-        self.retry_after_s = retry_after_s or randint(2, 5)  # noqa: S311
+        self.retry_after_s = retry_after_s
 
 
 class RateError(BusyError):

@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect
 
 from cv.errors import ImageError, KerbwatchError, StoreError
 from serve.auth import AccessError
-from serve.limits import BusyError
+from serve.limits import STORE_AWAY_S, BusyError
 
 __all__ = ["FormError", "MissingError", "Problem", "add_problem_handlers", "problem_of"]
 
@@ -37,7 +37,6 @@ _ZH = {
 _GONE = 499
 """As nginx counts who went away: nobody hears it, but it is no fault of the service in metrics."""
 _ZH_STORE = "案件库暂时无法访问，请稍后再试"
-_STORE_S = 5
 logger = logging.getLogger(__name__)
 
 
@@ -109,7 +108,7 @@ def _known(error: KerbwatchError) -> JSONResponse:
     if isinstance(error, StoreError):
         logger.error("%s", error)
         answer = _answer(_problem(503, "the case store does not answer; try again", _ZH_STORE))
-        answer.headers["retry-after"] = str(_STORE_S)
+        answer.headers["retry-after"] = str(STORE_AWAY_S)
         return answer
     if not isinstance(error, ImageError | FormError | MissingError | BusyError | AccessError):
         return _answer(_problem(500, "internal error", _ZH[500]))

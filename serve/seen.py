@@ -10,7 +10,7 @@ from fastapi import Request
 
 from cv.errors import KerbwatchError
 from cv.evidence.log import Event, EvidenceLog
-from serve.limits import BusyError, address
+from serve.limits import STORE_AWAY_S, BusyError, address
 
 __all__ = ["Seen", "UnloggedError"]
 
@@ -23,7 +23,9 @@ class UnloggedError(BusyError):
     message_zh = "暂时无法登记访问记录，因此不提供图片"
 
     def __init__(self) -> None:
-        super().__init__("the access cannot be written down now, so the picture is not given out")
+        super().__init__(
+            "the access cannot be written down now, so the picture is not given out", STORE_AWAY_S
+        )
 
 
 @dataclass(frozen=True, slots=True)

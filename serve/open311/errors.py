@@ -13,7 +13,7 @@ from fastapi.routing import APIRoute
 
 from cv.errors import ImageError, KerbwatchError, StoreError
 from serve.auth import AccessError
-from serve.limits import BusyError
+from serve.limits import STORE_AWAY_S, BusyError
 from serve.open311.formats import Format, rendered
 
 __all__ = ["GeoReportRoute", "RefusedError"]
@@ -48,7 +48,7 @@ class GeoReportRoute(APIRoute):
                 return _refusal(request, error.status, f"{error} {error.message_zh}", wait)
             except StoreError as error:
                 logger.error("%s", error)
-                wait = {"retry-after": str(BusyError("").retry_after_s)}
+                wait = {"retry-after": str(STORE_AWAY_S)}
                 return _refusal(request, 503, "the database is away 数据库暂不可用", wait)
             except (RefusedError, AccessError, ImageError) as error:
                 return _refusal(request, _status(error.status), f"{error} {error.message_zh}")

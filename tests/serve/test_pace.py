@@ -16,8 +16,8 @@ from tests.serve.conftest import jpeg
 
 
 def test_the_pace_follows_what_turns_take_and_leaves_room_for_slow_ones() -> None:
-    pace = Pace()
-    assert pace.answer_s(50, 2) == 0, "nothing is known yet"
+    pace = Pace(2)
+    assert pace.answer_s(50) == 0, "nothing is known yet"
     for _ in range(60):
         pace.add(0.4)
     assert pace.turn_s == pytest.approx(0.4, abs=0.01)
@@ -30,13 +30,33 @@ def test_the_pace_follows_what_turns_take_and_leaves_room_for_slow_ones() -> Non
     assert pace.turn_s == pytest.approx(1.0, abs=0.05)
 
 
-def test_an_answer_takes_the_turns_of_those_ahead_shared_by_the_workers() -> None:
-    pace = Pace()
+def steady(workers: int, turn_s: float) -> Pace:
+    pace = Pace(workers)
     for _ in range(60):
-        pace.add(0.4)
-    assert pace.answer_s(0, 2) == pace.answer_s(1, 2) == pytest.approx(0.4, abs=0.01)
-    assert pace.answer_s(5, 2) == pytest.approx(0.4 + 1.5 * 0.4, abs=0.02)
-    assert pace.answer_s(5, 4) < pace.answer_s(5, 2) < pace.answer_s(5, 1)
+        pace.add(turn_s)
+    return pace
+
+
+def test_an_answer_takes_the_turns_of_those_ahead_shared_by_the_workers() -> None:
+    pace = steady(2, 0.4)
+    assert pace.answer_s(0) == pace.answer_s(1) == pytest.approx(0.4, abs=0.01)
+    assert pace.answer_s(5) == pytest.approx(0.4 + 1.5 * 0.4, abs=0.02)
+    assert steady(4, 0.4).answer_s(5) < pace.answer_s(5) < steady(1, 0.4).answer_s(5)
+
+
+def test_those_who_are_sent_away_come_back_one_after_another() -> None:
+    pace = steady(2, 0.2)
+    waits = [pace.come_back_s() for _ in range(50)]
+    assert waits == sorted(waits)
+    assert waits[0] == 2
+    assert waits[-1] == pytest.approx(2 + 49 * 0.4, abs=1.5), "one in four turns of two workers"
+    assert max(pace.come_back_s() for _ in range(500)) == 60, "nobody is sent away for longer"
+
+
+def test_the_slower_the_turns_the_later_they_come_back() -> None:
+    slow, fast = steady(2, 1.0), steady(2, 0.1)
+    assert [slow.come_back_s() for _ in range(9)][-1] > [fast.come_back_s() for _ in range(9)][-1]
+    assert Pace(2).come_back_s() == 2, "nothing is known yet"
 
 
 class Sleepy(Detector):
