@@ -29,12 +29,13 @@ class PresenceWindow:
         """
         width = max(self.window_s, 1e-3) / _SLOTS
         slot = int(seconds / width)
-        if self.slots and (ahead := self.slots[-1][0] - slot) > 0:
-            self.slots = [(number - ahead, looks, hits) for number, looks, hits in self.slots]
-        if self.slots and self.slots[-1][0] == slot:
-            _, looks, hits = self.slots[-1]
-            self.slots[-1] = slot, looks + 1, hits + int(hit)
-            return
+        if self.slots:
+            latest, looks, hits = self.slots[-1]
+            if latest > slot:
+                self.slots = [(n - latest + slot, seen, found) for n, seen, found in self.slots]
+            if latest >= slot:
+                self.slots[-1] = slot, looks + 1, hits + int(hit)
+                return
         self.slots.append((slot, 1, int(hit)))
         while self.slots[0][0] < slot - _SLOTS:
             self.slots.pop(0)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from math import inf
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from cv.detect.absence import count_absence, is_over, returned
@@ -25,6 +26,21 @@ from cv.site import Rule, Zone
 __all__ = ["IncidentRules"]
 
 _MIN_HITS = 2
+
+
+class _Now(NamedTuple):
+    """The look that is being taken in.
+
+    Attributes:
+        seconds: of its time, since 1970.
+        step: seconds since the look before, of which a gap counts only so many.
+        size: (width, height) of the image.
+    """
+
+    time: datetime
+    seconds: float
+    step: float
+    size: tuple[int, int]
 
 
 class IncidentRules:
@@ -125,53 +141,46 @@ class IncidentRules:
             Incidents that opened, are due for an update, or were cleared with this look.
         """
         passed = (time - self._last_look).total_seconds() if self._last_look else 0.0
-        step = min(passed, self._longest_gap_s)
+        now = _Now(time, time.timestamp(), min(passed, self._longest_gap_s), size)
         self._last_look = time
         by_key = {thing.key: thing for thing in sorted(objects, key=lambda thing: thing.box)}
         self._reattach(by_key)
         changes: list[Change] = []
         for thing, zone in self._zones.pairs(list(by_key.values()), self.candidates, size):
-            change = self._weigh(thing, zone, time, step, size)
+            change = self._weigh(thing, zone, now)
             if change:
                 changes.append(change)
-        return changes + self._absent(by_key, time, step)
+        return changes + self._absent(by_key, now)
 
-    def _weigh(
-        self, thing: StillObject, zone: str, time: datetime, step: float, size: tuple[int, int]
-    ) -> Change | None:
+    def _weigh(self, thing: StillObject, zone: str, now: _Now) -> Change | None:
         """One object in one zone at one look."""
         place, seen_now = (thing.key, zone), thing.seen_now
         candidate = self.candidates.get(place)
-        rule = self._zones.rule(thing, zone, time, size, entered=candidate is not None)
+        rule = self._zones.rule(thing, zone, now.time, now.size, entered=candidate is not None)
         if rule is None:
             if candidate and candidate.incident:
-                candidate.absent_since = candidate.absent_since or time
+                candidate.absent_since = candidate.absent_since or now.time
             elif candidate:
                 del self.candidates[place]
             return None
         if candidate is None:
             if not seen_now:
                 return None
-            candidate = Candidate(thing.key, zone, time, PresenceWindow(rule.dwell_s))
+            candidate = Candidate(thing.key, zone, now.time, PresenceWindow(rule.dwell_s))
             self.candidates[place] = candidate
         else:
-            candidate.observed_s += step
+            candidate.observed_s += now.step
         if thing.hidden_since is None:
-            candidate.presence.add(time.timestamp(), seen_now)
+            candidate.presence.add(now.seconds, seen_now)
         if not seen_now:
             return None
         candidate.absent_since = None
         if candidate.incident:
-            return self._update(candidate, candidate.incident, thing, time, size)
-        return self._open(candidate, thing, rule, time, size)
+            return self._update(candidate, candidate.incident, thing, now)
+        return self._open(candidate, thing, rule, now)
 
     def _open(
-        self,
-        candidate: Candidate,
-        thing: StillObject,
-        rule: Rule,
-        time: datetime,
-        size: tuple[int, int],
+        self, candidate: Candidate, thing: StillObject, rule: Rule, now: _Now
     ) -> Change | None:
         ready = (
             candidate.observed_s >= rule.dwell_s
@@ -190,8 +199,8 @@ class IncidentRules:
             camera=self._camera,
             zone=candidate.zone,
             first_seen=candidate.first_seen,
-            confirmed_at=time,
-            last_seen=time,
+            confirmed_at=now.time,
+            last_seen=now.time,
             cleared_at=None,
             first_box=thing.origin,
             box=thing.seen,
@@ -199,7 +208,7 @@ class IncidentRules:
             looks=thing.looks,
             hits=thing.hits,
             rule=rule,
-            size=size,
+            size=now.size,
             dwell_s=candidate.observed_s,
         )
         # Of several that are ready in one look, one goes on with what is known there.
@@ -208,7 +217,7 @@ class IncidentRules:
         self.issued[key] = incident.first_seen
         incident = replace(incident, id=key)
         candidate.incident = incident
-        candidate.updated_at = time
+        candidate.updated_at = now.time
         self._open_keys.add(thing.key)
         return Change("new", incident)
 
@@ -226,30 +235,25 @@ class IncidentRules:
             nth += 1
 
     def _update(
-        self,
-        candidate: Candidate,
-        incident: Incident,
-        thing: StillObject,
-        time: datetime,
-        size: tuple[int, int],
+        self, candidate: Candidate, incident: Incident, thing: StillObject, now: _Now
     ) -> Change | None:
         candidate.incident = replace(
             incident,
-            last_seen=time,
+            last_seen=now.time,
             box=thing.seen,
             score=thing.score,
             looks=thing.looks,
             hits=thing.hits,
-            size=size,
+            size=now.size,
             dwell_s=candidate.observed_s,
         )
         last = candidate.updated_at or incident.confirmed_at
-        if not self._update_every_s or (time - last).total_seconds() < self._update_every_s:
+        if not self._update_every_s or (now.time - last).total_seconds() < self._update_every_s:
             return None
-        candidate.updated_at = time
+        candidate.updated_at = now.time
         return Change("updated", candidate.incident)
 
-    def _absent(self, by_key: dict[int, StillObject], time: datetime, step: float) -> list[Change]:
+    def _absent(self, by_key: dict[int, StillObject], now: _Now) -> list[Change]:
         """Drop candidates whose object is gone; clear incidents whose place stayed empty."""
         changes = []
         for place, candidate in list(self.candidates.items()):
@@ -258,10 +262,10 @@ class IncidentRules:
                 if thing is None:
                     del self.candidates[place]
                 continue
-            count_absence(candidate, thing, time, step)
+            count_absence(candidate, thing, now.time, now.step)
             if is_over(candidate, candidate.incident, thing):
                 del self.candidates[place]
-                cleared = replace(candidate.incident, state="cleared", cleared_at=time)
+                cleared = replace(candidate.incident, state="cleared", cleared_at=now.time)
                 changes.append(Change("cleared", cleared))
         if changes:
             self._open_keys = self._opened()
