@@ -19,6 +19,7 @@ from pydantic import (
 from cv.gcj02 import gcj02_to_wgs84
 from cv.labels import Matter
 from cv.photos.record import PhotoLocation
+from cv.plausible_place import is_place
 from cv.plausible_time import is_plausible
 from serve.problems import FormError
 
@@ -105,8 +106,8 @@ def form_of(fields: Mapping[str, str]) -> PhotoForm:
 
 
 def location_of(form: PhotoForm) -> PhotoLocation | None:
-    """As given, GCJ-02 converted; None: the form says no point."""
-    if form.lon is None or form.lat is None:
+    """As given, GCJ-02 converted; None: the form says no place."""
+    if form.lon is None or form.lat is None or not is_place(form.lon, form.lat):
         return None
     if form.coord_sys == "GCJ-02":
         lon, lat = gcj02_to_wgs84(form.lon, form.lat)

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from cv.cases.reported import GivenPoint
 from cv.cases.requested import MOST_REQUESTS, Wanted
 from cv.cases.requests import NewRequest
+from cv.plausible_place import is_place
 from cv.plausible_time import clamped
 from cv.site import Site
 from serve.open311.errors import RefusedError
@@ -160,7 +161,7 @@ def _point(form: dict[str, str]) -> GivenPoint | None:
     if "lat" not in form and "long" not in form:
         return None
     lat, lon = _degrees(form, "lat", 90), _degrees(form, "long", 180)
-    return GivenPoint(lon, lat, "WGS84")
+    return GivenPoint(lon, lat, "WGS84") if is_place(lon, lat) else None
 
 
 def _degrees(form: dict[str, str], name: str, most: float) -> float:

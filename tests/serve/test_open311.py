@@ -157,6 +157,18 @@ def test_an_address_will_do(city: City) -> None:
     assert (row["lat"], row["long"], row["address"]) == (None, None, "北京路 1 号")
 
 
+def test_zeros_are_no_place_and_merge_no_requests(city: City) -> None:
+    zeros = {"lat": "0", "long": "-0.0"}
+    refused = city.post(**zeros)
+    assert (refused.status_code, "location" in refused.json()[0]["description"]) == (400, True)
+    rows = [city.one(city.posted(address_string=road, **zeros)) for road in ("北京路", "江津路")]
+    assert [(row["lat"], row["long"], row["address"]) for row in rows] == [
+        (None, None, "北京路"),
+        (None, None, "江津路"),
+    ]
+    assert len(city.store.cases(limit=9)) == 2
+
+
 def test_text_is_utf_8_escaped_or_not(city: City) -> None:
     form = f"api_key={city.keys['app']}&service_code=09006&address_string=北京路&description=a%26b"
     answer = city.client.post(

@@ -114,6 +114,25 @@ def test_the_place_of_a_phone_without_a_fix_is_no_place(client: TestClient) -> N
     assert answer["location"]["lat"] == 0, "on the equator there are streets"
 
 
+@pytest.mark.parametrize("zeros", [("0", "0"), ("-0.0", "0.000000")])
+def test_zeros_in_the_form_are_no_place_and_merge_no_reports(
+    client: TestClient, zeros: tuple[str, str]
+) -> None:
+    form = {"lon": zeros[0], "lat": zeros[1], "category": "construction_waste", "report": "true"}
+    _, nowhere = post(client, jpeg(shade=30), **form)
+    assert (nowhere["location"], nowhere["case"]) == (None, None)
+    assert "location" in [m["field"] for m in nowhere["missing"]]
+    _, by_file = post(client, with_exif(shade=40), **form)
+    assert by_file["location"]["origin"] == "exif"
+    assert by_file["disagreements"] == []
+    cases = []
+    for shade, address in ((50, "北京路"), (70, "江津路")):
+        _, answer = post(client, jpeg(shade=shade), **form, address=address)
+        assert not answer["case"]["joined"]
+        cases.append(answer["case"]["id"])
+    assert cases[0] != cases[1]
+
+
 def test_blanks_are_no_words(client: TestClient) -> None:
     blanks = dict.fromkeys(("address", "description", "lon", "lat", "captured_at"), " \u3000\n")
     _, answer = post(client, jpeg(), **blanks, category="exposed_garbage", report="true")
