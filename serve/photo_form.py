@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Any, Literal, Self
 
 from pydantic import (
-    AwareDatetime,
     BaseModel,
     ConfigDict,
     Field,
@@ -21,11 +20,14 @@ from cv.labels import Matter
 from cv.photos.record import PhotoLocation
 from cv.plausible_place import is_place
 from cv.plausible_time import is_plausible
+from serve.given import Degrees, Moment
 from serve.problems import FormError
 
 __all__ = ["MOST_IMAGES", "PhotoForm", "form_of", "form_schema", "location_of"]
 
 MOST_IMAGES = 5
+_SYSTEMS = {name.replace("-", ""): name for name in ("CGCS2000", "WGS84", "GCJ-02")}
+"""By their names in capitals and without hyphens: apps write gcj02, WGS-84 and the like."""
 
 
 class PhotoForm(BaseModel):
@@ -33,12 +35,12 @@ class PhotoForm(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    lon: float | None = Field(None, ge=-180, le=180, examples=[112.2613])
-    lat: float | None = Field(None, ge=-90, le=90, examples=[30.3107])
+    lon: Degrees | None = Field(None, ge=-180, le=180, examples=[112.2613])
+    lat: Degrees | None = Field(None, ge=-90, le=90, examples=[30.3107])
     coord_sys: Literal["CGCS2000", "WGS84", "GCJ-02"] = Field(
         "WGS84", description="Phones and maps in China give GCJ-02."
     )
-    captured_at: AwareDatetime | None = Field(None, examples=["2026-03-14T15:30:00+08:00"])
+    captured_at: Moment | None = Field(None, examples=["2026-03-14T15:30:00+08:00"])
     address: str | None = Field(None, max_length=256, examples=["北京路与江津路交叉口向西50米路南"])
     description: str | None = Field(None, max_length=4000, examples=["占道摆摊，影响通行"])
     category: Matter | None = Field(None, description="The matter that the citizen chose.")
@@ -46,6 +48,11 @@ class PhotoForm(BaseModel):
     report: bool = Field(
         False, description="Open a case for review, or join the open one about the same thing."
     )
+
+    @field_validator("coord_sys", mode="before")
+    @classmethod
+    def _however_written(cls, name: str) -> str:
+        return _SYSTEMS.get(name.upper().replace("-", "").replace("_", ""), name)
 
     @model_validator(mode="after")
     def _whole_point(self) -> Self:

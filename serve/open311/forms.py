@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from math import inf
 from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import BaseModel, Field
@@ -15,6 +16,7 @@ from cv.cases.requests import NewRequest
 from cv.plausible_place import is_place
 from cv.plausible_time import clamped
 from cv.site import Site
+from serve.given import degrees
 from serve.open311.errors import RefusedError
 
 __all__ = ["CONTACT", "FORM", "RequestQuery", "listed", "new_request", "read_form", "wanted"]
@@ -28,7 +30,6 @@ _LONGEST_SPAN = timedelta(days=90)
 _MOST_FIELDS = 100
 _TIME = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d))?")
 _NAME = re.compile(r"[a-z0-9-]{1,63}")
-_NUMBER = re.compile(r"[+-]?\d{1,3}(\.\d{1,15})?")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
@@ -165,14 +166,17 @@ def _point(form: dict[str, str]) -> GivenPoint | None:
 
 
 def _degrees(form: dict[str, str], name: str, most: float) -> float:
-    text = form.get(name, "")
-    if not _NUMBER.fullmatch(text) or abs(float(text)) > most:
+    try:
+        given = degrees(form.get(name, ""))
+    except ValueError:
+        given = inf
+    if abs(given) > most:
         raise RefusedError(
             400,
             f"{name}: a number of WGS84 degrees; lat and long go together",
             f"{name} 须为 WGS84 坐标（度），lat 与 long 须同时提供",
         )
-    return float(text)
+    return given
 
 
 def _web_address(form: dict[str, str]) -> str | None:

@@ -169,6 +169,11 @@ def test_zeros_are_no_place_and_merge_no_requests(city: City) -> None:
     assert len(city.store.cases(limit=9)) == 2
 
 
+def test_degrees_may_have_as_many_decimals_as_an_app_makes(city: City) -> None:
+    row = city.one(city.posted(lat="30.31261234567890123", long="+112.2551000000000000000001"))
+    assert (row["lat"], row["long"]) == (30.31261234567890123, 112.2551)
+
+
 def test_text_is_utf_8_escaped_or_not(city: City) -> None:
     form = f"api_key={city.keys['app']}&service_code=09006&address_string=北京路&description=a%26b"
     answer = city.client.post(
@@ -395,6 +400,7 @@ def test_what_cannot_be_asked_is_400(city: City, query: dict[str, str]) -> None:
         ({"lat": ""}, 400, "lat"),
         ({"long": "200"}, 400, "long"),
         ({"lat": "nan"}, 400, "lat"),
+        ({"lat": "3_0.5"}, 400, "lat"),
         ({"lat": "", "long": ""}, 400, "location"),
         ({"description": "长" * 4001}, 400, "description"),
         ({"media_url": "file:///etc/passwd"}, 400, "media_url"),

@@ -140,6 +140,32 @@ def test_blanks_are_no_words(client: TestClient) -> None:
     assert [m["field"] for m in answer["missing"]] == ["location", "captured_at", "address"]
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("gcj02", "GCJ-02"),
+        ("GCJ02", "GCJ-02"),
+        ("Gcj_02", "GCJ-02"),
+        ("wgs84", "WGS84"),
+        ("WGS-84", "WGS84"),
+        ("cgcs-2000", "CGCS2000"),
+    ],
+)
+def test_a_coordinate_system_is_known_however_it_is_written(
+    client: TestClient, written: str, meant: str
+) -> None:
+    as_written, as_named = (
+        post(client, jpeg(), **{**FORM, "coord_sys": name})[1] for name in (written, meant)
+    )
+    assert as_written["location"] == as_named["location"]
+    assert as_written["id"] == as_named["id"]
+
+
+def test_a_moment_may_have_a_blank_for_the_t(client: TestClient) -> None:
+    _, answer = post(client, jpeg(), captured_at="2026-03-14 15:30:00.250+08:00")
+    assert answer["captured_at"] == "2026-03-14T15:30:00.250000+08:00"
+
+
 def test_the_form_decides_over_exif(client: TestClient) -> None:
     _, answer = post(client, with_exif(), lon="112.3", lat="30.4", coord_sys="CGCS2000")
     assert answer["location"]["origin"] == "form"
@@ -155,6 +181,12 @@ def test_the_form_decides_over_exif(client: TestClient) -> None:
         ({"coord_sys": "BD-09"}, "coord_sys"),
         ({"captured_at": "2026-03-14T15:30:00"}, "captured_at"),
         ({"captured_at": "yesterday"}, "captured_at"),
+        ({"captured_at": "20260314"}, "captured_at: Value error, must be a date and time with an"),
+        ({"captured_at": "1773473400"}, "captured_at"),
+        ({"captured_at": "1773473400000"}, "captured_at"),
+        ({"captured_at": "12.5"}, "captured_at"),
+        ({"lon": "1_1", "lat": "30"}, "lon: Value error, must be degrees as a decimal number"),
+        ({"lon": "112", "lat": "3e1"}, "lat"),
         ({"captured_at": "0001-01-01T00:00:00+08:00"}, "captured_at"),
         ({"captured_at": "9999-12-31T23:59:59-08:00"}, "captured_at"),
         ({"captured_at": f"{datetime.now(UTC) + timedelta(days=2):%FT%TZ}"}, "captured_at"),
