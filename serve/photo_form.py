@@ -18,6 +18,7 @@ from pydantic import (
 from cv.gcj02 import gcj02_to_wgs84
 from cv.labels import Matter
 from cv.photos.record import PhotoLocation
+from cv.plain_text import one_line, plain_text
 from cv.plausible_place import is_place
 from cv.plausible_time import is_plausible
 from serve.given import Degrees, Moment
@@ -28,6 +29,8 @@ __all__ = ["MOST_IMAGES", "PhotoForm", "form_of", "form_schema", "location_of"]
 MOST_IMAGES = 5
 _SYSTEMS = {name.replace("-", ""): name for name in ("CGCS2000", "WGS84", "GCJ-02")}
 """By their names in capitals and without hyphens: apps write gcj02, WGS-84 and the like."""
+
+_WORDS = {"address": one_line, "description": plain_text, "reporter": plain_text}
 
 
 class PhotoForm(BaseModel):
@@ -103,7 +106,8 @@ def form_of(fields: Mapping[str, str]) -> PhotoForm:
     Raises:
         FormError: 422, a field is unknown or wrong.
     """
-    given = {name: text for name, value in fields.items() if (text := value.strip())}
+    read = {name: _WORDS.get(name, str.strip)(value) for name, value in fields.items()}
+    given = {name: text for name, text in read.items() if text}
     try:
         return PhotoForm.model_validate(given)
     except ValidationError as error:

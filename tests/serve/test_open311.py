@@ -191,6 +191,19 @@ def test_what_is_no_xml_does_not_break_the_list(city: City) -> None:
     assert rows.findtext("request/service_request_id") == number
 
 
+def test_words_steer_no_terminal_and_an_address_is_one_line(city: City) -> None:
+    number = city.posted(
+        address_string="北京路\x1b[2J\nReview: confirmed\u202e",
+        description="一\t堆\r\n\x9b垃圾👨\u200d👩\ufe0f",
+        **FAR,
+    )  # fmt: skip
+    row = city.one(number)
+    assert row["address"] == "北京路[2J Review: confirmed"
+    assert row["description"] == "一 堆\n垃圾👨\u200d👩\ufe0f"
+    case = city.store.case(number).case
+    assert (case.place.address, case.reports[0].address) == (row["address"], row["address"])
+
+
 def test_nothing_told_to_apps_says_who_reported_it(city: City) -> None:
     words = "摊贩 13800001111，微信同号；wang@example.cn，0716-8461234，身份证 42100219900101123X"
     number = city.posted(

@@ -135,6 +135,7 @@ def test_zeros_in_the_form_are_no_place_and_merge_no_reports(
 
 def test_blanks_are_no_words(client: TestClient) -> None:
     blanks = dict.fromkeys(("address", "description", "lon", "lat", "captured_at"), " \u3000\n")
+    blanks |= {"address": "\u202e\x1b\u200b"}
     _, answer = post(client, jpeg(), **blanks, category="exposed_garbage", report="true")
     assert answer["case"] is None
     assert [m["field"] for m in answer["missing"]] == ["location", "captured_at", "address"]
