@@ -14,12 +14,11 @@ from cv.cases.filter import CaseFilter, Position
 from cv.cases.review import RejectReason
 from cv.labels import Matter
 from cv.plausible_time import EARLIEST, clamped
+from serve.given import Moment
 
 __all__ = ["CaseAnswer", "CaseQuery", "CasesAnswer", "Confirmed", "Rejected", "cursor_of"]
 
-Moment = Annotated[AwareDatetime, AfterValidator(clamped)]
-
-
+_End = Annotated[Moment, AfterValidator(clamped)]
 _LON = r"-?(180(\.0{1,9})?|(1[0-7][0-9]|[0-9]{1,2})(\.[0-9]{1,9})?)"
 _LAT = r"-?(90(\.0{1,9})?|[0-8]?[0-9](\.[0-9]{1,9})?)"
 _METRES = "[1-9][0-9]{0,4}"
@@ -35,10 +34,10 @@ class CaseQuery(BaseModel):
     )
     matter: Matter | None = Field(None, examples=["blocked_lane"])
     camera: str | None = Field(None, pattern=r"^[A-Za-z0-9_.-]{1,100}$", examples=["gate"])
-    since: Moment | None = Field(
+    since: _End | None = Field(
         None, description="Seen at or after; + is written %2B.", examples=["2026-03-14T15:30:00Z"]
     )
-    until: Moment | None = Field(
+    until: _End | None = Field(
         None, description="Seen at or before.", examples=["2026-03-15T15:30:00Z"]
     )
     near: str | None = Field(

@@ -6,42 +6,29 @@ import re
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, HTTPException, Request
-from pydantic import (
-    AwareDatetime,
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
 from starlette.concurrency import run_in_threadpool
 
 from cv.access.roles import Role
 from cv.errors import ImageError
-from cv.gcj02 import gcj02_to_wgs84
-from cv.labels import Matter
 from cv.photos.desk import OtherContentError, PhotoDesk
 from cv.photos.look import LookedAt, look_at, lowest_score
-from cv.photos.record import PhotoLocation
 from cv.photos.store import StoredPhoto
 from cv.photos.triage import Report, content_digest
-from cv.plausible_time import is_plausible
 from serve.analysis import Analysed, Analyser
 from serve.answers import PhotoAnswer
 from serve.documented import ERRORS, documented
 from serve.limits import BusyError, Limits, Rate
 from serve.photo_answers import photo_answer
+from serve.photo_form import MOST_IMAGES, PhotoForm, form_of, form_schema, location_of
 from serve.problems import FormError, MissingError
 from serve.upload import read_upload
 
-__all__ = ["PHOTOS", "PhotoForm", "photos_router"]
+__all__ = ["PHOTOS", "photos_router"]
 
 PHOTOS = "/v1/photos"
-MOST_IMAGES = 5
 _ID = re.compile(r"ph-[0-9a-f]{20}")
 
 
@@ -49,68 +36,6 @@ class NotKeptError(BusyError):
     """A case was asked for, and cannot be kept whole now (HTTP 503): nothing must be lost."""
 
     message_zh = "暂时无法登记，请稍后重新提交"
-
-
-class PhotoForm(BaseModel):
-    """The form's fields beside the picture; all optional, none unknown."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    lon: float | None = Field(None, ge=-180, le=180, examples=[112.2613])
-    lat: float | None = Field(None, ge=-90, le=90, examples=[30.3107])
-    coord_sys: Literal["CGCS2000", "WGS84", "GCJ-02"] = Field(
-        "WGS84", description="Phones and maps in China give GCJ-02."
-    )
-    captured_at: AwareDatetime | None = Field(None, examples=["2026-03-14T15:30:00+08:00"])
-    address: str | None = Field(None, max_length=256, examples=["北京路与江津路交叉口向西50米路南"])
-    description: str | None = Field(None, max_length=4000, examples=["占道摆摊，影响通行"])
-    category: Matter | None = Field(None, description="The matter that the citizen chose.")
-    reporter: str | None = Field(None, max_length=200, description="An opaque reference.")
-    report: bool = Field(
-        False, description="Open a case for review, or join the open one about the same thing."
-    )
-
-    @model_validator(mode="after")
-    def _whole_point(self) -> Self:
-        if (self.lon is None) != (self.lat is None):
-            raise ValueError("lon and lat go together")
-        return self
-
-    @field_validator("captured_at")
-    @classmethod
-    def _of_our_time(cls, moment: datetime | None) -> datetime | None:
-        if moment is not None and not is_plausible(moment, datetime.now(UTC)):
-            raise ValueError("must be between 1970 and now")
-        return moment
-
-
-def _body() -> dict[str, Any]:
-    schema = PhotoForm.model_json_schema(ref_template="#/components/schemas/{model}")
-    schema.pop("$defs", None)
-    properties: dict[str, Any] = schema["properties"]
-    properties["category"] = {
-        "anyOf": [{"type": "string", "enum": [str(matter) for matter in Matter]}]
-    }
-    image = {
-        "type": "array",
-        "minItems": 1,
-        "maxItems": MOST_IMAGES,
-        "items": {"type": "string", "format": "binary"},
-        "description": "JPEG, PNG, WebP or HEIC: near, far. The field is repeated.",
-    }
-    return {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "required": ["image"],
-                    "additionalProperties": False,
-                    "properties": {"image": image, **properties},
-                }
-            }
-        },
-    }
 
 
 def photos_router(
@@ -130,7 +55,7 @@ def photos_router(
         PHOTOS,
         summary="Suggest what a citizen's photos may show 随手拍识别建议",
         responses=ERRORS,
-        openapi_extra={"requestBody": _body()},
+        openapi_extra={"requestBody": form_schema()},
     )
     async def photos(
         request: Request,
@@ -147,7 +72,7 @@ def photos_router(
         what a case would still need. One to five pictures of one thing.
         """
         upload = await read_upload(request, limits, most=MOST_IMAGES)
-        report = _report(_form(upload.fields), idempotency_key, _sender(request))
+        report = _report(form_of(upload.fields), idempotency_key, _sender(request))
         content = await run_in_threadpool(content_digest, upload.images, report)
         known = await run_in_threadpool(_known, desk, content, report)
         if known is not None:
@@ -261,7 +186,7 @@ def _other_content(error: OtherContentError) -> FormError:
 
 def _report(form: PhotoForm, key: str | None, sender: str | None) -> Report:
     return Report(
-        location=_location(form),
+        location=location_of(form),
         captured_at=form.captured_at,
         address=form.address,
         description=form.description,
@@ -272,26 +197,3 @@ def _report(form: PhotoForm, key: str | None, sender: str | None) -> Report:
         sender=sender,
         fields=form.model_dump(mode="json", exclude_none=True),
     )
-
-
-def _form(fields: dict[str, str]) -> PhotoForm:
-    given = {name: text for name, value in fields.items() if (text := value.strip())}
-    try:
-        return PhotoForm.model_validate(given)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "lon, lat"
-        raise FormError(f"{where}: {first['msg']}", f"字段有误：{where}") from error
-
-
-def _location(form: PhotoForm) -> PhotoLocation | None:
-    """As given, GCJ-02 converted."""
-    if form.lon is None or form.lat is None:
-        return None
-    if form.coord_sys == "GCJ-02":
-        lon, lat = gcj02_to_wgs84(form.lon, form.lat)
-        given: dict[str, float | str] = {"lon": form.lon, "lat": form.lat, "coord_sys": "GCJ-02"}
-        return PhotoLocation(
-            lon=round(lon, 7), lat=round(lat, 7), coord_sys="CGCS2000", origin="form", given=given
-        )
-    return PhotoLocation(lon=form.lon, lat=form.lat, coord_sys=form.coord_sys, origin="form")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 import threading
 from collections.abc import Iterator
@@ -34,6 +33,7 @@ from cv.cases.since import moment
 from cv.cases.targets import build_targets
 from cv.errors import UserError
 from cv.labels import Matter
+from cv.plain_text import printable_json
 from cv.site import Site
 from cv.site.choice import DataOption, SiteOption, open_site
 
@@ -104,7 +104,7 @@ def list_cases(
         found = store.cases(wanted, limit=limit)
     if as_json:
         for stored in found:
-            typer.echo(json.dumps(case_document(stored, place), ensure_ascii=False))
+            typer.echo(printable_json(case_document(stored, place)))
     elif found:
         Console().print(case_table(found, place))
     else:
@@ -125,7 +125,7 @@ def show(
             raise _no_such(case, place)
         stored = store.case(case)
     if as_json:
-        typer.echo(json.dumps(case_document(stored, place), ensure_ascii=False, indent=2))
+        typer.echo(printable_json(case_document(stored, place), indent=2))
         return
     console = Console()
     console.print(case_facts(stored, place))
@@ -270,7 +270,7 @@ def retry(
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of a case."""
-    typer.echo(json.dumps(case_schema(), ensure_ascii=False, indent=2))
+    typer.echo(printable_json(case_schema(), indent=2))
 
 
 def _deliver_until_stopped(site: Site) -> None:

@@ -16,6 +16,7 @@ from cv.cases.parts import ClosurePart, ReportPart, ReviewPart, RulePart
 from cv.cases.store import StoredCase
 from cv.cases.wording import levels_in_words, limit_in_words
 from cv.detect.evidence import span
+from cv.plain_text import one_line, plain_text
 from cv.site import Site
 from cv.tables import plain_table
 
@@ -106,7 +107,7 @@ def case_facts(stored: StoredCase, site: Site) -> Table:
         ("state", f"{case.state}; {_review(case.review)}"),
         ("camera", f"{case.source.channel_id} {case.source.camera_name}"),
         *(("zone", f"{d.roi.id} {d.roi.name} ({d.roi.type})") for d in case.detections if d.roi),
-        ("place", " ".join(filter(None, (place.address, point, place.grid15))) or "-"),
+        ("place", one_line(" ".join(filter(None, (place.address, point, place.grid15)))) or "-"),
         ("area", levels_in_words(place) or "-"),
         ("unit", f"{case.dept.name} {case.dept.code18}" if case.dept else "-"),
         ("limit", limit_in_words(case.limit) if case.limit else "-"),
@@ -125,7 +126,7 @@ def case_facts(stored: StoredCase, site: Site) -> Table:
         *((item.role, _evidence(item, site)) for item in case.evidence),
     ]
     for name, value in rows:
-        facts.add_row(name, escape(value))
+        facts.add_row(name, escape(plain_text(value)))
     return facts
 
 
@@ -150,7 +151,7 @@ def delivery_table(deliveries: Sequence[DeliveryRecord], site: Site) -> Table:
             _local(moment, site) if moment else "-",
             d.last_error or "",
         )
-        table.add_row(*(escape(cell) for cell in row))
+        table.add_row(*(escape(plain_text(cell)) for cell in row))
     return table
 
 
@@ -194,7 +195,8 @@ def _closed(closure: ClosurePart, site: Site) -> str:
 
 
 def _report(report: ReportPart, site: Site) -> str:
-    words = (_local(report.captured, site), report.id, report.address, report.description)
+    address = one_line(report.address or "")
+    words = (_local(report.captured, site), report.id, address, report.description)
     return " · ".join(filter(None, words))
 
 

@@ -1,4 +1,8 @@
-"""A case in words, for receivers that show text to people."""
+"""A case in words, for receivers that show text to people.
+
+Each fact is on a line of its own. What citizens wrote never begins one: what was stored before
+forms were read so may still have lines.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from datetime import datetime
 from cv.cases.case import Case
 from cv.cases.parts import LimitPart, PlacePart
 from cv.cases.review import REASONS_ZH, RejectReason
+from cv.plain_text import one_line
 
 __all__ = ["description", "headline", "levels_in_words", "limit_in_words"]
 
@@ -20,7 +25,7 @@ _EVENTS = {
 
 def headline(case: Case) -> str:
     """What and where, on one line."""
-    where = case.place.address or case.source.camera_name
+    where = one_line(case.place.address or "") or case.source.camera_name
     return f"{case.matter.name_zh} {case.matter.name_en}: {where}"
 
 
@@ -64,7 +69,7 @@ def _reports(case: Case) -> Iterable[str]:
     """What citizens said, each on a line of its own."""
     for report in case.reports:
         said = "; ".join(filter(None, (report.address, report.description)))
-        yield f"Report {_time(report.captured)}: {' '.join(said.split())[:400] or 'no words'}"
+        yield f"Report {_time(report.captured)}: {one_line(said)[:400] or 'no words'}"
 
 
 def _place(case: Case) -> str:
@@ -73,7 +78,8 @@ def _place(case: Case) -> str:
     if place.lon is not None and place.lat is not None:
         point = f"{place.lon:.6f}, {place.lat:.6f} {place.coord_sys}"
     code = place.grid15 or place.community12
-    return "; ".join(part for part in (place.address, point, code) if part) or "not given"
+    address = one_line(place.address or "")
+    return "; ".join(part for part in (address, point, code) if part) or "not given"
 
 
 def _routed(case: Case) -> Iterable[str]:

@@ -20,6 +20,7 @@ from PIL import Image as Pillow
 from cv.detect.heic import BRANDS, decode_heic, heic_header
 from cv.errors import ImageError
 from cv.geometry import Image
+from cv.plausible_place import is_place
 
 __all__ = ["MAX_BYTES", "MAX_PIXELS", "Photo", "decode_photo", "read_photo"]
 
@@ -298,9 +299,7 @@ def _point(exif: Pillow.Exif) -> tuple[float, float] | None:
         lon = _degrees(gps[ExifTags.GPS.GPSLongitude], str(gps[ExifTags.GPS.GPSLongitudeRef]))
     except (KeyError, ValueError, TypeError, ZeroDivisionError):
         return None
-    # Phones and cameras without a fix write zeros; in that place there is only sea.
-    known = -180 <= lon <= 180 and -90 <= lat <= 90 and (lon, lat) != (0, 0)
-    return (lon, lat) if known else None
+    return (lon, lat) if is_place(lon, lat) else None
 
 
 def _degrees(parts: tuple[float, float, float], side: str) -> float:

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from cv.cases.opening import existing_store, store_file
 from cv.cases.since import moment
@@ -21,6 +22,7 @@ from cv.evidence.lookup import find_original
 from cv.evidence.originals import open_originals
 from cv.evidence.retention import Retention
 from cv.evidence.sealing import KEY_VARIABLE, new_key
+from cv.plain_text import one_line
 from cv.site import Site
 from cv.site.choice import DataOption, SiteOption, open_site
 from cv.tables import plain_table
@@ -65,7 +67,8 @@ def log(
             return
         table = plain_table("entry", "when", "who", "did", "what", "why")
         for line in lines:
-            table.add_row(*_cells(Entry.model_validate_json(line), place))
+            cells = _cells(Entry.model_validate_json(line), place)
+            table.add_row(*(escape(one_line(cell)) for cell in cells))
     Console().print(table if table.row_count else "Nobody saw anything, nothing was deleted.")
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from pydantic import AwareDatetime, BaseModel
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from cv.cases.database import Database
 from cv.cases.parts import ClosurePart, ReviewPart
@@ -142,7 +142,8 @@ def _requests(privacy: Privacy, database: Database, now: datetime) -> Iterator[L
         contacts = session.scalars(query.order_by(RequestRow.received_at)).all()
     yield from (Lot("keep_originals", (), contact=request_id) for request_id in contacts)
     shortest = min(privacy.keep_rejected_s, privacy.keep_evidence_s)
-    spoken = RequestRow.description.is_not(None) | RequestRow.media_url.is_not(None)
+    said = (RequestRow.address, RequestRow.description, RequestRow.media_url)
+    spoken = or_(*(column.is_not(None) for column in said))
     spoken &= RequestRow.received_at < now - timedelta(seconds=shortest)
     words = select(RequestRow.id, RequestRow.case_id).where(spoken)
     with database.read() as session:

@@ -150,7 +150,7 @@ class Retention:
                 session.execute(requests.where(RequestRow.id == lot.contact).values(contact=None))
             if lot.request:
                 mine = requests.where(RequestRow.id == lot.request)
-                session.execute(mine.values(description=None, media_url=None))
+                session.execute(mine.values(address=None, description=None, media_url=None))
             if lot.photo:
                 session.execute(delete(PhotoImageRow).where(PhotoImageRow.photo_id == lot.photo))
                 session.execute(delete(PhotoRow).where(PhotoRow.id == lot.photo))
@@ -194,7 +194,8 @@ class Retention:
             row = session.get(RequestRow, record_id)
             if row is None:
                 return None
-            said = [row.contact] if kind == "contact" else [row.description, row.media_url]
+            words = [row.address, row.description, row.media_url]
+            said = [row.contact] if kind == "contact" else words
             text = "\n".join(part for part in said if part)
             return (text, row.received_at) if text else None
 
@@ -285,9 +286,14 @@ def _without(document: str, folder: str | None, report_id: str | None) -> str:
         else item
         for item in case.evidence
     ]
+    words: dict[str, None] = {"address": None, "description": None}
     reports = [
-        report.model_copy(update={"description": None}) if report.id == report_id else report
+        report.model_copy(update=words) if report.id == report_id else report
         for report in case.reports
     ]
-    less = case.model_copy(update={"evidence": tuple(items), "reports": tuple(reports)})
-    return less.model_dump_json()
+    place = case.place
+    if report_id and place.method == "report":
+        # In words it is what the report that opened the case said; all of them go together.
+        place = place.model_copy(update={"address": None})
+    less = {"evidence": tuple(items), "reports": tuple(reports), "place": place}
+    return case.model_copy(update=less).model_dump_json()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from typing import Any
 
 from cv.cases.case import Case
+from cv.cases.impersonal import impersonal
 from cv.cases.outgoing import Outgoing
 from cv.cases.requested import Requested
 from cv.cases.review import REASONS_ZH
@@ -14,22 +14,6 @@ from cv.cases.wording import headline
 from cv.site import Site
 
 __all__ = ["request_answer"]
-
-_NARROW = (
-    {wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)}  # １ is 1, ＠ is @
-    | dict.fromkeys(range(0x2010, 0x2016), "-")
-    | dict.fromkeys((0x00A0, 0x3000), " ")
-)
-"""A character for each: what is found in the narrow text is in the same place in the given one."""
-_PERSONAL = re.compile(
-    r"(?<![\w.+-])[\w.+-]+@[\w-]+(\.[\w-]+)+"  # an e-mail address
-    r"|(?<!\d)((\+|00)?86[- ]?)?1[3-9]\d([-. ]?\d{4}){2}(?!\d)"  # a mobile number
-    r"|(?<!\d)((\+|00)86[- ]?)?(0\d{2,3}|\(0\d{2,3}\))[- ]?\d{7,8}(?!\d)"  # a landline
-    r"|(?<!\d)(\+|00)86[- ]?[1-9]\d{1,2}[- ]?\d{7,8}(?!\d)"  # the same as from abroad
-    r"|(?<!\d)\d{6}[- ]?\d{8}[- ]?\d{3}[\dXx](?!\d)",  # an identity card
-    # Chinese is written without blanks: its characters may touch what is looked for.
-    re.ASCII,
-)
 
 
 def request_answer(
@@ -56,13 +40,13 @@ def request_answer(
         "status_notes": _notes(request),
         "service_name": name,
         "service_code": request.code5,
-        "description": _impersonal(request.description or headline(case)),
+        "description": impersonal(request.description or headline(case)),
         "agency_responsible": case.dept.name if case.dept else None,
         "service_notice": case.limit.text if case.limit else None,
         "requested_datetime": local(request.requested),
         "updated_datetime": local(_updated(case)),
         "expected_datetime": local(case.limit.due) if case.limit and case.limit.due else None,
-        "address": _impersonal(request.address) if request.address else None,
+        "address": impersonal(request.address) if request.address else None,
         "address_id": None,
         "zipcode": None,
         "lat": request.lat,
@@ -100,12 +84,3 @@ def _updated(case: Case) -> datetime:
     """When somebody, or the watch, had something to say of it last."""
     closed = case.closure.at if case.closure else None
     return max(filter(None, (case.time.reported, case.review.at, closed)))
-
-
-def _impersonal(text: str) -> str:
-    """Free text without what reaches or names a person; people do write their number into it."""
-    parts, end = [], 0
-    for found in _PERSONAL.finditer(text.translate(_NARROW)):
-        parts += [text[end : found.start()], "***"]
-        end = found.end()
-    return "".join((*parts, text[end:]))

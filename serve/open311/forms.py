@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from math import inf
 from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import BaseModel, Field
@@ -12,8 +13,11 @@ from starlette.requests import Request
 from cv.cases.reported import GivenPoint
 from cv.cases.requested import MOST_REQUESTS, Wanted
 from cv.cases.requests import NewRequest
+from cv.plain_text import one_line, plain_text
+from cv.plausible_place import is_place
 from cv.plausible_time import clamped
 from cv.site import Site
+from serve.given import degrees
 from serve.open311.errors import RefusedError
 
 __all__ = ["CONTACT", "FORM", "RequestQuery", "listed", "new_request", "read_form", "wanted"]
@@ -27,8 +31,6 @@ _LONGEST_SPAN = timedelta(days=90)
 _MOST_FIELDS = 100
 _TIME = re.compile(r"\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d))?")
 _NAME = re.compile(r"[a-z0-9-]{1,63}")
-_NUMBER = re.compile(r"[+-]?\d{1,3}(\.\d{1,15})?")
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 class RequestQuery(BaseModel):
@@ -97,6 +99,8 @@ def _moment(name: str, text: str | None) -> datetime | None:
 async def read_form(request: Request) -> dict[str, str]:
     """The form's fields, without those that are empty, and without attributes: no service has any.
 
+    Nothing in them does not print, and only the description has lines.
+
     Raises:
         RefusedError: 400, it is none, or not UTF-8.
     """
@@ -110,7 +114,7 @@ async def read_form(request: Request) -> dict[str, str]:
         raise RefusedError(400, "the form is not UTF-8, or too long", "表单无法解析") from error
     fields: dict[str, str] = {}
     for name, value in pairs:
-        text = _CONTROL.sub("", value.replace("\r\n", "\n")).strip()
+        text = plain_text(value) if name == "description" else one_line(value)
         if text and not name.startswith("attribute["):
             if name in fields:
                 raise RefusedError(400, f"{name}: given twice", f"字段 {name} 重复")
@@ -160,18 +164,21 @@ def _point(form: dict[str, str]) -> GivenPoint | None:
     if "lat" not in form and "long" not in form:
         return None
     lat, lon = _degrees(form, "lat", 90), _degrees(form, "long", 180)
-    return GivenPoint(lon, lat, "WGS84")
+    return GivenPoint(lon, lat, "WGS84") if is_place(lon, lat) else None
 
 
 def _degrees(form: dict[str, str], name: str, most: float) -> float:
-    text = form.get(name, "")
-    if not _NUMBER.fullmatch(text) or abs(float(text)) > most:
+    try:
+        given = degrees(form.get(name, ""))
+    except ValueError:
+        given = inf
+    if abs(given) > most:
         raise RefusedError(
             400,
             f"{name}: a number of WGS84 degrees; lat and long go together",
             f"{name} 须为 WGS84 坐标（度），lat 与 long 须同时提供",
         )
-    return float(text)
+    return given
 
 
 def _web_address(form: dict[str, str]) -> str | None:

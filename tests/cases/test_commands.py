@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from cv.cases.case import case_schema
 from cv.cases.commands import app
+from cv.cases.parts import ReportPart
 from cv.cases.review import RejectReason, review_of
 from cv.cases.store import CaseStore
 from cv.errors import UserError
@@ -112,6 +113,26 @@ def test_show_says_what_where_and_by_which_rule(run: Run, filed: CaseStore) -> N
     document = json.loads(run("show", incident(1).id, "--json").output)
     assert document["evidence"][0]["role"] == "scene"
     assert document["filed_at"].endswith("+08:00")
+
+
+def test_words_that_were_stored_with_control_characters_do_not_steer_the_terminal(
+    run: Run, filed: CaseStore, tmp_path: Path
+) -> None:
+    site, said = site_in(tmp_path / "data"), "北\x1b]0;x\x07京\x9b2J\n路\u202e"
+    case = case_of(site, 3)
+    place = case.place.model_copy(update={"address": said})
+    report = ReportPart(id="ph-1", captured=case.time.reported, address=said, description=said)
+    with CaseStore(site.reporting.data / "cases.sqlite") as store:
+        store.commit_look(
+            camera="gate", stream="live", state=None, targets=["spool"], now=datetime.now(UTC),
+            filings=[case.model_copy(update={"place": place, "reports": (report,)})],
+        )  # fmt: skip
+    for words in (["show", case.id], ["show", case.id, "--json"], ["list", "--json"]):
+        output = run(*words).output
+        assert [char for char in "\x1b\x07\x9b\u202e" if char in output] == []
+    assert "北]0;x京2J 路" in run("show", case.id).output
+    document = json.loads(run("show", case.id, "--json").output)
+    assert document["place"]["address"] == said
 
 
 def test_deliver_puts_cases_where_the_site_says_and_a_second_time_has_nothing_to_do(

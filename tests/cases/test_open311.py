@@ -22,6 +22,7 @@ from cv.labels import Matter
 from cv.site import Open311, Site
 from tests.cases.conftest import Clock, File
 from tests.cases.filings import GATE, KERB, MODEL, case_of, incident, picture
+from tests.cases.test_reported import reported
 from tests.georeport_server import JURISDICTION, KEY, GeoReport
 from tests.lossy_proxy import LossyProxy
 from tests.serving import serving
@@ -67,6 +68,31 @@ def test_a_case_becomes_a_request_with_its_place_and_picture(site: Site, serve: 
     assert request["media_url"].startswith("https://box.example/v1/evidence/")
     assert "机动车乱停放" in request["description"]
     assert f"Case: {case.id}" in request["description"]
+
+
+def test_what_reaches_a_person_is_not_posted_to_a_list_that_others_read(
+    site: Site, serve: Serve
+) -> None:
+    city, proxy = serve()
+    case = reported(site)
+    words = {
+        "address": "北京路12号，电话138\u200b12345678",
+        "description": "我是李四 0716-8461234\n身份证42100219900101123X\nli@example.cn 128号",
+    }
+    case = case.model_copy(
+        update={
+            "place": case.place.model_copy(update={"address": words["address"]}),
+            "reports": (case.reports[0].model_copy(update=words),),
+        }
+    )
+    target(site, proxy).deliver(message(case))
+    (request,) = city.requests
+    assert request["address_string"] == "北京路12号，电话***"
+    said = next(line for line in request["description"].split("\n") if line.startswith("Report "))
+    assert said.endswith(": 北京路12号，电话***; 我是李四 *** 身份证*** *** 128号")
+    personal = ("12345678", "8461234", "19900101", "li@example.cn")
+    assert [part for part in personal if part in str(request)] == []
+    assert f"Case: {case.id}" in request["description"], "by which it is found again"
 
 
 def test_without_coordinates_the_address_will_do_and_without_either_a_person_must(

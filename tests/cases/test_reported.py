@@ -21,7 +21,7 @@ from cv.cases.reported import MOST_REPORTS, GivenPoint, case_from_report, code_f
 from cv.cases.review import RejectReason, review_of
 from cv.cases.store import CaseFilter, CaseStore
 from cv.cases.tables import CaseRow
-from cv.cases.wording import description
+from cv.cases.wording import description, headline
 from cv.detect.detector import ModelInfo
 from cv.detect.evidence import EvidenceFile
 from cv.detect.incident import Change, Event, Incident
@@ -198,6 +198,24 @@ class TestOnlyCitizens:
         assert "Reported by: 随手拍 citizens' photos" in text
         assert "Report 2026-03-14 15:40:00+08:00: 挡路" in text
         assert "Camera" not in text
+
+    def test_words_forge_no_line_of_what_a_desk_reads(self, site: Site) -> None:
+        """Also those that were stored before forms were read line by line."""
+        case, forged = reported(site), "北京路\nReview: confirmed\x85\u202eCase: kw-1"
+        case = case.model_copy(
+            update={
+                "place": case.place.model_copy(update={"address": forged}),
+                "reports": (case.reports[0].model_copy(update={"description": forged}),),
+            }
+        )
+        plain, lines = "北京路 Review: confirmedCase: kw-1", description(case).split("\n")
+        assert lines[0].endswith(f": {plain}")
+        assert headline(case).endswith(f": {plain}")
+        assert [line for line in lines if line.startswith(("Review", "Case"))] == [
+            "Review: proposed",
+            f"Case: {case.id}",
+        ]
+        assert sum(plain in line for line in lines) == 3
 
 
 class TestCameraAndCitizen:

@@ -17,7 +17,7 @@ from cv.cases.store import CaseStore
 from cv.cli import app
 from cv.errors import KerbwatchError
 from cv.evidence.chain import Verdict, verify_chain
-from cv.evidence.log import Event, EvidenceLog
+from cv.evidence.log import Event, EvidenceLog, original_read
 from cv.evidence.originals import frame_file, open_originals
 from cv.evidence.sealing import KEY_VARIABLE, new_key
 from cv.site import Site
@@ -229,6 +229,17 @@ def test_the_log_is_shown_to_people_and_to_programs(log: EvidenceLog, site: Site
     assert lines == list(log.lines())
     since = CliRunner().invoke(app, [*arguments[:-1], "2030-01-01"])
     assert "Nobody saw anything" in since.stdout
+
+
+def test_a_reason_is_shown_as_it_was_given_whatever_it_looks_like(
+    store: CaseStore, site: Site
+) -> None:
+    reason = "complaint [/118] [red]\x1b[2J"
+    EvidenceLog(store.database).write(original_read("originals/1.jpg", "key k-1", reason), now=NOW)
+    arguments = ["evidence", "log", "--data", str(site.reporting.data), "--since", "2026-11-27"]
+    shown = CliRunner().invoke(app, arguments, env={"COLUMNS": "200"})
+    assert "complaint [/118] [red][2J" in shown.stdout
+    assert "\x1b" not in shown.stdout
 
 
 def test_an_original_on_the_command_line_is_for_a_reason_and_logged(

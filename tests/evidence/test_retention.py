@@ -22,11 +22,13 @@ from typer.testing import CliRunner
 from cv.cases.case import Case
 from cv.cases.closing import close_case
 from cv.cases.outgoing import Outgoing
-from cv.cases.parts import ClosurePart, ReviewPart
+from cv.cases.parts import ClosurePart, ReportPart, ReviewPart
+from cv.cases.reported import GivenPoint, case_from_report
 from cv.cases.requests import NewRequest, Requests
 from cv.cases.review import RejectReason, review_of
 from cv.cases.store import CaseStore
 from cv.cases.tables import DeliveryRow, PhotoImageRow, PhotoRow
+from cv.cases.wording import headline
 from cv.cli import app
 from cv.errors import KerbwatchError
 from cv.evidence.chain import verify_chain
@@ -36,7 +38,7 @@ from cv.evidence.retention import BusyError, Retention, deleting_hourly
 from cv.evidence.sealing import KEY_VARIABLE, new_key
 from cv.labels import Matter
 from cv.site import Site
-from tests.cases.filings import START, case_of, incident, picture, site_in
+from tests.cases.filings import GATE, START, case_of, incident, picture, site_in
 from tests.cases.test_reported import reported, take_report
 from tests.listening import until
 
@@ -267,12 +269,60 @@ def test_who_posted_a_request_goes_first_and_the_words_with_its_case(
     (posted,) = Requests(store.database).of_cases([number])[number]
     assert (posted.contact, posted.media_url) == ({}, None)
     (told,) = Requests(store.database).find([number])
-    assert (told.description, told.case.reports[0].description) == (None, None)
+    (said,) = told.case.reports
+    assert (told.description, said.description) == (None, None)
+    assert (told.address, said.address, told.case.place.address) == (None, None, None)
     with store.database.read() as session:
         (message,) = session.scalars(select(DeliveryRow.body).where(DeliveryRow.case_id == number))
     assert "一堆" not in message
+    assert "北京路" not in message
     assert Case.model_validate_json(message).reports[0].id == number
     assert sweep(site, store, REPORTED + 400 * DAY) == set()
+
+
+@pytest.mark.both_databases
+def test_where_a_citizen_says_that_it_was_goes_too_and_the_point_stays(
+    store: CaseStore, site: Site
+) -> None:
+    """Also of a request that said nothing else; what the site file says of a camera stays."""
+    _, code = site.codes.filed()["06011"]
+    point = GivenPoint(112.5, 30.5, "WGS84")
+    new = NewRequest("app", Matter.CONSTRUCTION_WASTE, code, point=point, address="找13812345678")
+    opener = Requests(store.database).post(new, site, REPORTED)
+    photo = case_from_report(
+        ReportPart(id="ph-1", captured=REPORTED, address="李四家门口"), site=site,
+        matter=Matter.CONSTRUCTION_WASTE, code=code, channel="_photos", point=point,
+        reported=REPORTED,
+    )  # fmt: skip
+    assert take_report(store, photo, site, REPORTED) == opener
+    report(store, site, "ph-1", opener)
+    watched = filed(store, site, 2, "cleared")
+    store.review(opener, review_of(RejectReason.MISTAKEN, "li", REPORTED))
+    assert {f"request {opener}", "report ph-1"} <= sweep(site, store, REPORTED + 31 * DAY)
+    case = store.case(opener).case
+    assert [said.address for said in case.reports] == [None, None]
+    place = case.place
+    assert (place.address, place.lon, place.lat, place.method) == (None, 112.5, 30.5, "report")
+    assert headline(case).endswith(": Open311")
+    assert sweep(site, store, REPORTED + 32 * DAY) == set()
+    assert sweep(site, store, REPORTED + 400 * DAY) == {scene(2)}
+    assert store.case(watched.id).case.place.address == GATE.address
+
+
+@pytest.mark.both_databases
+def test_a_request_that_said_nothing_but_where_loses_that_as_well(
+    store: CaseStore, site: Site
+) -> None:
+    _, code = site.codes.filed()["06011"]
+    number = Requests(store.database).post(
+        NewRequest("app", Matter.CONSTRUCTION_WASTE, code, address="北京路"), site, REPORTED
+    )
+    assert sweep(site, store, REPORTED + 364 * DAY) == set()
+    assert sweep(site, store, REPORTED + 366 * DAY) == {f"request {number}"}
+    digest = hashlib.sha256("北京路".encode()).hexdigest()
+    assert deletions(store)[f"request {number}"]["sha256"] == digest
+    (told,) = Requests(store.database).find([number])
+    assert (told.address, told.case.place.address) == (None, None)
 
 
 def test_a_dry_run_says_what_goes_and_deletes_nothing(store: CaseStore, site: Site) -> None:

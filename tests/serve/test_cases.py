@@ -117,7 +117,8 @@ def test_filters(desk: Desk) -> None:
     [
         "limit=0", "limit=201", "state=shut", "matter=potholes", "since=yesterday",
         "since=2026-03-14T15:30:00", "cursor=guess", "held=perhaps", "offset=3", "camera=a%00b",
-        "near=112.2,30.3", "near=181,30,10", "near=112.2,30.3,0",
+        "near=112.2,30.3", "near=181,30,10", "near=112.2,30.3,0", "since=20260314",
+        "until=1773473400",
     ],
 )  # fmt: skip
 def test_what_cannot_be_asked_is_a_problem_that_names_the_field(desk: Desk, query: str) -> None:

@@ -49,6 +49,19 @@ def test_a_report_opens_a_case_with_what_the_model_saw_of_the_matter(
     assert [d.state for d in stored.deliveries] == ["held"]
 
 
+def test_words_steer_no_terminal_and_an_address_is_one_line(
+    desk: TestClient, store: CaseStore
+) -> None:
+    words = {
+        "address": "北京路\x1b[2J\nReview: confirmed\u202e",
+        "description": "一\t堆\r\n\x9b垃圾\x00👨\u200d👩\ufe0f",
+    }
+    _, answer = send(desk, jpeg(), **WANTED, **words, category="exposed_garbage")
+    case = store.case(answer["id"]).case
+    assert case.place.address == case.reports[0].address == "北京路[2J Review: confirmed"
+    assert case.reports[0].description == "一 堆\n垃圾👨\u200d👩\ufe0f"
+
+
 def test_a_matter_that_the_model_does_not_see_is_the_citizens_word(
     desk: TestClient, store: CaseStore
 ) -> None:

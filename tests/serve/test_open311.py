@@ -157,6 +157,23 @@ def test_an_address_will_do(city: City) -> None:
     assert (row["lat"], row["long"], row["address"]) == (None, None, "北京路 1 号")
 
 
+def test_zeros_are_no_place_and_merge_no_requests(city: City) -> None:
+    zeros = {"lat": "0", "long": "-0.0"}
+    refused = city.post(**zeros)
+    assert (refused.status_code, "location" in refused.json()[0]["description"]) == (400, True)
+    rows = [city.one(city.posted(address_string=road, **zeros)) for road in ("北京路", "江津路")]
+    assert [(row["lat"], row["long"], row["address"]) for row in rows] == [
+        (None, None, "北京路"),
+        (None, None, "江津路"),
+    ]
+    assert len(city.store.cases(limit=9)) == 2
+
+
+def test_degrees_may_have_as_many_decimals_as_an_app_makes(city: City) -> None:
+    row = city.one(city.posted(lat="30.31261234567890123", long="+112.2551000000000000000001"))
+    assert (row["lat"], row["long"]) == (30.31261234567890123, 112.2551)
+
+
 def test_text_is_utf_8_escaped_or_not(city: City) -> None:
     form = f"api_key={city.keys['app']}&service_code=09006&address_string=北京路&description=a%26b"
     answer = city.client.post(
@@ -172,6 +189,19 @@ def test_what_is_no_xml_does_not_break_the_list(city: City) -> None:
     rows = ElementTree.fromstring(city.get("requests.xml").content)
     assert rows.findtext("request/description") == "<b>a & b</b>😀\n]]>"
     assert rows.findtext("request/service_request_id") == number
+
+
+def test_words_steer_no_terminal_and_an_address_is_one_line(city: City) -> None:
+    number = city.posted(
+        address_string="北京路\x1b[2J\nReview: confirmed\u202e",
+        description="一\t堆\r\n\x9b垃圾👨\u200d👩\ufe0f",
+        **FAR,
+    )  # fmt: skip
+    row = city.one(number)
+    assert row["address"] == "北京路[2J Review: confirmed"
+    assert row["description"] == "一 堆\n垃圾👨\u200d👩\ufe0f"
+    case = city.store.case(number).case
+    assert (case.place.address, case.reports[0].address) == (row["address"], row["address"])
 
 
 def test_nothing_told_to_apps_says_who_reported_it(city: City) -> None:
@@ -383,6 +413,7 @@ def test_what_cannot_be_asked_is_400(city: City, query: dict[str, str]) -> None:
         ({"lat": ""}, 400, "lat"),
         ({"long": "200"}, 400, "long"),
         ({"lat": "nan"}, 400, "lat"),
+        ({"lat": "3_0.5"}, 400, "lat"),
         ({"lat": "", "long": ""}, 400, "location"),
         ({"description": "长" * 4001}, 400, "description"),
         ({"media_url": "file:///etc/passwd"}, 400, "media_url"),

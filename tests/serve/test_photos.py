@@ -114,11 +114,57 @@ def test_the_place_of_a_phone_without_a_fix_is_no_place(client: TestClient) -> N
     assert answer["location"]["lat"] == 0, "on the equator there are streets"
 
 
+@pytest.mark.parametrize("zeros", [("0", "0"), ("-0.0", "0.000000")])
+def test_zeros_in_the_form_are_no_place_and_merge_no_reports(
+    client: TestClient, zeros: tuple[str, str]
+) -> None:
+    form = {"lon": zeros[0], "lat": zeros[1], "category": "construction_waste", "report": "true"}
+    _, nowhere = post(client, jpeg(shade=30), **form)
+    assert (nowhere["location"], nowhere["case"]) == (None, None)
+    assert "location" in [m["field"] for m in nowhere["missing"]]
+    _, by_file = post(client, with_exif(shade=40), **form)
+    assert by_file["location"]["origin"] == "exif"
+    assert by_file["disagreements"] == []
+    cases = []
+    for shade, address in ((50, "北京路"), (70, "江津路")):
+        _, answer = post(client, jpeg(shade=shade), **form, address=address)
+        assert not answer["case"]["joined"]
+        cases.append(answer["case"]["id"])
+    assert cases[0] != cases[1]
+
+
 def test_blanks_are_no_words(client: TestClient) -> None:
     blanks = dict.fromkeys(("address", "description", "lon", "lat", "captured_at"), " \u3000\n")
+    blanks |= {"address": "\u202e\x1b\u200b"}
     _, answer = post(client, jpeg(), **blanks, category="exposed_garbage", report="true")
     assert answer["case"] is None
     assert [m["field"] for m in answer["missing"]] == ["location", "captured_at", "address"]
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("gcj02", "GCJ-02"),
+        ("GCJ02", "GCJ-02"),
+        ("Gcj_02", "GCJ-02"),
+        ("wgs84", "WGS84"),
+        ("WGS-84", "WGS84"),
+        ("cgcs-2000", "CGCS2000"),
+    ],
+)
+def test_a_coordinate_system_is_known_however_it_is_written(
+    client: TestClient, written: str, meant: str
+) -> None:
+    as_written, as_named = (
+        post(client, jpeg(), **{**FORM, "coord_sys": name})[1] for name in (written, meant)
+    )
+    assert as_written["location"] == as_named["location"]
+    assert as_written["id"] == as_named["id"]
+
+
+def test_a_moment_may_have_a_blank_for_the_t(client: TestClient) -> None:
+    _, answer = post(client, jpeg(), captured_at="2026-03-14 15:30:00.250+08:00")
+    assert answer["captured_at"] == "2026-03-14T15:30:00.250000+08:00"
 
 
 def test_the_form_decides_over_exif(client: TestClient) -> None:
@@ -136,6 +182,12 @@ def test_the_form_decides_over_exif(client: TestClient) -> None:
         ({"coord_sys": "BD-09"}, "coord_sys"),
         ({"captured_at": "2026-03-14T15:30:00"}, "captured_at"),
         ({"captured_at": "yesterday"}, "captured_at"),
+        ({"captured_at": "20260314"}, "captured_at: Value error, must be a date and time with an"),
+        ({"captured_at": "1773473400"}, "captured_at"),
+        ({"captured_at": "1773473400000"}, "captured_at"),
+        ({"captured_at": "12.5"}, "captured_at"),
+        ({"lon": "1_1", "lat": "30"}, "lon: Value error, must be degrees as a decimal number"),
+        ({"lon": "112", "lat": "3e1"}, "lat"),
         ({"captured_at": "0001-01-01T00:00:00+08:00"}, "captured_at"),
         ({"captured_at": "9999-12-31T23:59:59-08:00"}, "captured_at"),
         ({"captured_at": f"{datetime.now(UTC) + timedelta(days=2):%FT%TZ}"}, "captured_at"),

@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 from cv.cases.case import Case
 from cv.cases.conversation import Answer, Conversation, Endpoint, number_of
+from cv.cases.impersonal import impersonal_case
 from cv.cases.outgoing import Outgoing
 from cv.cases.parts import ClosurePart
 from cv.cases.targets import Message, Receipt, secret
@@ -104,12 +105,13 @@ class Open311Target:
         service = self._settings.services.get(Matter(case.matter.matter))
         if service is None:
             raise _refused(f"reporting.open311.services has no {case.matter.matter}")
-        place = case.place
+        now = datetime.now(UTC)
+        # Whoever asks the endpoint for its requests is told all of this.
+        shown = impersonal_case(self._outgoing.with_links(case, now))
+        place = shown.place
         if place.lon is None and not place.address:
             camera = case.source.channel_id
             raise _refused(f"camera {camera} has neither lon and lat nor address")
-        now = datetime.now(UTC)
-        shown = self._outgoing.with_links(case, now)
         fields = {
             "api_key": self._key,
             "jurisdiction_id": self._settings.jurisdiction,
