@@ -71,6 +71,7 @@ def commit(store: CaseStore, site: Site, *numbers: int) -> None:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.media
 def test_a_watch_whose_database_is_killed_records_every_incident(
     server: PostgreSQL, url: str, tmp_path: Path, media: Path

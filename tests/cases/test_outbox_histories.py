@@ -67,6 +67,7 @@ class City:
         """Nothing to close."""
 
 
+@pytest.mark.slow
 @given(steps)
 @settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]

@@ -177,6 +177,7 @@ class Away(Memory):
         super().record(filings, state)
 
 
+@pytest.mark.slow
 @pytest.mark.media
 def test_what_could_not_be_recorded_is_recorded_by_the_next_look_that_can(
     tmp_path: Path, detector: Detector, junction: Image
@@ -301,6 +302,7 @@ def test_a_restart_goes_on_and_a_second_run_repeats_itself(
     assert {filing.change.incident.id for filing in memory.filings} == first
 
 
+@pytest.mark.slow
 @pytest.mark.media
 def test_a_clock_that_is_set_back_by_hours_changes_nothing_but_the_times(
     tmp_path: Path,
@@ -341,6 +343,7 @@ class Counting(Detector):
         return super().detect_in(picture, **options)
 
 
+@pytest.mark.slow
 @pytest.mark.media
 def test_an_unchanged_view_opens_the_same_incidents_for_fewer_analyses(
     tmp_path: Path, junction: Image, empty: Image
@@ -551,6 +554,7 @@ def test_a_car_in_deep_snow_is_an_incident_though_the_street_shows_no_edges(
     assert [filing.change.incident.label for filing in memory.filings] == ["car"]
 
 
+@pytest.mark.slow
 @pytest.mark.media
 def test_a_turned_camera_suspends_its_zones_until_it_is_back_or_they_are_drawn_anew(
     tmp_path: Path, detector: Detector, junction: Image
