@@ -33,6 +33,7 @@ from cv.bench.timing import by_turns, middle, ratio
 from cv.bench.watching import load_detector, watch_recording
 from cv.detect.backends import installed_backends
 from cv.detect.detector import Detector, model_path
+from cv.errors import KerbwatchError
 from cv.geometry import Box, iou
 from others import SQUARE, WIDE, Exports, Way, plain_loop, predict, same_iou
 
@@ -41,6 +42,7 @@ QUICK_S, FULL_S = 38.0, 600.0
 """No round is begun that would end later than so many seconds after the start."""
 FPS = 25
 SURE = 0.5
+_OF_OPENVINO = "every_frame_vs_ultralytics_openvino"
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +226,7 @@ def _document(
     kind = "openvino" if fast.backend == "openvino" else "onnx"
     same = times[f"every frame: ultralytics {kind} 384x640"]
     pairs = {
-        "every_frame_vs_ultralytics_openvino": (
+        _OF_OPENVINO: (
             same,
             times[f"every frame: kerbwatch {fast.backend}"],
         ),
@@ -243,11 +245,13 @@ def _document(
     }
     ratios = {name: ratio(theirs, ours) for name, (theirs, ours) in pairs.items()}
     ratios["infer_vs_bare_session"] = share
-    if kind != "openvino":
-        del ratios["every_frame_vs_ultralytics_openvino"]
     looks = {n: clips.count if n.startswith("every") else clips.looks for n in times}
     return {
-        "ratios": {name: round(value.median, 3) for name, value in ratios.items()},
+        "ratios": {
+            # Without OpenVINO there is nothing to compare with that.
+            name: None if name == _OF_OPENVINO and kind != "openvino" else round(value.median, 3)
+            for name, value in ratios.items()
+        },
         "spread": {name: asdict(value) for name, value in ratios.items()},
         "per_second": {n: round(looks[n] / middle(seconds), 2) for n, seconds in times.items()},
         "rounds": len(same),
@@ -265,8 +269,11 @@ def main() -> None:
     parser.add_argument("--backend", default="auto", help="of kerbwatch")
     parser.add_argument("--clip", type=Path, help="H.264, 25 frames/s, a keyframe a second")
     arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="kerbwatch-peers-") as folder:
-        document = measure(arguments, Path(folder))
+    try:
+        with tempfile.TemporaryDirectory(prefix="kerbwatch-peers-") as folder:
+            document = measure(arguments, Path(folder))
+    except KerbwatchError as error:
+        parser.error(str(error))
     if arguments.json:
         print(json.dumps(document, indent=1))
         return

@@ -12,10 +12,11 @@ import av
 import cv2
 import numpy as np
 
+from cv.detect.fastest import cache_file
 from cv.errors import UserError
 from cv.geometry import Image
 
-__all__ = ["FULL", "cache_folder", "camera_clip", "looped", "sample_clip"]
+__all__ = ["FULL", "cache_folder", "camera_clip", "looped", "readable", "sample_clip"]
 
 FULL = (1920, 1080)
 _FULL_BIT_RATE = 4_000_000
@@ -34,11 +35,32 @@ def sample_clip() -> Path:
     return clip
 
 
+def readable(clip: Path) -> Path:
+    """The same, if it is a recording.
+
+    Raises:
+        UserError: it is none, or cannot be read.
+    """
+    try:
+        with av.open(str(clip)) as container:
+            next(container.decode(container.streams.video[0]))
+    except (OSError, ValueError, IndexError, StopIteration) as error:
+        what = getattr(error, "strerror", None) or "no picture in it"
+        raise UserError(f"{clip}: not a recording: {what}") from error
+    return clip
+
+
 def cache_folder() -> Path:
-    """Where made files stay for the next time."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    folder = (Path(base) if base else Path.home() / ".cache") / "kerbwatch/bench"
-    folder.mkdir(parents=True, exist_ok=True)
+    """Where made files stay for the next time.
+
+    Raises:
+        UserError: it cannot be made.
+    """
+    try:
+        folder = cache_file().parent / "bench"
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError) as error:
+        raise UserError(f"no place for made clips: {error}; set XDG_CACHE_HOME") from error
     return folder
 
 

@@ -19,7 +19,7 @@ from cv.cpus import cpu_features, cpu_name, usable_cpus
 from cv.errors import UserError
 from cv.tables import plain_table
 
-__all__ = ["Result", "Row", "machine", "show"]
+__all__ = ["Result", "Row", "drawable", "machine", "show"]
 
 _PACKAGES = ("kerbwatch", "onnxruntime", "openvino", "opencv-python-headless", "av", "numpy")
 
@@ -73,18 +73,49 @@ def machine() -> dict[str, Any]:
     }
 
 
-def show(results: Sequence[Result], *, as_json: bool, plot: Path | None) -> None:
-    """Print tables, or one JSON document; draw the plot if one is asked for.
+def drawable(plot: Path | None) -> Path | None:
+    """An option's file, if a plot can be drawn there: said before anything is measured.
 
     Raises:
-        UserError: matplotlib is not installed, or the plot cannot be written.
+        UserError: matplotlib is not installed, or it draws no such files, or not there.
     """
-    if plot:
-        _draw(results, plot)
+    if plot is None:
+        return None
+    try:
+        from matplotlib.backend_bases import FigureCanvasBase
+    except ModuleNotFoundError as error:
+        raise UserError("--plot needs matplotlib; it comes with the extra train") from error
+    kinds = FigureCanvasBase.get_supported_filetypes()
+    if plot.suffix.removeprefix(".").lower() not in kinds:
+        raise UserError(f"{plot}: no plot by its name; allowed are {' '.join(sorted(kinds))}")
+    try:
+        plot.parent.mkdir(parents=True, exist_ok=True)
+        if plot.exists() and not plot.is_file():
+            raise UserError(f"{plot}: is no file")
+    except OSError as error:
+        raise UserError(f"{plot}: {error.strerror}") from error
+    return plot
+
+
+def show(results: Sequence[Result], *, as_json: bool, plot: Path | None) -> None:
+    """Print tables, or one JSON document; then draw the plot, if one is asked for.
+
+    Args:
+        plot: as `drawable` gives it.
+
+    Raises:
+        UserError: the plot cannot be written.
+    """
     if as_json:
         document = {"machine": machine(), "results": [result.document() for result in results]}
         typer.echo(json.dumps(document, indent=1))
-        return
+    else:
+        _print(results)
+    if plot:
+        _draw(results, plot)
+
+
+def _print(results: Sequence[Result]) -> None:
     console = Console()
     for result in results:
         columns = list(dict.fromkeys(column for row in result.rows for column in row.values))
@@ -104,10 +135,8 @@ def _cell(value: float | Ratio | None) -> str:
 
 
 def _draw(results: Sequence[Result], plot: Path) -> None:
-    try:
-        from matplotlib.figure import Figure
-    except ModuleNotFoundError as error:
-        raise UserError("--plot needs matplotlib; it comes with the extra train") from error
+    from matplotlib.figure import Figure
+
     heights = [1 + 0.3 * len(r.rows) * (len(r.plotted) + 0.5) for r in results]
     figure = Figure(figsize=(8, 0.5 + sum(heights)), layout="constrained")
     panels = figure.subplots(len(results), squeeze=False, height_ratios=heights).ravel()

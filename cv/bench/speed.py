@@ -11,21 +11,23 @@ import typer
 
 from cv.bench.archive import measure_photo_folder, measure_recording
 from cv.bench.cameras import Load, ramp, result_of
-from cv.bench.clip import cache_folder, camera_clip, sample_clip
+from cv.bench.clip import cache_folder, camera_clip, readable, sample_clip
 from cv.bench.infer import measure_infer
 from cv.bench.photos import measure_photos
-from cv.bench.showing import show
+from cv.bench.showing import drawable, show
 from cv.bench.watching import load_detector
 from cv.detect.detector import Detector
 from cv.detect.model_options import BackendOption, ModelOption, ThreadsOption
 from cv.durations import option_seconds
-from cv.errors import UserError
 
 __all__ = ["archive", "cameras", "infer", "photos"]
 
 Quick = Annotated[bool, typer.Option("--quick", help="Fewer rounds, smaller inputs.")]
 Json = Annotated[bool, typer.Option("--json", help="For machines.")]
-Plot = Annotated[Path | None, typer.Option(help="Draw a plot there, as PNG.", show_default=False)]
+Plot = Annotated[
+    Path | None,
+    typer.Option(help="Draw a plot there, as PNG.", show_default=False, callback=drawable),
+]
 
 
 def infer(
@@ -75,7 +77,7 @@ def archive(
     plot: Plot = None,
 ) -> None:
     """A folder of photos and an hour of recording, against their parts alone (归档)."""
-    source = clip or sample_clip()
+    source = readable(clip or sample_clip())
     detector = load_detector(model, backend=backend, threads=threads)
     bare = Detector(model, backend=detector.backend, threads=threads)
     with tempfile.TemporaryDirectory(prefix="kerbwatch-bench-") as folder:
@@ -117,10 +119,8 @@ def cameras(
     Busy scenes are analysed at every look. The server's own work is not counted, but it takes part
     of the same machine: `per core` says what a processor would watch that did nothing else.
     """
+    source, every_s = readable(clip or sample_clip()), option_seconds("--every", every)
     detector = load_detector(model, backend=backend, threads=threads)
-    source = clip or sample_clip()
-    if not source.is_file():
-        raise UserError(f"{source}: no such file")
     kind = f"{height}p-gop{gop}{'-still' if still else ''}"
     sent = cache_folder() / f"{source.stem}-{_mark(source)}-{kind}.mp4"
     if not sent.exists():
@@ -133,7 +133,7 @@ def cameras(
     loads = ramp(
         sent,
         detector,
-        every_s=option_seconds("--every", every),
+        every_s=every_s,
         seconds=seconds,
         first=first,
         most=most,

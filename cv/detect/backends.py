@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import logging
+import os
 import threading
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -260,11 +261,13 @@ def open_backend(
 
     Raises:
         ModelError: the file is not a model that the backend can run, the backend is unknown or not
-            installed, or `threads` is below 1.
+            installed, or `threads` is below 1 or above what the machine has.
     """
     count = usable_cpus() if threads is None else threads
     if count < 1:
         raise ModelError(f"threads must be 1 or more, not {count}")
+    if threads is not None and threads > (there := os.cpu_count() or threads):
+        raise ModelError(f"threads: {threads}, but this machine has {there} processors")
     if name not in get_args(BackendName):
         raise ModelError(f"backend {name!r} is unknown; choose {', '.join(get_args(BackendName))}")
     streams = count if side_by_side else 1

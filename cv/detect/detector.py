@@ -17,10 +17,14 @@ from cv.detect.letterbox import SQUARE, WIDE, input_shape
 from cv.detect.picture import Picture, Pixels
 from cv.errors import ModelError
 from cv.geometry import Box, Image
+from cv.labels import LABELS
 
 __all__ = ["Detection", "Detector", "ModelInfo", "model_path", "read_model_info"]
 
 _DEFAULT_SCORE = 0.35
+_FORM = [("images", "tensor(uint8)", 4), ("detections", "tensor(float)", 3)]
+"""Name, type and dimensions of what goes in, [1, H, W, 3], and comes out, [1, N, 6]."""
+_WRITTEN_BY = "write it with `kerbwatch train export`"
 
 
 class Detection(NamedTuple):
@@ -89,9 +93,17 @@ def read_model_info(file: ModelFile) -> ModelInfo:
         version = meta["version"]
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise ModelError(
-            f"{file.path}: no labels, thresholds and version inside; "
-            "write it with `kerbwatch train export`"
+            f"{file.path}: no labels, thresholds and version inside; {_WRITTEN_BY}"
         ) from error
+    unknown = [label for label in labels if label not in LABELS]
+    if unknown or not labels:
+        raise ModelError(f"{file.path}: {unknown[:1] or 'nothing'} is no label of ours")
+    given, answers = session.get_inputs(), session.get_outputs()
+    form = [(node.name, node.type, len(node.shape)) for node in (*given, *answers)]
+    if form != _FORM or given[0].shape[3] != 3 or answers[0].shape[2] != 6:
+        raise ModelError(
+            f"{file.path}: not a network from uint8 pictures to detections; {_WRITTEN_BY}"
+        )
     return ModelInfo(
         path=file.path,
         name=meta.get("name", file.path.stem),
@@ -150,11 +162,16 @@ class Detector:
             min_score: one threshold for all labels instead of the model's own.
             ease: factor on the model's own thresholds; below 1 lets weaker boxes through, which
                 may keep a still object alive but never start one.
+
+        Raises:
+            ModelError: the model's names are those of another network.
         """
         width, height = picture.size
         fitted = picture.fitted(input_shape(width, height))
         rows = self._backend.infer(fitted.image[None])
         labels = rows[:, 5].astype(np.intp)
+        if labels.max(initial=0) >= len(self.labels):
+            raise ModelError(f"{self.info.path}: finds more labels than it has names for")
         keep = rows[:, 4] >= (self._floor[labels] * ease if min_score is None else min_score)
         rows, labels = rows[keep], labels[keep]
         boxes = fitted.to_source(rows[:, :4], width, height)

@@ -104,14 +104,19 @@ def _rates(loaded: Mapping[str, Infer], streams: int) -> dict[str, float]:
 def _read() -> dict[str, str]:
     try:
         known = json.loads(cache_file().read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RuntimeError):  # RuntimeError: nobody has a home here
         return {}
-    return known if isinstance(known, dict) else {}
+    strings = isinstance(known, dict) and all(isinstance(name, str) for name in known.values())
+    return known if strings else {}
 
 
 def _write(known: Mapping[str, str]) -> None:
     """Best effort: where nothing can be remembered, the next run measures again."""
-    file = cache_file()
+    try:
+        file = cache_file()
+    except RuntimeError as error:
+        log.info("the choice cannot be remembered: %s", error)
+        return
     part = file.with_name(f"{file.name}.{os.getpid()}.part")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)

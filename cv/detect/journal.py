@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import stat
 from array import array
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -70,6 +71,8 @@ class Journal:
         except OSError as error:
             raise SourceError(f"{path}: {error.strerror}") from error
         try:
+            if not stat.S_ISREG(os.fstat(self._file).st_mode):
+                raise SourceError(f"{path}: is no plain file")
             self._lock()
             head, self._names, self._marks = self._read()
         except BaseException:

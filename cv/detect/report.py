@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -38,6 +39,7 @@ from cv.tables import plain_table
 
 __all__ = ["Report", "change_document"]
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _STATES = {"new": "open", "updated": "updated", "cleared": "cleared"}
 
 
@@ -233,7 +235,12 @@ class Report:
         self._print(json.dumps(document, ensure_ascii=False))
 
     def _print(self, line: str) -> None:
-        print(_printable(line), file=self._out, flush=True)
+        try:
+            print(_printable(line), file=self._out, flush=True)
+        except BrokenPipeError:
+            raise
+        except OSError as error:  # a full disk
+            raise KerbwatchError(f"standard output: {error.strerror}") from error
 
     def _say(self, line: str) -> None:
         """A line of progress, with rich's markup."""
@@ -277,8 +284,9 @@ def _code(site: Site, incident: Incident) -> Code:
 
 
 def _printable(text: str) -> str:
-    """A file's name may be no UTF-8 (GBK, say): its odd bytes are shown as escapes."""
-    return text.encode("utf-8", "backslashreplace").decode()
+    """A file's name may be no UTF-8 (GBK, say), or two lines: what is odd is shown as escapes."""
+    line = _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    return line.encode("utf-8", "backslashreplace").decode()
 
 
 def _counts(progress: Progress) -> str:

@@ -149,14 +149,25 @@ def _find(argument: str) -> Iterator[Source]:
     if "://" in argument:
         yield Source(SourceKind.STREAM, SourceUrl(argument))
         return
-    path = Path(argument).expanduser()
-    if path.is_file():
+    path, is_file, is_folder = _looked_up(argument)
+    if is_file:
         yield _file(path)
-    elif path.is_dir():
+    elif is_folder:
         nothing = f"{path}: no photo or video in this folder; allowed are {_allowed()}"
         yield from _some(_usable(_below(path)), nothing)
     else:
         yield from _matching(argument, str(path))
+
+
+def _looked_up(argument: str) -> tuple[Path, bool, bool]:
+    """A path, and whether it is a file or a folder."""
+    try:
+        path = Path(argument).expanduser()
+        return path, path.is_file(), path.is_dir()
+    except OSError as error:
+        raise SourceError(f"{argument}: {error.strerror}") from error
+    except RuntimeError as error:  # ~ of somebody unknown
+        raise SourceError(f"{argument}: {error}") from error
 
 
 def _matching(argument: str, pattern: str) -> Iterator[Source]:
@@ -190,18 +201,21 @@ def _below(folder: Path) -> Iterator[Path]:
     try:
         with os.scandir(folder) as entries:
             names = sorted(
-                (entry.name, entry.is_dir(follow_symlinks=False))
+                (entry.name, entry.is_dir(), entry.is_symlink(), entry.is_file())
                 for entry in entries
                 if not entry.name.startswith(".")
             )
     except OSError as error:
         log.warning("%s: %s; left out", folder, error.strerror)
         return
-    for name, is_folder in names:
+    for name, is_folder, is_link, is_file in names:
         path = folder / name
-        if is_folder:
+        if is_folder and is_link:
+            # Followed, one that leads back up would never end.
+            log.warning("%s: a link to a folder; left out, name it beside this one", path)
+        elif is_folder:
             yield from _below(path)
-        elif path.is_file():
+        elif is_file:
             yield path
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from cv.bench.archive import keyframe_times_s, looks_alone, measure_recording
-from cv.bench.clip import camera_clip, looped
+from cv.bench.clip import cache_folder, camera_clip, looped
 from cv.bench.commands import app
 from cv.bench.photos import PhotoKind, jpeg
 from cv.bench.showing import Result, Row, show
@@ -116,6 +116,41 @@ def test_a_result_is_a_table_a_document_or_a_plot(
     assert document["results"][0]["rows"][0] == {
         "name": "one", "ms": 12.345, "ratio": {"median": 1.5, "low": 1.4, "high": 1.6},
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("plot", "said"),
+    [
+        ("plot.toml", "no plot by its name; allowed are"),
+        ("file/plot.png", "File exists"),
+        ("folder.png", "is no file"),
+    ],
+)
+def test_a_plot_that_cannot_be_drawn_is_said_before_anything_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, plot: str, said: str
+) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "folder.png").mkdir()
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(app, ["infer", "--plot", plot, "--model", "missing.onnx"])
+    assert said in str(result.exception)
+
+
+def test_a_clip_that_is_none_is_said_before_anything_is_measured(tmp_path: Path) -> None:
+    clip = tmp_path / "clip.mp4"
+    for command in ("archive", "cameras"):
+        result = CliRunner().invoke(app, [command, "--clip", str(clip)])
+        assert "clip.mp4: not a recording: " in str(result.exception)
+        clip.write_bytes(b"no video")
+
+
+def test_without_a_place_for_made_clips_the_command_says_which_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with pytest.raises(UserError, match="set XDG_CACHE_HOME"):
+        cache_folder()
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from cv.detect.detector import Detector
+from cv.detect.detector import Detector, model_path
 from cv.errors import ModelError
 from cv.geometry import Box, Image, iou
 from cv.labels import LABELS
@@ -130,6 +130,59 @@ def test_another_onnx_file_is_one_line(backend: str, media: Path) -> None:
         Detector(media / "weights/yolo26n-coco.onnx", backend=backend)
 
 
+def relabelled(labels: object, to: Path) -> Path:
+    """The shipped model, saying something else of its labels."""
+    onnx = pytest.importorskip("onnx", reason="needs the extra train")
+    model = onnx.load(model_path())
+    for entry in model.metadata_props:
+        if entry.key == "labels":
+            entry.value = json.dumps(labels)
+    onnx.save(model, to)
+    return to
+
+
+@pytest.mark.parametrize("labels", [[], ["cat"] * 13, [{"a": 1}] * 13])
+def test_labels_that_nobody_knows_are_refused(tmp_path: Path, labels: object) -> None:
+    file = relabelled(labels, tmp_path / "model.onnx")
+    with pytest.raises(ModelError, match=r"model\.onnx: .* is no label of ours"):
+        Detector(file)
+
+
+@pytest.mark.parametrize("backend", BACKENDS[:2])
+def test_fewer_labels_than_the_network_finds_are_one_line(tmp_path: Path, backend: str) -> None:
+    file = relabelled([LABELS[0]], tmp_path / "model.onnx")
+    detector = Detector(file, backend=backend)
+    with pytest.raises(ModelError, match="finds more labels than it has names for"):
+        detector.warm_up()
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "shape"),
+    [
+        ("input", "UINT8", [1, "h", "w", 3]),
+        ("images", "FLOAT", [1, 3, "h", "w"]),
+        ("images", "UINT8", [1, "h", "w", 1]),
+    ],
+)
+def test_a_network_of_another_form_with_our_labels_is_refused(
+    tmp_path: Path, name: str, kind: str, shape: list[int | str]
+) -> None:
+    onnx = pytest.importorskip("onnx", reason="needs the extra train")
+    helper, kinds = onnx.helper, onnx.TensorProto
+    graph = helper.make_graph(
+        [helper.make_node("Cast", [name], ["detections"], to=kinds.FLOAT)],
+        "cast",
+        [helper.make_tensor_value_info(name, getattr(kinds, kind), shape)],
+        [helper.make_tensor_value_info("detections", kinds.FLOAT, shape)],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    model.metadata_props.extend(onnx.load(model_path()).metadata_props)
+    file = tmp_path / "model.onnx"
+    onnx.save(model, file)
+    with pytest.raises(ModelError, match="not a network from uint8 pictures to detections"):
+        Detector(file)
+
+
 def test_an_unknown_backend_names_the_choices() -> None:
     with pytest.raises(ModelError, match="auto, onnxruntime, openvino"):
         Detector(backend="tensorrt")
@@ -138,6 +191,11 @@ def test_an_unknown_backend_names_the_choices() -> None:
 def test_no_threads_is_refused() -> None:
     with pytest.raises(ModelError, match="1 or more"):
         Detector(threads=0)
+
+
+def test_more_threads_than_processors_are_refused() -> None:
+    with pytest.raises(ModelError, match="100000, but this machine has"):
+        Detector(threads=100_000)
 
 
 def test_the_command_line_starts_without_torch() -> None:

@@ -86,7 +86,7 @@ def test_what_is_hardly_faster_leaves_the_default(hours: Hours, other_s: float, 
     assert fastest(machine.candidates, ("cpu",), 1) == chosen
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{not json", '{"x": "gone"}'])
+@pytest.mark.parametrize("content", ["", "[]", "{not json", '{"x": "gone"}', '{"x": ["a"]}'])
 def test_a_broken_cache_is_replaced(cache: Path, hours: Hours, content: str):
     cache.parent.mkdir()
     cache.write_text(content)
@@ -96,6 +96,15 @@ def test_a_broken_cache_is_replaced(cache: Path, hours: Hours, content: str):
 
 def test_a_cache_that_cannot_be_written_is_no_error(cache: Path, hours: Hours):
     cache.parent.write_text("a file where the folder should be")
+    assert fastest(Machine(hours, a=0.001, b=0.02).candidates, ("cpu",), 1) == "a"
+
+
+def test_who_has_no_home_measures_each_time(hours: Hours, monkeypatch: pytest.MonkeyPatch):
+    def nobody() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr(Path, "home", nobody)
     assert fastest(Machine(hours, a=0.001, b=0.02).candidates, ("cpu",), 1) == "a"
 
 

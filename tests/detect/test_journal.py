@@ -116,6 +116,12 @@ def test_a_file_that_is_something_else_is_left_alone(tmp_path: Path, content: by
     assert file.read_bytes() == content
 
 
+def test_a_pipe_takes_no_results(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(SourceError, match="pipe: is no plain file"):
+        Journal(tmp_path / "pipe", MODEL)
+
+
 def test_two_runs_cannot_write_to_one_file(tmp_path: Path) -> None:
     with (
         Journal(tmp_path / "out.jsonl", MODEL),

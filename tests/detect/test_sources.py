@@ -89,6 +89,8 @@ def test_addresses_are_streams_and_named_without_password():
         ("notes.*", r"no photo or video matches; allowed are \.jpg"),
         ("notes.txt", r"not a photo or video by its name; allowed are \.jpg .*\.mp4"),
         ("empty", r"no photo or video in this folder; allowed are \.jpg"),
+        ("~nobody-of-that-name/a.jpg", "Could not determine home directory"),
+        (f"{'x' * 300}.jpg", "File name too long"),
         ("ftp://host/a.jpg", "a URL begins with rtsp://"),
     ],
 )
@@ -101,6 +103,18 @@ def test_what_cannot_be_used_is_named_in_one_line_with_what_is_allowed(
         find_sources([str(street / "a.png"), argument])
     assert argument.rstrip("/") in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_link_to_a_folder_is_left_out_with_a_word(street, tmp_path, caplog):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "z.jpg").touch()
+    (street / "linked").symlink_to(elsewhere)
+    (street / "photo.jpg").symlink_to(elsewhere / "z.jpg")
+    sources = find_sources([str(street)])
+    assert names(sources, street) == ["a.png", "b/1.mp4", "b/2.JPG", "c.MKV", "photo.jpg"]
+    assert "linked: a link to a folder; left out" in caplog.text
+    assert names(find_sources([str(street / "linked")]), street) == ["linked/z.jpg"]
 
 
 def test_a_mistyped_address_does_not_show_its_password():

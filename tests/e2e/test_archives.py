@@ -245,3 +245,24 @@ def test_a_recording_begun_by_a_killed_run_goes_on_in_its_middle(
         and line.get("state") == "done"
     ]  # fmt: skip
     assert third["incidents"] < 2
+
+
+def test_where_standard_output_takes_no_more_the_run_ends_with_one_line(
+    tmp_path: Path, tiny: Path
+) -> None:
+    make_photos(tmp_path / "photos", 3)
+    command = [COMMAND, "detect", "photos", "--json", "--quiet", "--model", str(tiny)]
+    with Path("/dev/full").open("w") as full:
+        result = subprocess.run(
+            command, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert result.returncode == 1
+    assert result.stderr.strip() == "error: standard output: No space left on device"
+
+
+def test_a_name_of_two_lines_is_one_line(kerbwatch: Run, tmp_path: Path, tiny: Path) -> None:
+    make_photos(tmp_path / "photos", 1)
+    (tmp_path / "photos/000/000000.png").rename(tmp_path / "photos/two\nlines.png")
+    result = kerbwatch("detect", "photos", "--quiet", "--model", tiny)
+    assert result.stdout.startswith("photos/two\\nlines.png: ")
+    assert len(result.stdout.splitlines()) == 1
