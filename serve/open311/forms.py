@@ -41,10 +41,14 @@ class RequestQuery(BaseModel):
     )
     service_code: str | None = Field(None, description="Codes with commas between.")
     start_date: str | None = Field(
-        None, examples=["2026-03-14T00:00:00Z"], json_schema_extra={"format": "date-time"}
+        None,
+        examples=["2026-03-14T00:00:00Z"],
+        json_schema_extra={"pattern": f"^({_TIME.pattern})?$"},
     )
     end_date: str | None = Field(
-        None, examples=["2026-03-15T00:00:00Z"], json_schema_extra={"format": "date-time"}
+        None,
+        examples=["2026-03-15T00:00:00Z"],
+        json_schema_extra={"pattern": f"^({_TIME.pattern})?$"},
     )
     status: str | None = Field(
         None, description="open, closed, or both with a comma.", examples=["open"]
