@@ -9,8 +9,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
-
 from cv.data.counts import LabelCount, SourceCount, count_labels, count_sources
 from cv.data.reading import Finding, Kind, read_folders
 from cv.data.samples import Sample, read_image
@@ -92,7 +90,7 @@ def check_data(root: Path) -> Checked:
     for sample in listed:
         try:
             looks[sample.image] = _look(sample.image)
-        except (ModelError, OSError, cv2.error):
+        except (ModelError, OSError):
             where = f"{sample.source}/images/{sample.image.name}"
             findings.append(Finding(Kind.UNREADABLE, where, "not an image that can be decoded"))
     samples = tuple(sample for sample in listed if sample.image in looks)

@@ -93,7 +93,7 @@ def split(samples: Sequence[Sample]) -> tuple[list[Sample], list[Sample]]:
 
     def is_held(sample: Sample) -> bool:
         part = sample.split or decided.get(sample.group)
-        return part != "train" if part else sample.group in held
+        return part == "held_out" if part else sample.group in held
 
     return [s for s in samples if not is_held(s)], [s for s in samples if is_held(s)]
 

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import json
 import random
+import struct
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from zlib import compress, crc32
 
 import pytest
 
@@ -75,6 +77,27 @@ def test_a_bad_label_line_is_named_by_file_and_line(
             "True is not in 0..1",
         ),
         ('{"image": "a.png", "group": "g", "complete": [], "horizon": NaN}', "nan is not in 0..1"),
+        *(
+            (json.dumps({"image": "b.png", "group": "g", "complete": [], "split": part}), said)
+            for part, said in (
+                ("Train", "split: 'Train' is none of train, held_out"),
+                (5, "split: 5 is none of train, held_out"),
+                ("", "split: '' is none of train, held_out"),
+                (["train"], "split: ['train'] is none of train, held_out"),
+            )
+        ),
+        *(
+            (json.dumps({"image": "b.png", "group": group, "complete": []}), said)
+            for group, said in (
+                (None, "group: None is neither text nor a whole number"),
+                (True, "group: True is neither text nor a whole number"),
+                (["g"], "group: ['g'] is neither text nor a whole number"),
+            )
+        ),
+        *(
+            (json.dumps({"image": name, "group": "g", "complete": []}), "the name of a file in")
+            for name in ("../images/a.png", "/etc/a.png", "sub/a.png", "a.png/", "..", "", 5, None)
+        ),
         (json.dumps({"image": "b.png", "group": "g", "complete": []}), "does not exist"),
         (json.dumps({"image": "b" * 300, "group": "g", "complete": []}), "does not exist"),
     ],
@@ -90,6 +113,11 @@ def test_a_bad_row_of_the_listing_is_named_by_file_and_line(
     assert said in str(error.value)
 
 
+def test_a_group_may_be_a_number(make_source: MakeSource) -> None:
+    root = make_source("yard", [("a", 7, [], []), ("b", "7", [], [])])
+    assert {read.group for read in read_sources(root)} == {"yard/7"}
+
+
 def test_files_in_another_encoding_are_named(make_source: MakeSource) -> None:
     root = make_source("yard", [("a", "g", [], [])])
     for name in ("labels/a.txt", "images.jsonl"):
@@ -102,6 +130,35 @@ def test_an_empty_photo_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.jpg").touch()
     with pytest.raises(ModelError, match=r"a\.jpg: not an image"):
         read_image(tmp_path / "a.jpg")
+
+
+def test_a_photo_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").mkdir()
+    with pytest.raises(ModelError, match=r"a\.jpg: cannot be read"):
+        read_image(tmp_path / "a.jpg")
+
+
+def test_a_header_of_more_pixels_than_can_be_decoded_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(png_header(60_000, 60_000))
+    with pytest.raises(ModelError, match=r"a\.png: not an image that can be decoded"):
+        read_image(tmp_path / "a.png")
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A PNG of that size that holds next to nothing."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"".join(
+        (
+            b"\x89PNG\r\n\x1a\n",
+            chunk(b"IHDR", header),
+            chunk(b"IDAT", compress(bytes(1000))),
+            chunk(b"IEND", b""),
+        )
+    )
 
 
 def test_a_folder_without_sources_is_an_error(tmp_path: Path) -> None:
