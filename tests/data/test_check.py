@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image as Pillow
 from rich.console import Console
 from typer.testing import CliRunner
 
@@ -104,6 +105,28 @@ def test_strays_alone_break_nothing(root: Path) -> None:
     (root / "gate/labels/stray.txt").write_text("")
     assert kinds(root) == {Kind.STRAY: 1}
     assert check_data(root).usable
+
+
+def test_a_missing_label_file_breaks_only_what_would_be_taught_as_empty(root: Path) -> None:
+    (root / "gate/labels/gate0.txt").unlink()
+    (root / "yard/labels/yard0.txt").unlink()
+    listing = root / "yard/images.jsonl"
+    listing.write_text(listing.read_text().replace('"complete": ["car"]', '"complete": []', 1))
+    found = {finding.where: finding for finding in check_data(root).findings}
+    assert found["gate/images.jsonl:1"].kind is Kind.UNLABELLED
+    assert "make an empty one if there is nothing" in found["gate/images.jsonl:1"].message
+    assert not check_data(root).usable
+    (root / "gate/labels/gate0.txt").touch()
+    assert kinds(root) == {Kind.BARE: 1}
+    assert check_data(root).usable
+
+
+def test_photos_that_training_would_drop_are_found(root: Path) -> None:
+    photo(root / "gate/images/gate0.png", width=6, height=6)
+    Pillow.new("RGB", (64, 48)).save(root / "gate/images/gate1.png", "GIF")
+    findings = [f for f in check_data(root).findings if f.kind is Kind.UNTAUGHT]
+    assert [f.where for f in findings] == ["gate/images.jsonl:1", "gate/images.jsonl:2"]
+    assert not check_data(root).usable
 
 
 def fix_split(root: Path, parts: str) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from zlib import compress, crc32
 
 import pytest
+from PIL import Image as Pillow
 
 from cv.data.reading import read_sources
 from cv.data.samples import LabelledBox, Sample, read_image
@@ -37,10 +38,56 @@ def test_reads_boxes_as_corners_and_keeps_what_is_complete(make_source: MakeSour
     assert box.box == pytest.approx((0.4, 0.3, 0.6, 0.7))
 
 
-def test_a_photo_without_a_label_file_has_no_boxes(make_source: MakeSource) -> None:
-    root = make_source("yard", [("a", "g", [], [])])
-    (root / "yard/labels/a.txt").unlink()
+def test_an_empty_label_file_says_that_nothing_is_there(make_source: MakeSource) -> None:
+    root = make_source("yard", [("a", "g", ["car"], [])])
     assert read_sources(root)[0].boxes == ()
+
+
+def test_a_missing_label_file_does_not_say_that_nothing_is_there(make_source: MakeSource) -> None:
+    root = make_source("yard", [("a", "g", [], []), ("b", "g", ["car"], [])])
+    (root / "yard/labels/a.txt").unlink()
+    assert [read.boxes for read in read_sources(root)] == [(), ()]
+    (root / "yard/labels/b.txt").unlink()
+    with pytest.raises(ModelError, match=r"images\.jsonl:2: labels/b\.txt does not exist"):
+        read_sources(root)
+    row = {"image": "b.png", "group": "g", "complete": [], "absent": ["car"]}
+    (root / "yard/images.jsonl").write_text(json.dumps(row))
+    with pytest.raises(ModelError, match=r"images\.jsonl:1: labels/b\.txt does not exist"):
+        read_sources(root)
+
+
+@pytest.mark.parametrize(
+    ("size", "form", "said"),
+    [
+        ((9, 20), "PNG", "is 9x20 pixels; training needs 10 a side"),
+        ((20, 6), "WEBP", "is 20x6 pixels; training needs 10 a side"),
+        ((64, 48), "GIF", "is GIF; convert it to JPEG, PNG or WebP"),
+    ],
+)
+def test_a_photo_that_training_would_drop_is_named(
+    make_source: MakeSource, size: tuple[int, int], form: str, said: str
+) -> None:
+    root = make_source("yard", [("a", "g", ["car"], ["8 0.5 0.5 0.5 0.5"])])
+    Pillow.new("RGB", size).save(root / "yard/images/a.png", form)
+    with pytest.raises(ModelError) as error:
+        read_sources(root)
+    assert f"images.jsonl:1: images/a.png {said}" in str(error.value)
+
+
+def test_a_photo_of_too_many_pixels_to_train_on_is_named(make_source: MakeSource) -> None:
+    root = make_source("yard", [("a", "g", ["car"], [])])
+    (root / "yard/images/a.png").write_bytes(png_header(60_000, 60_000))
+    with pytest.raises(ModelError, match=r"images/a\.png has too many pixels"):
+        read_sources(root)
+
+
+def test_what_a_photo_is_called_says_nothing_about_its_type(make_source: MakeSource) -> None:
+    root = make_source("yard", [("a", "g", ["car"], ["8 0.5 0.5 0.5 0.5"])])
+    for name in ("a", "a.jfif", "a.gif"):
+        Pillow.new("RGB", (10, 10)).save(root / "yard/images" / name, "JPEG")
+        row = {"image": name, "group": "g", "complete": ["car"]}
+        (root / "yard/images.jsonl").write_text(json.dumps(row))
+        assert read_sources(root)[0].image.name == name
 
 
 @pytest.mark.parametrize(
