@@ -87,6 +87,10 @@ def test_without_a_size_the_photos_own_counts(tmp_path: Path) -> None:
         ({"categories": [3]}, "categories[0]: must be an object"),
         ({"images": [{"id": 7, "file_name": "../../etc/passwd"}]}, "is not below"),
         ({"images": [{"id": 7, "file_name": "a.png"}] * 2}, "images[1]: id 7 is also that of"),
+        (
+            {"categories": [{"id": 3, "name": "cart"}, {"id": 3, "name": "car"}]},
+            "categories[1]: id 3 is also that of categories[0]",
+        ),
     ],
 )
 def test_what_is_wrong_is_named_by_its_key(
