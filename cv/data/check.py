@@ -12,7 +12,7 @@ from typing import Any
 from cv.data.counts import LabelCount, SourceCount, count_labels, count_sources
 from cv.data.reading import Finding, Kind, read_folders
 from cv.data.samples import Sample, read_image
-from cv.data.splitting import split, why_unscored
+from cv.data.splitting import split, why_unscored, why_untrained
 from cv.data.suspicious import Suspicious, suspicious_boxes
 from cv.errors import ModelError
 from cv.photos.likeness import difference_hash, near_pairs
@@ -97,6 +97,8 @@ def check_data(root: Path) -> Checked:
     training, held = split(samples)
     findings += _leaks(training, held, looks)
     findings += _same(samples, looks)
+    if held and (why := why_untrained(training)):
+        findings.append(Finding(Kind.UNTRAINED, ".", why))
     if why := why_unscored(held):
         findings.append(Finding(Kind.UNSCORED, ".", why))
     sizes = {image: look.size for image, look in looks.items()}

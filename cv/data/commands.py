@@ -169,9 +169,11 @@ def check(
     """
     from cv.data.check import check_data
     from cv.data.check_tables import check_tables
-    from cv.data.report import write_report
+    from cv.data.report import check_place, write_report
     from cv.data.samples import default_data
 
+    if html is not None:  # said before photos are read
+        check_place(html)
     console = Console()
     with console.status("reading photos"):
         checked = check_data(data or default_data())

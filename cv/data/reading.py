@@ -25,6 +25,7 @@ class Kind(StrEnum):
     SHARED = "shared label file"
     LEAK = "leak"
     UNSCORED = "nothing to validate with"
+    UNTRAINED = "nothing to train on"
     NOT_LISTED = "photo not listed"
     STRAY = "label file without a photo"
     SAME = "same photo twice"

@@ -240,6 +240,9 @@ def test_sources_are_taken_alone_or_left_out() -> None:
             wrong()
     with pytest.raises(ModelError, match="every source is left out"):
         leave_out(photos, "abc")
+    for sources in ([], ["a"]):
+        with pytest.raises(ModelError, match="no photo trains, for `split`"):
+            leave_out([], sources)
 
 
 def test_a_share_is_of_every_source_by_whole_groups_and_within_a_larger_one() -> None:
