@@ -9,12 +9,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
-
 from cv.data.counts import LabelCount, SourceCount, count_labels, count_sources
 from cv.data.reading import Finding, Kind, read_folders
 from cv.data.samples import Sample, read_image
-from cv.data.splitting import split, why_unscored
+from cv.data.splitting import split, why_unscored, why_untrained
 from cv.data.suspicious import Suspicious, suspicious_boxes
 from cv.errors import ModelError
 from cv.photos.likeness import difference_hash, near_pairs
@@ -92,13 +90,15 @@ def check_data(root: Path) -> Checked:
     for sample in listed:
         try:
             looks[sample.image] = _look(sample.image)
-        except (ModelError, OSError, cv2.error):
+        except (ModelError, OSError):
             where = f"{sample.source}/images/{sample.image.name}"
             findings.append(Finding(Kind.UNREADABLE, where, "not an image that can be decoded"))
     samples = tuple(sample for sample in listed if sample.image in looks)
     training, held = split(samples)
     findings += _leaks(training, held, looks)
     findings += _same(samples, looks)
+    if held and (why := why_untrained(training)):
+        findings.append(Finding(Kind.UNTRAINED, ".", why))
     if why := why_unscored(held):
         findings.append(Finding(Kind.UNSCORED, ".", why))
     sizes = {image: look.size for image, look in looks.items()}

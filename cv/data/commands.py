@@ -164,14 +164,16 @@ def check(
 ) -> None:
     """Count labelled photos and find what is wrong with them (检查).
 
-    Exit status 1 if a photo is missing or unreadable, a line is wrong, or a training photo nearly
-    equals a held-out one.
+    Exit status 1 if a photo or its label file is missing, a photo cannot be trained on, a line is
+    wrong, or a training photo nearly equals a held-out one.
     """
     from cv.data.check import check_data
     from cv.data.check_tables import check_tables
-    from cv.data.report import write_report
+    from cv.data.report import check_place, write_report
     from cv.data.samples import default_data
 
+    if html is not None:  # said before photos are read
+        check_place(html)
     console = Console()
     with console.status("reading photos"):
         checked = check_data(data or default_data())

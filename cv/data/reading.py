@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
+from cv.data.header import why_untaught
 from cv.data.samples import LabelledBox, Sample, parse_box, parse_row
 from cv.errors import ModelError
 
@@ -19,17 +20,21 @@ class Kind(StrEnum):
     BAD_LINE = "bad line"
     MISSING = "missing photo"
     UNREADABLE = "unreadable photo"
+    UNTAUGHT = "photo that training cannot take"
+    UNLABELLED = "missing label file"
     SHARED = "shared label file"
     LEAK = "leak"
     UNSCORED = "nothing to validate with"
+    UNTRAINED = "nothing to train on"
     NOT_LISTED = "photo not listed"
     STRAY = "label file without a photo"
     SAME = "same photo twice"
+    BARE = "photo without a label file"
 
     @property
     def breaks(self) -> bool:
         """Whether training fails on it, or its numbers are not to be trusted."""
-        return self not in (Kind.NOT_LISTED, Kind.STRAY, Kind.SAME)
+        return self not in (Kind.NOT_LISTED, Kind.STRAY, Kind.SAME, Kind.BARE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,16 +111,31 @@ class _Reader:
                 self._add(Kind.SHARED, listing, message, number)
                 continue
             named[image.stem] = image.name
-            if _is_file(image):
-                samples.append(self._with_boxes(sample, folder / "labels" / f"{image.stem}.txt"))
-            else:
+            if not _is_file(image):
                 self._add(Kind.MISSING, listing, f"images/{image.name} does not exist", number)
+                continue
+            if why := why_untaught(image):
+                self._add(Kind.UNTAUGHT, listing, f"images/{image.name} {why}", number)
+            file = folder / "labels" / f"{image.stem}.txt"
+            if _is_file(file):
+                samples.append(self._with_boxes(sample, file))
+            else:
+                self._miss_labels(sample, listing, number)
+                samples.append(sample)
         self._look_for_strays(folder, named)
         return samples
 
+    def _miss_labels(self, sample: Sample, listing: Path, number: int) -> None:
+        file = f"labels/{sample.image.stem}.txt"
+        if sample.complete or sample.absent:
+            message = f"{file} does not exist; make an empty one if there is nothing in the photo"
+            self._add(Kind.UNLABELLED, listing, message, number)
+        else:  # nothing is taught or scored as absent in it
+            self._add(Kind.BARE, listing, f"{file} does not exist", number)
+
     def _with_boxes(self, sample: Sample, file: Path) -> Sample:
         boxes: list[LabelledBox] = []
-        for number, line in self._lines(file) if _is_file(file) else ():
+        for number, line in self._lines(file):
             try:
                 if line.strip():
                     boxes.append(parse_box(line))

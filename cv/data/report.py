@@ -22,7 +22,7 @@ from cv.errors import UserError
 from cv.geometry import UNIT, Image
 from cv.labels import LABELS
 
-__all__ = ["write_report"]
+__all__ = ["check_place", "write_report"]
 
 _SHEET = 24
 """Photos per source."""
@@ -31,14 +31,36 @@ _SHOWN = 40
 _SIDE = 320
 """Longer side of a picture, in pixels."""
 _QUALITY = [cv2.IMWRITE_JPEG_QUALITY, 72]
+_TITLE = b"<title>Labelled photos: "
+"""By this a page of ours is known; it is in the first lines of `report.html`."""
+_HEAD = 1000
+"""Bytes in which the title is."""
+
+
+def check_place(file: Path) -> None:
+    """Whether a page may be written there: over an earlier one, and over nothing else.
+
+    Raises:
+        UserError: it may not.
+    """
+    if file.suffix != ".html":
+        raise UserError(f"{file}: must end in .html")
+    try:
+        with file.open("rb") as earlier:
+            head = earlier.read(_HEAD)
+    except OSError:  # there is none, or writing will say what is wrong
+        return
+    if _TITLE not in head:
+        raise UserError(f"{file} exists, and is no page of kerbwatch data check; name a new file")
 
 
 def write_report(checked: Checked, file: Path) -> None:
     """Write the page, whole or not at all.
 
     Raises:
-        UserError: it cannot be written.
+        UserError: it cannot be written, or something else is there.
     """
+    check_place(file)
     template = Template(files("cv.data").joinpath("report.html").read_text(encoding="utf-8"))
     page = template.substitute(
         data=escape(str(checked.root)),

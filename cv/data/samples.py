@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import cv2
 import numpy as np
@@ -20,6 +20,7 @@ from cv.geometry import Box, Image
 from cv.labels import LABELS
 
 __all__ = [
+    "PARTS",
     "LabelledBox",
     "Sample",
     "default_data",
@@ -29,6 +30,9 @@ __all__ = [
     "read_image",
     "yolo_row",
 ]
+
+PARTS = ("train", "held_out")
+"""What `kerbwatch data build` makes of a photo."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,7 @@ class Sample:
         complete: labels of which every instance in the photo is boxed.
         absent: labels hardly ever there though nobody checked: taught as absent, not scored.
         mistaken: what a reviewer rejected: no thing of that label is in that place.
-        split: "train" or "held_out" if `kerbwatch data build` has decided it.
+        split: one of `PARTS` if `kerbwatch data build` has decided it.
         horizon: share of its height above which nothing stands on the ground; 1 if nothing is to
             be set onto it. None is not known.
     """
@@ -79,10 +83,15 @@ def read_image(path: Path) -> Image:
     """A photo as uint8 [height, width, 3] BGR.
 
     Raises:
-        ModelError: not an image.
+        ModelError: it cannot be read, or is not an image.
     """
-    content = np.fromfile(path, dtype=np.uint8)
-    image = cv2.imdecode(content, cv2.IMREAD_COLOR) if content.size else None
+    try:
+        content = np.fromfile(path, dtype=np.uint8)
+        image = cv2.imdecode(content, cv2.IMREAD_COLOR) if content.size else None
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read: {error.strerror}") from error
+    except cv2.error:  # more pixels in its header than OpenCV takes
+        image = None
     if image is None:
         raise ModelError(f"{path}: not an image that can be decoded")
     return image  # type: ignore[return-value]  # opencv's stubs name no element type
@@ -92,7 +101,7 @@ def parse_row(line: str, folder: Path) -> Sample:
     """A photo without its boxes; ValueError says what is wrong."""
     try:
         row = json.loads(line)
-        name, group = str(row["image"]), str(row["group"])
+        name, group = row["image"], row["group"]
         complete, absent = frozenset(row["complete"]), frozenset(row.get("absent", ()))
         mistaken = [str(line) for line in row.get("mistaken", ())]
         part, horizon = row.get("split"), row.get("horizon")
@@ -103,11 +112,30 @@ def parse_row(line: str, folder: Path) -> Sample:
         raise ValueError(f"complete: {unknown[0]!r} is none of {', '.join(LABELS)}")
     if horizon is not None and not (type(horizon) in (int, float) and 0 <= horizon <= 1):
         raise ValueError(f"horizon: {horizon!r} is not in 0..1")
+    if not (isinstance(name, str) and _is_bare(name)):
+        raise ValueError(f"image: {name!r} is not the name of a file in images/")
+    if type(group) not in (str, int):
+        raise ValueError(f"group: {group!r} is neither text nor a whole number")
+    if part is not None and part not in PARTS:
+        raise ValueError(f"split: {part!r} is none of {', '.join(PARTS)}")
     source = folder.name
-    image = folder / "images" / name
-    group = _group_of(source, group)
     rejected = tuple(map(parse_box, mistaken))
-    return Sample(image, source, group, complete, (), absent, rejected, part, horizon)
+    return Sample(
+        folder / "images" / name,
+        source,
+        _group_of(source, str(group)),
+        complete,
+        (),
+        absent,
+        rejected,
+        part,
+        horizon,
+    )
+
+
+def _is_bare(name: str) -> bool:
+    """Whether it names a file and no folder: label files are found by it."""
+    return name not in ("", ".", "..") and PurePosixPath(name).name == name
 
 
 def parse_box(line: str) -> LabelledBox:

@@ -14,7 +14,7 @@ from cv.data.samples import LabelledBox, Sample
 from cv.errors import ModelError
 from cv.labels import LABELS
 
-__all__ = ["leave_out", "only", "share_of", "split", "spread", "why_unscored"]
+__all__ = ["leave_out", "only", "share_of", "split", "spread", "why_unscored", "why_untrained"]
 
 _SHARE = 0.12
 """Share of each label's boxes and of each source's photos that is held out."""
@@ -35,11 +35,13 @@ def only(samples: Sequence[Sample], source: str) -> list[Sample]:
 
 
 def leave_out(samples: Sequence[Sample], sources: Collection[str]) -> list[Sample]:
-    """The photos of all other sources.
+    """The training photos of all other sources.
 
     Raises:
-        ModelError: there is no such source, or no other.
+        ModelError: there is no photo, no such source, or no other.
     """
+    if why := why_untrained(samples):
+        raise ModelError(why)
     for source in sources:
         _check_source(samples, source)
     kept = [sample for sample in samples if sample.source not in sources]
@@ -93,9 +95,16 @@ def split(samples: Sequence[Sample]) -> tuple[list[Sample], list[Sample]]:
 
     def is_held(sample: Sample) -> bool:
         part = sample.split or decided.get(sample.group)
-        return part != "train" if part else sample.group in held
+        return part == "held_out" if part else sample.group in held
 
     return [s for s in samples if not is_held(s)], [s for s in samples if is_held(s)]
+
+
+def why_untrained(training: Sequence[Sample]) -> str | None:
+    """Why there is nothing to learn from: by itself, `split` always leaves something."""
+    return (
+        None if training else "no photo trains, for `split` in images.jsonl holds out all of them"
+    )
 
 
 def why_unscored(held: Sequence[Sample]) -> str | None:
@@ -103,7 +112,7 @@ def why_unscored(held: Sequence[Sample]) -> str | None:
     if not held:
         return (
             "no photo is held out, for no source has two groups or more "
-            "(`kerbwatch data import --group-by`)"
+            "(`kerbwatch data import --group-by`), or `split` in images.jsonl says that all train"
         )
     if not any(sample.complete for sample in held):
         return (

@@ -114,10 +114,11 @@ def _repeats(sample: Sample, of_sources: Mapping[str, int]) -> int:
 def _write_sample(sample: Sample, rows: Sequence[str], folder: Path) -> Path:
     """Ultralytics finds the labels of `.../images/x` in `.../labels/x`, so photos are linked.
 
-    It goes by the last `images` of a path, which is ours here whatever a source is called.
+    It goes by the last `images` of a path, which is ours here whatever a source is called, and it
+    leaves out what has a suffix that it does not know, or none. It decodes by content.
     """
     of_source = folder.resolve() / "sources" / sample.source
-    link = of_source / "images" / sample.image.name
+    link = of_source / "images" / f"{sample.image.stem}.jpg"
     link.parent.mkdir(parents=True, exist_ok=True)
     link.unlink(missing_ok=True)
     link.symlink_to(sample.image.resolve())

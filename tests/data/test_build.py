@@ -34,10 +34,8 @@ def data(tmp_path: Path) -> Path:
             name = f"{number:02d}"
             seed = number + (100 if source == "fronts" else 0)
             cv2.imwrite(str(folder / f"images/{name}.png"), picture(seed))
-            if source == "yard":
-                (folder / f"labels/{name}.txt").write_text(
-                    "11 0.5 0.5 0.2 0.4\n12 0.2 0.2 0.1 0.1\n"
-                )
+            boxes = "11 0.5 0.5 0.2 0.4\n12 0.2 0.2 0.1 0.1\n" if source == "yard" else ""
+            (folder / f"labels/{name}.txt").write_text(boxes)
             row = {"image": f"{name}.png", "group": f"g{number // each}", "complete": ["cone"]}
             lines.append(json.dumps(row))
         (folder / "images.jsonl").write_text("\n".join(lines) + "\n")

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image as Pillow
 from rich.console import Console
 from typer.testing import CliRunner
 
@@ -100,10 +101,50 @@ def test_what_fit_would_refuse_is_found_before(
     assert not checked.usable
 
 
+@pytest.mark.parametrize(
+    ("part", "kind", "said"),
+    [
+        ("t", Kind.UNSCORED, "or `split` in images.jsonl says that all train"),
+        ("h", Kind.UNTRAINED, "`split` in images.jsonl holds out all of them"),
+    ],
+)
+def test_a_split_that_leaves_one_side_empty_is_said(
+    root: Path, part: str, kind: Kind, said: str
+) -> None:
+    fix_split(root, 6 * part)
+    checked = check_data(root)
+    (finding,) = checked.findings
+    assert finding.kind is kind
+    assert said in finding.message
+    assert not checked.usable
+
+
 def test_strays_alone_break_nothing(root: Path) -> None:
     (root / "gate/labels/stray.txt").write_text("")
     assert kinds(root) == {Kind.STRAY: 1}
     assert check_data(root).usable
+
+
+def test_a_missing_label_file_breaks_only_what_would_be_taught_as_empty(root: Path) -> None:
+    (root / "gate/labels/gate0.txt").unlink()
+    (root / "yard/labels/yard0.txt").unlink()
+    listing = root / "yard/images.jsonl"
+    listing.write_text(listing.read_text().replace('"complete": ["car"]', '"complete": []', 1))
+    found = {finding.where: finding for finding in check_data(root).findings}
+    assert found["gate/images.jsonl:1"].kind is Kind.UNLABELLED
+    assert "make an empty one if there is nothing" in found["gate/images.jsonl:1"].message
+    assert not check_data(root).usable
+    (root / "gate/labels/gate0.txt").touch()
+    assert kinds(root) == {Kind.BARE: 1}
+    assert check_data(root).usable
+
+
+def test_photos_that_training_would_drop_are_found(root: Path) -> None:
+    photo(root / "gate/images/gate0.png", width=6, height=6)
+    Pillow.new("RGB", (64, 48)).save(root / "gate/images/gate1.png", "GIF")
+    findings = [f for f in check_data(root).findings if f.kind is Kind.UNTAUGHT]
+    assert [f.where for f in findings] == ["gate/images.jsonl:1", "gate/images.jsonl:2"]
+    assert not check_data(root).usable
 
 
 def fix_split(root: Path, parts: str) -> None:
@@ -199,6 +240,28 @@ def test_the_page_is_one_file_with_its_pictures_inside(root: Path, tmp_path: Pat
 def test_a_page_that_cannot_be_written_is_one_line(root: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot be written"):
         write_report(check_data(root), tmp_path / "nowhere" / "report.html")
+
+
+def test_a_page_takes_the_place_of_an_earlier_one_and_of_nothing_else(
+    root: Path, tmp_path: Path
+) -> None:
+    command = ["check", "--data", str(root), "--html"]
+    page = tmp_path / "page.html"
+    for _ in range(2):
+        assert CliRunner().invoke(app, [*command, str(page)]).exit_code == 0
+    for name, said in (
+        ("manifest.json", "must end in .html"),
+        ("new.txt", "must end in .html"),
+        ("other.html", "exists, and is no page of kerbwatch data check"),
+        ("bytes.html", "exists, and is no page of kerbwatch data check"),
+    ):
+        file = tmp_path / name
+        if name != "new.txt":
+            file.write_bytes(b"\xffmine")
+        result = CliRunner().invoke(app, [*command, str(file)])
+        assert isinstance(result.exception, UserError)
+        assert said in str(result.exception)
+        assert not file.exists() or file.read_bytes() == b"\xffmine"
 
 
 def test_the_command_prints_json_and_tells_by_its_status(root: Path) -> None:

@@ -30,15 +30,21 @@ def test_a_crowd_is_not_boxed_so_its_label_is_not_complete_there(tmp_path: Path)
     taken, samples = take(export, "cart=street_stall", complete=complete)
     assert [s.complete for s in samples] == [{"car"}, complete]
     assert taken.incomplete == {"street_stall": 1}
-    assert "photos in which street_stall is not complete, for such a shape is of it: 1" in notes(
-        taken
-    )
+    said = "photos in which street_stall is not complete, for such a box or shape is of it: 1"
+    assert said in notes(taken)
 
 
 def test_a_crowd_of_what_is_dropped_leaves_everything_complete(tmp_path: Path) -> None:
     export = coco(tmp_path, annotations=[ROW | {"iscrowd": 1, "segmentation": {}}])
     _, (only,) = take(export, drop=["cart"], complete=frozenset({"street_stall"}))
     assert only.complete == {"street_stall"}
+
+
+def test_boxes_in_shares_of_the_photo_instead_of_pixels_are_refused(tmp_path: Path) -> None:
+    export = coco(tmp_path, annotations=[ROW | {"bbox": [0.1, 0.1, 0.2, 0.2]}] * 2)
+    with pytest.raises(ModelError, match="of 2 boxes none has a pixel of its photo; COCO, VOC"):
+        take(export, "cart=street_stall", complete=frozenset({"street_stall"}))
+    assert list((export.parent / "taken").iterdir()) == []
 
 
 def test_a_box_drawn_from_its_lower_right_corner_is_the_same_box(tmp_path: Path) -> None:
@@ -87,6 +93,10 @@ def test_without_a_size_the_photos_own_counts(tmp_path: Path) -> None:
         ({"categories": [3]}, "categories[0]: must be an object"),
         ({"images": [{"id": 7, "file_name": "../../etc/passwd"}]}, "is not below"),
         ({"images": [{"id": 7, "file_name": "a.png"}] * 2}, "images[1]: id 7 is also that of"),
+        (
+            {"categories": [{"id": 3, "name": "cart"}, {"id": 3, "name": "car"}]},
+            "categories[1]: id 3 is also that of categories[0]",
+        ),
     ],
 )
 def test_what_is_wrong_is_named_by_its_key(

@@ -55,6 +55,11 @@ def test_a_turned_box_is_the_upright_one_around_it(tmp_path: Path) -> None:
     assert pixels(only) == [("street_stall", [15, 15, 65, 55])]
 
 
+def test_points_may_end_as_they_are_separated(tmp_path: Path) -> None:
+    _, (only,) = take(cvat(tmp_path, '<polygon label="car" points="10,20;60,20;30,70; "/>'))
+    assert pixels(only) == [("car", [10, 20, 60, 70])]
+
+
 @pytest.mark.parametrize(
     ("shapes", "said"),
     [

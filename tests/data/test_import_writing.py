@@ -38,6 +38,24 @@ def test_boxes_are_clipped_and_those_outside_are_counted(tmp_path: Path) -> None
     assert (taken.clipped, taken.outside) == (1, 3)
 
 
+@pytest.mark.parametrize("lost", ["1 0.5 0.5 0 0.4", "1 1.5 0.5 0.2 0.4", "1 0.5 0.5 0.2 0.001"])
+def test_a_label_is_not_complete_where_a_box_of_it_is_left_out(tmp_path: Path, lost: str) -> None:
+    lines = {"a": f"{LINE}{lost}\n0 0.5 0.5 0.2 0.4", "b": LINE, "c": "0 0.5 0.5 0 0\n"}
+    complete = frozenset({"car", "bus"})
+    taken, samples = take(yolo(tmp_path, lines), drop=["cart"], complete=complete)
+    assert [sample.complete for sample in samples] == [{"bus"}, complete, complete]
+    assert taken.incomplete == {"car": 1}
+
+
+def test_an_export_of_which_no_box_is_left_is_refused(tmp_path: Path) -> None:
+    export = yolo(tmp_path, {"a": "0 0.5 0.5 0.2 0.2\n1 0.5 0.5 0 0\n", "b": ""})
+    with pytest.raises(ModelError, match="of 1 boxes none has a pixel of its photo"):
+        take(export, drop=["cart"])
+    assert list((tmp_path / "taken").iterdir()) == []
+    (export / "labels/a.txt").write_text("0 0.5 0.5 0.2 0.2\n")
+    assert take(export, drop=["cart"])[0].empty == 2
+
+
 def test_complete_labels_and_original_names_are_listed(tmp_path: Path) -> None:
     complete = frozenset({"street_stall", "car"})
     _, (only,) = take(yolo(tmp_path, {"a": LINE}), complete=complete)
@@ -82,6 +100,17 @@ def test_names_that_differ_only_in_suffix_or_case_get_label_files_of_their_own(
     _, samples = take(export, "cart=cone")
     by_name = {s.image.name: len(s.boxes) for s in samples}
     assert by_name == {"b.png": 0, "b_2.jpg": 1, "B_3.png": 0}
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp"])
+def test_a_photo_is_turned_upright_without_a_word(
+    tmp_path: Path, suffix: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    export = yolo(tmp_path, {"b": LINE})
+    turned_photo(export / f"images/a.{suffix}", 6)
+    (export / "labels/a.txt").write_text(LINE)
+    assert take(export)[0].upright == 1
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize("data", [b"", b"hello", b"\x89PNG\r\n\x1a\n half"])

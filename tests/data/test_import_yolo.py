@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from cv.data.imports.yolo_names import read_names
+from cv.data.imports.yolo_names import read_classes
 from cv.errors import ModelError
 from tests.data.exports import photo, pixels, take, yolo
 
@@ -16,6 +16,45 @@ def test_boxes_and_polygons_are_taken(tmp_path: Path) -> None:
     taken, (only,) = take(yolo(tmp_path, {"a": lines}), "cart=street_stall")
     assert pixels(only) == [("street_stall", [80, 30, 120, 70]), ("car", [20, 20, 60, 60])]
     assert taken.boxes == {("cart", "street_stall"): 1, ("car", "car"): 1}
+
+
+@pytest.mark.parametrize(("shape", "points"), [("[2, 2]", ".1 .1 .9 .9"), ("[1, 3]", ".9 .9 2")])
+def test_of_a_pose_data_set_boxes_are_taken_without_their_keypoints(
+    tmp_path: Path, shape: str, points: str
+) -> None:
+    names = f"kpt_shape: {shape}\nnames: [cart, car]\n"
+    export = yolo(tmp_path, {"a": f"1 0.5 0.5 0.2 0.4 {points}\n1 0.2 0.5 0.2 0.4\n"}, names)
+    (export / "classes.txt").write_text("cart\ncar\n")
+    _, (only,) = take(export)
+    assert pixels(only) == [("car", [80, 30, 120, 70]), ("car", [20, 30, 60, 70])]
+
+
+@pytest.mark.parametrize("line", ["1 .1 .1 .9 .1 .9 .9", "1 .5 .5 .2 .4 .1 .1 .9 .9 .5 .5"])
+def test_a_pose_data_set_has_no_polygons(tmp_path: Path, line: str) -> None:
+    export = yolo(tmp_path, {"a": line}, "kpt_shape: [2, 2]\nnames: [cart, car]\n")
+    with pytest.raises(ModelError, match=r"a\.txt:1: expected `class x y width height`"):
+        take(export)
+
+
+@pytest.mark.parametrize("shape", ["5", "[a, b]", "[2, 4]", "[2]", "{a: 1}", "[[1], 2]"])
+def test_keypoints_that_are_none_are_one_line(tmp_path: Path, shape: str) -> None:
+    (tmp_path / "data.yaml").write_text(f"names: [car]\nkpt_shape: {shape}\n")
+    with pytest.raises(ModelError, match=r"data\.yaml: kpt_shape: expected \[number of"):
+        read_classes(tmp_path / "data.yaml")
+
+
+@pytest.mark.parametrize("linked", ["images", "labels"])
+def test_folders_may_be_links_to_where_the_files_are(tmp_path: Path, linked: str) -> None:
+    export = yolo(tmp_path, {"a": "1 0.5 0.5 0.2 0.4"})
+    (export / linked).rename(tmp_path / "elsewhere")
+    (export / linked).symlink_to("../elsewhere")
+    (tmp_path / "elsewhere" / "back").symlink_to(export)
+    (export / "above").symlink_to(tmp_path)
+    photo(export / "more" / "c.png", seed=2)
+    (export / "again").symlink_to("more")
+    taken, (only,) = take(export)
+    assert only.boxes[0].label == "car"
+    assert taken.unlabelled == 1
 
 
 def test_an_empty_label_file_is_a_photo_without_boxes_and_none_is_no_label(tmp_path: Path) -> None:
@@ -173,17 +212,17 @@ def test_a_label_file_without_a_photo_is_named(tmp_path: Path) -> None:
 )
 def test_names_are_understood_in_every_usual_form(tmp_path: Path, name: str, text: str) -> None:
     (tmp_path / name).write_text(text)
-    assert read_names(tmp_path / name) == {0: "cart", 1: "shop, open"}
+    assert read_classes(tmp_path / name).names == {0: "cart", 1: "shop, open"}
 
 
 def test_names_are_text_whatever_else_yaml_takes_them_for(tmp_path: Path) -> None:
     (tmp_path / "data.yaml").write_text("names: [no, 3, shop:goods, 'a #1', ~]\n")
     expected = ["no", "3", "shop:goods", "a #1", "~"]
-    assert list(read_names(tmp_path / "data.yaml").values()) == expected
+    assert list(read_classes(tmp_path / "data.yaml").names.values()) == expected
 
 
 @pytest.mark.parametrize("text", ["", "nc: 2\n", "names: 3\n", "names: [a, b\n", "names:\nnc: 2\n"])
 def test_a_yaml_file_without_names_is_one_line(tmp_path: Path, text: str) -> None:
     (tmp_path / "data.yaml").write_text(text)
     with pytest.raises(ModelError, match=r"data\.yaml: names: expected"):
-        read_names(tmp_path / "data.yaml")
+        read_classes(tmp_path / "data.yaml")

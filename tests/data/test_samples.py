@@ -1,28 +1,19 @@
 from __future__ import annotations
 
 import json
-import random
-from collections import Counter
+import struct
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
+from zlib import compress, crc32
 
 import pytest
+from PIL import Image as Pillow
 
 from cv.data.reading import read_sources
-from cv.data.samples import LabelledBox, Sample, read_image
-from cv.data.splitting import leave_out, only, share_of, split
+from cv.data.samples import read_image
 from cv.errors import ModelError
-from cv.geometry import Box
-from cv.labels import LABELS
 
 MakeSource = Callable[..., Path]
-
-
-def sample(source: str, group: int, number: int, *labels: str) -> Sample:
-    boxes = tuple(LabelledBox(label, Box(0.1, 0.1, 0.5, 0.5)) for label in labels)
-    image = Path(f"{source}/{group}-{number}.jpg")
-    return Sample(image, source, f"{source}/{group}", frozenset(labels), boxes)
 
 
 def test_reads_boxes_as_corners_and_keeps_what_is_complete(make_source: MakeSource) -> None:
@@ -35,10 +26,56 @@ def test_reads_boxes_as_corners_and_keeps_what_is_complete(make_source: MakeSour
     assert box.box == pytest.approx((0.4, 0.3, 0.6, 0.7))
 
 
-def test_a_photo_without_a_label_file_has_no_boxes(make_source: MakeSource) -> None:
-    root = make_source("yard", [("a", "g", [], [])])
-    (root / "yard/labels/a.txt").unlink()
+def test_an_empty_label_file_says_that_nothing_is_there(make_source: MakeSource) -> None:
+    root = make_source("yard", [("a", "g", ["car"], [])])
     assert read_sources(root)[0].boxes == ()
+
+
+def test_a_missing_label_file_does_not_say_that_nothing_is_there(make_source: MakeSource) -> None:
+    root = make_source("yard", [("a", "g", [], []), ("b", "g", ["car"], [])])
+    (root / "yard/labels/a.txt").unlink()
+    assert [read.boxes for read in read_sources(root)] == [(), ()]
+    (root / "yard/labels/b.txt").unlink()
+    with pytest.raises(ModelError, match=r"images\.jsonl:2: labels/b\.txt does not exist"):
+        read_sources(root)
+    row = {"image": "b.png", "group": "g", "complete": [], "absent": ["car"]}
+    (root / "yard/images.jsonl").write_text(json.dumps(row))
+    with pytest.raises(ModelError, match=r"images\.jsonl:1: labels/b\.txt does not exist"):
+        read_sources(root)
+
+
+@pytest.mark.parametrize(
+    ("size", "form", "said"),
+    [
+        ((9, 20), "PNG", "is 9x20 pixels; training needs 10 a side"),
+        ((20, 6), "WEBP", "is 20x6 pixels; training needs 10 a side"),
+        ((64, 48), "GIF", "is GIF; convert it to JPEG, PNG or WebP"),
+    ],
+)
+def test_a_photo_that_training_would_drop_is_named(
+    make_source: MakeSource, size: tuple[int, int], form: str, said: str
+) -> None:
+    root = make_source("yard", [("a", "g", ["car"], ["8 0.5 0.5 0.5 0.5"])])
+    Pillow.new("RGB", size).save(root / "yard/images/a.png", form)
+    with pytest.raises(ModelError) as error:
+        read_sources(root)
+    assert f"images.jsonl:1: images/a.png {said}" in str(error.value)
+
+
+def test_a_photo_of_too_many_pixels_to_train_on_is_named(make_source: MakeSource) -> None:
+    root = make_source("yard", [("a", "g", ["car"], [])])
+    (root / "yard/images/a.png").write_bytes(png_header(60_000, 60_000))
+    with pytest.raises(ModelError, match=r"images/a\.png has too many pixels"):
+        read_sources(root)
+
+
+def test_what_a_photo_is_called_says_nothing_about_its_type(make_source: MakeSource) -> None:
+    root = make_source("yard", [("a", "g", ["car"], ["8 0.5 0.5 0.5 0.5"])])
+    for name in ("a", "a.jfif", "a.gif"):
+        Pillow.new("RGB", (10, 10)).save(root / "yard/images" / name, "JPEG")
+        row = {"image": name, "group": "g", "complete": ["car"]}
+        (root / "yard/images.jsonl").write_text(json.dumps(row))
+        assert read_sources(root)[0].image.name == name
 
 
 @pytest.mark.parametrize(
@@ -75,6 +112,27 @@ def test_a_bad_label_line_is_named_by_file_and_line(
             "True is not in 0..1",
         ),
         ('{"image": "a.png", "group": "g", "complete": [], "horizon": NaN}', "nan is not in 0..1"),
+        *(
+            (json.dumps({"image": "b.png", "group": "g", "complete": [], "split": part}), said)
+            for part, said in (
+                ("Train", "split: 'Train' is none of train, held_out"),
+                (5, "split: 5 is none of train, held_out"),
+                ("", "split: '' is none of train, held_out"),
+                (["train"], "split: ['train'] is none of train, held_out"),
+            )
+        ),
+        *(
+            (json.dumps({"image": "b.png", "group": group, "complete": []}), said)
+            for group, said in (
+                (None, "group: None is neither text nor a whole number"),
+                (True, "group: True is neither text nor a whole number"),
+                (["g"], "group: ['g'] is neither text nor a whole number"),
+            )
+        ),
+        *(
+            (json.dumps({"image": name, "group": "g", "complete": []}), "the name of a file in")
+            for name in ("../images/a.png", "/etc/a.png", "sub/a.png", "a.png/", "..", "", 5, None)
+        ),
         (json.dumps({"image": "b.png", "group": "g", "complete": []}), "does not exist"),
         (json.dumps({"image": "b" * 300, "group": "g", "complete": []}), "does not exist"),
     ],
@@ -88,6 +146,11 @@ def test_a_bad_row_of_the_listing_is_named_by_file_and_line(
     with pytest.raises(ModelError, match=r"images\.jsonl:2") as error:
         read_sources(root)
     assert said in str(error.value)
+
+
+def test_a_group_may_be_a_number(make_source: MakeSource) -> None:
+    root = make_source("yard", [("a", 7, [], []), ("b", "7", [], [])])
+    assert {read.group for read in read_sources(root)} == {"yard/7"}
 
 
 def test_files_in_another_encoding_are_named(make_source: MakeSource) -> None:
@@ -104,121 +167,38 @@ def test_an_empty_photo_is_named(tmp_path: Path) -> None:
         read_image(tmp_path / "a.jpg")
 
 
+def test_a_photo_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").mkdir()
+    with pytest.raises(ModelError, match=r"a\.jpg: cannot be read"):
+        read_image(tmp_path / "a.jpg")
+
+
+def test_a_header_of_more_pixels_than_can_be_decoded_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(png_header(60_000, 60_000))
+    with pytest.raises(ModelError, match=r"a\.png: not an image that can be decoded"):
+        read_image(tmp_path / "a.png")
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A PNG of that size that holds next to nothing."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"".join(
+        (
+            b"\x89PNG\r\n\x1a\n",
+            chunk(b"IHDR", header),
+            chunk(b"IDAT", compress(bytes(1000))),
+            chunk(b"IEND", b""),
+        )
+    )
+
+
 def test_a_folder_without_sources_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no source there"):
         read_sources(tmp_path)
-
-
-def test_split_keeps_groups_whole_and_does_not_depend_on_order() -> None:
-    samples = [sample("a", g, n, "car") for g in range(20) for n in range(5)]
-    training, validation = split(samples)
-    assert {s.group for s in training}.isdisjoint(s.group for s in validation)
-    assert len(training) + len(validation) == len(samples)
-    assert 0.1 <= len(validation) / len(samples) <= 0.2
-    shuffled = random.Random(1).sample(samples, len(samples))
-    assert {s.image for s in split(shuffled)[1]} == {s.image for s in validation}
-
-
-def test_split_holds_out_some_boxes_of_every_label_that_has_two_groups() -> None:
-    common = [sample("a", g, n, "car") for g in range(30) for n in range(5)]
-    rare = [sample("b", g, 0, "cone") for g in range(4)]
-    _, validation = split(common + rare)
-    assert any(s.source == "b" for s in validation)
-
-
-def test_sources_are_taken_alone_or_left_out() -> None:
-    photos = [sample(source, 0, n, "car") for source in "abc" for n in range(2)]
-    assert {s.source for s in only(photos, "b")} == {"b"}
-    assert {s.source for s in leave_out(photos, ["b", "c"])} == {"a"}
-    assert leave_out(photos, []) == photos
-    for wrong in (lambda: only(photos, "d"), lambda: leave_out(photos, ["d"])):
-        with pytest.raises(ModelError, match="'d' is no source; there are a, b, c"):
-            wrong()
-    with pytest.raises(ModelError, match="every source is left out"):
-        leave_out(photos, "abc")
-
-
-def test_a_share_is_of_every_source_by_whole_groups_and_within_a_larger_one() -> None:
-    photos = [sample(source, n % 8, n, "car") for source in "ab" for n in range(40)]
-    quarter, half = share_of(photos, 0.25), share_of(photos, 0.5)
-    assert Counter(s.source for s in quarter) == {"a": 10, "b": 10}
-    assert Counter(Counter(s.group for s in half).values()) == {5: 8}, "four groups of each"
-    assert {s.image for s in quarter} < {s.image for s in half}
-    assert share_of(photos, 1.0) == photos
-    assert len(share_of(photos[:3], 0.01)) == 1
-    for wrong in (0.0, 1.01):
-        with pytest.raises(ModelError, match="a share is more than 0"):
-            share_of(photos, wrong)
-
-
-def test_a_label_or_source_of_one_group_only_trains() -> None:
-    training, validation = split([sample("a", 0, n, "car") for n in range(50)])
-    assert len(training) == 50
-    assert validation == []
-
-
-def test_the_one_group_of_a_source_trains_whatever_else_has_its_label() -> None:
-    own = [sample("mine", 0, n, "street_stall") for n in range(300)]
-    others = [sample("a", g, n, "street_stall") for g in range(20) for n in range(5)]
-    training, validation = split([*others, *own])
-    assert all(s in training for s in own)
-    assert validation
-
-
-@pytest.mark.parametrize("name", ["mine", "city", "photos", "own"])
-def test_most_of_a_source_trains_whatever_it_is_called(name: str) -> None:
-    """As `train/images` and `valid/images` of an export are two groups."""
-    large = [sample(name, 0, n, "car") for n in range(900)]
-    small = [sample(name, 1, n, "car") for n in range(100)]
-    training, validation = split([*large, *small])
-    assert (training, validation) == (large, small)
-
-
-def test_what_a_build_has_decided_stays_so_beside_what_it_has_not_seen() -> None:
-    built = [
-        replace(sample("a", g, n, "cone"), split="held_out" if g == 7 else "train")
-        for g in range(20) for n in range(5)
-    ]  # fmt: skip
-    own = [sample("mine", g, n, "cone") for g in range(10) for n in range(40)]
-    training, validation = split([*built, *own])
-    assert {s.group for s in validation if s.source == "a"} == {"a/7"}
-    assert [s for s in validation if s.source == "mine"] == split(own)[1] != []
-    assert len(training) + len(validation) == len(built) + len(own)
-
-
-def test_a_camera_is_one_place_in_the_folders_of_two_runs(tmp_path: Path) -> None:
-    for month in ("may", "june"):
-        (tmp_path / month / "images").mkdir(parents=True)
-        rows = []
-        for number in range(20):
-            for group in (f"/camera/{number}", "own/photos"):
-                name = f"{group.replace('/', '-')}-{number}.jpg"
-                (tmp_path / month / "images" / name).touch()
-                rows.append(json.dumps({"image": name, "group": group, "complete": []}))
-        (tmp_path / month / "images.jsonl").write_text("\n".join(rows))
-    samples = read_sources(tmp_path)
-    assert {s.group for s in samples if "camera" not in s.group} == {
-        "may/own/photos",
-        "june/own/photos",
-    }
-    training, validation = split(samples)
-    assert validation
-    assert not {s.group for s in training} & {s.group for s in validation}
-    built = [replace(s, split="held_out" if s in validation else "train") for s in samples]
-    seen = [s for s in built if s.source == "may"]
-    new = [s for s in samples if s.source == "june"]
-    later = split([*seen, *new])
-    assert not {s.group for s in later[0]} & {s.group for s in later[1]}
-
-
-@pytest.mark.media
-def test_the_shared_data_gives_every_label_something_to_validate(media: Path) -> None:
-    samples = read_sources(media / "data")
-    training, validation = split(samples)
-    assert 0.1 <= len(validation) / len(samples) <= 0.25
-    for part in (training, validation):
-        boxes = Counter(b.label for s in part for b in s.boxes if b.label in s.complete)
-        assert set(boxes) == set(LABELS)
 
 
 @pytest.mark.usefixtures("stack")

@@ -52,6 +52,13 @@ def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
         read_source_files(write(tmp_path, "b.toml"))
 
 
+def test_a_folder_called_like_a_source_file_is_named(tmp_path: Path) -> None:
+    write(tmp_path)
+    (tmp_path / "b.toml").mkdir()
+    with pytest.raises(ModelError, match=r"b\.toml: cannot be read: Is a directory"):
+        read_source_files(tmp_path)
+
+
 def test_a_folder_without_source_files_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="no source files"):
         read_source_files(tmp_path)

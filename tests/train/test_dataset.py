@@ -6,10 +6,12 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from PIL import Image as Pillow
 
 from cv.data.samples import LabelledBox, Sample
 from cv.data.scenes import COMPOSED
 from cv.geometry import Box
+from cv.labels import LABELS
 
 pytestmark = pytest.mark.usefixtures("stack")
 
@@ -38,6 +40,27 @@ def test_ultralytics_finds_the_boxes_whatever_a_source_is_called(
         assert all(Path(line).read_bytes() == b"" for line in listed)
         cars = [Path(file).read_text().count("8 0.25") for file in img2label_paths(listed)]
         assert cars == boxes
+
+
+def test_ultralytics_takes_photos_whatever_their_suffix_is(tmp_path: Path) -> None:
+    from ultralytics.data.dataset import YOLODataset
+
+    from cv.train.dataset import write_dataset
+    from cv.train.fill import Filling
+
+    training = []
+    for name, form in (("a", "JPEG"), ("b.jfif", "PNG"), ("c.GIF", "WEBP"), ("d.1", "BMP")):
+        image = tmp_path / name
+        Pillow.new("RGB", (20, 10)).save(image, form)
+        box = LabelledBox("car", Box(0.1, 0.1, 0.4, 0.4))
+        training.append(Sample(image, "mine", "mine/one", frozenset(LABELS), (box,)))
+    write_dataset(training, [Filling()] * 4, training[:1], tmp_path / "set")
+    names = {"names": dict(enumerate(LABELS)), "channels": 3}
+    taken = YOLODataset(
+        img_path=str(tmp_path / "set/train.txt"), data=names, imgsz=32, augment=False
+    )
+    assert [len(item["cls"]) for item in taken.labels] == [1, 1, 1, 1]
+    assert [taken.load_image(number)[1] for number in range(4)] == [(10, 20)] * 4
 
 
 def test_photos_of_rare_labels_and_of_chosen_sources_are_listed_more_often(tmp_path: Path) -> None:

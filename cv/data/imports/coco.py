@@ -29,7 +29,7 @@ def read(export: Path, images: Path) -> Iterator[Imported]:
 
 
 def _read_file(root: Node, photos: Photos) -> Iterator[Imported]:
-    listed = _listed(root)
+    listed = _listed(root, "images")
     boxes, others = _boxes(root, listed)
     for number, row in listed.items():
         photo = photos.find(row.key("file_name").text(), row.where)
@@ -39,9 +39,10 @@ def _read_file(root: Node, photos: Photos) -> Iterator[Imported]:
         )
 
 
-def _listed(root: Node) -> dict[Id, Node]:
+def _listed(root: Node, name: str) -> dict[Id, Node]:
+    """Rows by their id, which no two of them share."""
     listed: dict[Id, Node] = {}
-    for row in root.key("images").items():
+    for row in _rows(root, name):
         number = row.key("id").identity()
         if number in listed:
             raise row.fail(f"id {number!r} is also that of {listed[number].path}")
@@ -53,7 +54,7 @@ def _boxes(
     root: Node, listed: dict[Id, Node]
 ) -> tuple[dict[Id, list[NamedBox]], dict[Id, list[str]]]:
     """Boxes and the classes of crowds per image id."""
-    names = {row.key("id").identity(): row.key("name").text() for row in _rows(root, "categories")}
+    names = {number: row.key("name").text() for number, row in _listed(root, "categories").items()}
     boxes: defaultdict[Id, list[NamedBox]] = defaultdict(list)
     others: defaultdict[Id, list[str]] = defaultdict(list)
     for row in _rows(root, "annotations"):

@@ -89,7 +89,7 @@ _BOXED: dict[str, Callable[[Element], Box]] = {
 
 def _points(shape: Element) -> list[Point]:
     points = []
-    for pair in shape.attribute("points").split(";"):
+    for pair in shape.attribute("points").strip().removesuffix(";").split(";"):
         x, _, y = pair.partition(",")
         points.append((shape.parsed(x, "points"), shape.parsed(y, "points")))
     return points

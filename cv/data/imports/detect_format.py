@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from cv.data.imports import coco, cvat, label_studio, voc, yolo
+from cv.data.imports.below import below
 from cv.data.imports.formats import Format
 from cv.data.imports.imported import Imported
 from cv.data.imports.json_values import read_json
@@ -48,13 +49,13 @@ def detect_format(export: Path) -> Format:
 def _has_names(export: Path) -> bool:
     if export.is_file():
         return export.name in NAME_FILES or export.suffix in (".yaml", ".yml")
-    return any(next(export.rglob(name), None) for name in NAME_FILES)
+    return any(next(below(export, name), None) for name in NAME_FILES)
 
 
 def _first(export: Path, suffix: str) -> Path | None:
     if export.is_file():
         return export if export.suffix.lower() == suffix else None
-    return min(export.rglob(f"*{suffix}"), default=None)
+    return min(below(export, f"*{suffix}"), default=None)
 
 
 def _xml_kind(file: Path) -> Format | None:

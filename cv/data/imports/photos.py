@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 
+from cv.data.imports.below import below
 from cv.errors import ModelError
 
 __all__ = ["Photos", "shared_tail"]
@@ -30,9 +31,7 @@ class Photos:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.files = sorted(
-            file
-            for file in folder.rglob("*")
-            if file.suffix.lower() in _SUFFIXES and file.is_file()
+            file for file in below(folder) if file.suffix.lower() in _SUFFIXES and file.is_file()
         )
         if not self.files:
             raise ModelError(f"{folder}: no photos there")

@@ -32,7 +32,7 @@ def notes(taken: Taken) -> Iterator[str]:
         "boxes left out, for they are outside the photo or under a pixel": taken.outside,
         "shapes left out, for they are no boxes or have no class": taken.others,
         **{
-            f"photos in which {label} is not complete, for such a shape is of it": count
+            f"photos in which {label} is not complete, for such a box or shape is of it": count
             for label, count in sorted(taken.incomplete.items())
         },
         "photos turned upright": taken.upright,

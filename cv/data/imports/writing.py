@@ -29,7 +29,11 @@ __all__ = ["Taken", "write_source"]
 
 _TURNED = range(2, 9)
 """EXIF orientations other than upright."""
-_QUALITY = [cv2.IMWRITE_JPEG_QUALITY, 95, cv2.IMWRITE_WEBP_QUALITY, 95]
+_QUALITY = {
+    "image/jpeg": [cv2.IMWRITE_JPEG_QUALITY, 95],
+    "image/webp": [cv2.IMWRITE_WEBP_QUALITY, 95],
+}
+"""OpenCV prints a warning about settings of another format."""
 _ASPECT_TOLERANCE = 0.02
 """A photo that was scaled down is off by a rounded pixel, one that was turned by far more."""
 
@@ -47,7 +51,8 @@ class Taken:
         clipped: boxes that reached over the edge and were cut there.
         outside: boxes of which less than a pixel is in the photo, left out.
         others: shapes that are no boxes, left out.
-        incomplete: per label, photos in which not all of it is boxed, for such a shape is of it.
+        incomplete: per label, photos in which not all of it is boxed, for something of it is left
+            out.
     """
 
     photos: int = 0
@@ -74,7 +79,7 @@ def write_source(
 
     Raises:
         UserError: `to` exists or cannot be written.
-        ModelError: a photo cannot be used; names it.
+        ModelError: a photo cannot be used; names it. Or nothing is left of all boxes.
     """
     taken = Taken()
     labelled = [item for item in found if item.labelled]
@@ -88,8 +93,10 @@ def write_source(
         names = _file_names([item.name for item in labelled])
         rows = []
         for item, name in zip(labelled, names, strict=True):
-            boxes = _write_photo(item, part / "images" / name, labels, taken)
-            lost = _lost(item, labels) & complete
+            size = _write_photo(item, part / "images" / name, taken)
+            boxes, outside = _boxes(item, size, labels, taken)
+            taken.empty += not boxes
+            lost = (outside | _of_others(item, labels)) & complete
             taken.incomplete.update(lost)
             text = "".join(map(yolo_row, boxes))
             (part / "labels" / f"{Path(name).stem}.txt").write_text(text, encoding="utf-8")
@@ -100,6 +107,11 @@ def write_source(
                     "complete": sorted(complete - lost, key=LABELS.index),
                     "original": item.name,
                 }
+            )
+        if taken.outside and not any(label for _, label in taken.boxes):
+            raise ModelError(
+                f"{to}: not written, for of {taken.outside} boxes none has a pixel of its photo; "
+                "COCO, VOC and CVAT count pixels, YOLO shares of the photo, Label Studio percent"
             )
         taken.groups = len({row["group"] for row in rows})
         # Written last: without it the folder is no source, whatever happens.
@@ -135,9 +147,8 @@ def _stems(path: PurePosixPath) -> Iterator[str]:
         yield f"{joined}_{number}"
 
 
-def _write_photo(
-    item: Imported, file: Path, labels: LabelMap, taken: Taken
-) -> tuple[LabelledBox, ...]:
+def _write_photo(item: Imported, file: Path, taken: Taken) -> Size:
+    """Its width and height, upright, in pixels."""
     try:
         data = item.photo.read_bytes()
         photo = decode_photo(data)
@@ -153,15 +164,13 @@ def _write_photo(
     else:
         file.write_bytes(data)
     height, width = photo.image.shape[:2]
-    boxes = tuple(_boxes(item, (width, height), labels, taken))
     taken.photos += 1
-    taken.empty += not boxes
     taken.others += len(item.others)
-    return boxes
+    return width, height
 
 
-def _lost(item: Imported, labels: LabelMap) -> frozenset[str]:
-    """Labels of which something is left out; one without a class may be of any label."""
+def _of_others(item: Imported, labels: LabelMap) -> frozenset[str]:
+    """Labels of shapes that are no boxes; one without a class may be of any label."""
     if None in item.others:
         return frozenset(LABELS)
     found = {labels.label(name) for name in item.others if name is not None}
@@ -178,12 +187,16 @@ def _is_turned(data: bytes) -> bool:
 
 def _encoded(image: Image, mime: str) -> bytes:
     suffix = "." + mime.removeprefix("image/")
-    return cv2.imencode(suffix, image, _QUALITY)[1].tobytes()
+    return cv2.imencode(suffix, image, _QUALITY.get(mime, []))[1].tobytes()
 
 
-def _boxes(item: Imported, size: Size, labels: LabelMap, taken: Taken) -> Iterator[LabelledBox]:
-    """The boxes to keep, clipped, in 0..1; the rest is counted."""
+def _boxes(
+    item: Imported, size: Size, labels: LabelMap, taken: Taken
+) -> tuple[list[LabelledBox], frozenset[str]]:
+    """The boxes to keep, clipped, in 0..1, and the labels of which one has no pixel there."""
     unit = _unit(item, size)
+    kept: list[LabelledBox] = []
+    outside: set[str] = set()
     for named in item.boxes:
         label = labels.label(named.name)
         if label is None:
@@ -194,11 +207,13 @@ def _boxes(item: Imported, size: Size, labels: LabelMap, taken: Taken) -> Iterat
         box = whole.in_unit()
         if box.width * size[0] < 1 or box.height * size[1] < 1:
             taken.outside += 1
+            outside.add(label)
             continue
         taken.boxes[named.name, label] += 1
         # Rounding in the export is no reason to report anything.
         taken.clipped += max(abs(a - b) for a, b in zip(box, whole, strict=True)) > 1e-3
-        yield LabelledBox(label, box)
+        kept.append(LabelledBox(label, box))
+    return kept, frozenset(outside)
 
 
 def _unit(item: Imported, size: Size) -> Size:

@@ -1,4 +1,7 @@
-"""YOLO: a text file per photo, `class x y width height` in 0..1, or a polygon's corners."""
+"""YOLO: a text file per photo, `class x y width height` in 0..1, or a polygon's corners.
+
+In a pose data set keypoints follow each box; they are left out.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,10 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
+from cv.data.imports.below import below
 from cv.data.imports.imported import Imported, NamedBox, enclosing
 from cv.data.imports.photos import Photos, shared_tail
-from cv.data.imports.yolo_names import Names, names_by_folder, read_names
+from cv.data.imports.yolo_names import Classes, classes_by_folder, read_classes
 from cv.errors import ModelError
 from cv.geometry import UNIT, Box
 
@@ -40,15 +44,15 @@ def read(export: Path, images: Path) -> Iterator[Imported]:
     labels = _label_files(folder, photos)
     folders = {file.parent for file in labels.values()}
     if export.is_file():
-        names = dict.fromkeys(folders, read_names(export))
+        classes = dict.fromkeys(folders, read_classes(export))
     else:
-        names = names_by_folder(export, folders)
+        classes = classes_by_folder(export, folders)
     for photo in photos.files:
         file = labels.get(photo)
         if file is None:
             yield Imported(photo, photos.name(photo), str(photo), labelled=False)
         else:
-            boxes = tuple(_read_boxes(file, names[file.parent]))
+            boxes = tuple(_read_boxes(file, classes[file.parent]))
             yield Imported(photo, photos.name(photo), str(file), UNIT, boxes)
 
 
@@ -62,7 +66,7 @@ def _label_files(folder: Path, photos: Photos) -> dict[Path, Path]:
     for photo, key in keys.items():
         by_key[key].append(photo)
     labels: dict[Path, Path] = {}
-    for file in sorted(folder.rglob("*.txt")):
+    for file in sorted(below(folder, "*.txt")):
         key = _key(file.relative_to(folder))
         if key not in by_key and _is_list(file):
             continue
@@ -93,7 +97,7 @@ def _agree(first: Key, second: Key) -> bool:
     return shared_tail(first, second) == min(len(first), len(second))
 
 
-def _read_boxes(file: Path, names: Names) -> Iterator[NamedBox]:
+def _read_boxes(file: Path, classes: Classes) -> Iterator[NamedBox]:
     try:
         lines = file.read_text(encoding="utf-8-sig").splitlines()
     except OSError as error:
@@ -102,19 +106,21 @@ def _read_boxes(file: Path, names: Names) -> Iterator[NamedBox]:
         raise ModelError(f"{file}: not UTF-8 text") from error
     for number, line in enumerate(lines, start=1):
         if line.strip():
-            yield _parse(line, f"{file}:{number}", names)
+            yield _parse(line, f"{file}:{number}", classes)
 
 
-def _parse(line: str, where: str, names: Names) -> NamedBox:
+def _parse(line: str, where: str, classes: Classes) -> NamedBox:
     try:
         first, *rest = line.split()
         label, values = int(first), [float(value) for value in rest]
     except ValueError:
         raise ModelError(f"{where}: expected `class x y width height`, not {line[:60]!r}") from None
-    is_polygon = len(values) >= 6 and len(values) % 2 == 0
+    if classes.keypoints and len(values) == 4 + classes.keypoints:
+        values = values[:4]
+    is_polygon = not classes.keypoints and len(values) >= 6 and len(values) % 2 == 0
     if len(values) != 4 and not is_polygon:
         raise ModelError(f"{where}: expected `class x y width height`, not {line[:60]!r}")
-    if label not in names:
+    if label not in (names := classes.names):
         raise ModelError(f"{where}: class {first[:20]} has no name; there are {len(names)}")
     if not all(abs(value) <= _FARTHEST for value in values):
         raise ModelError(f"{where}: coordinates must be in 0..1 of the photo, not pixels")

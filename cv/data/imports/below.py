@@ -1,0 +1,25 @@
+"""The files of an export, whose folders may be links to where the photos really are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+__all__ = ["below"]
+
+
+def below(folder: Path, pattern: str = "*") -> Iterator[Path]:
+    """What matches a pattern anywhere below a folder, in no order.
+
+    Links to folders elsewhere are followed, but not those inside of them, nor one to a folder that
+    holds this one: so it ends. A link to a folder below would only give the same files again.
+    """
+    yield from folder.rglob(pattern)
+    own = folder.resolve()
+    for link in folder.rglob("*"):
+        if link.is_symlink() and link.is_dir() and _is_elsewhere(link.resolve(), own):
+            yield from link.rglob(pattern)
+
+
+def _is_elsewhere(folder: Path, own: Path) -> bool:
+    return not own.is_relative_to(folder) and not folder.is_relative_to(own)
