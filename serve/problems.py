@@ -34,6 +34,8 @@ _ZH = {
     503: "服务尚未就绪",
 }
 
+_TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
+"""As RFC 9110 has them; Python before 3.13 has the names of older ones."""
 _GONE = 499
 """As nginx counts who went away: nobody hears it, but it is no fault of the service in metrics."""
 _ZH_STORE = "案件库暂时无法访问，请稍后再试"
@@ -129,7 +131,7 @@ def problem_of(error: ImageError | FormError | MissingError | BusyError | Access
 
 
 def _problem(status: int, detail: str, detail_zh: str) -> Problem:
-    title = HTTPStatus(status).phrase
+    title = _TITLES.get(status) or HTTPStatus(status).phrase
     return Problem(title=title, status=status, detail=detail, detail_zh=detail_zh)
 
 

@@ -60,7 +60,9 @@ def list_keys(
 
 @app.command()
 def revoke(
-    key: Annotated[str, typer.Argument(help="The key's id, as `list` shows it; or the key itself.")],
+    key: Annotated[
+        str, typer.Argument(help="The key's id, as `list` shows it; or the key itself.")
+    ],
     site: SiteOption = None,
     data: DataOption = None,
 ) -> None:

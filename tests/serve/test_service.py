@@ -21,6 +21,7 @@ from cv.geometry import Image
 from cv.site import Site
 from serve.app import create_app
 from serve.limits import Limits
+from serve.problems import FormError, problem_of
 from tests.listening import until
 from tests.serve.conftest import jpeg
 
@@ -55,6 +56,25 @@ def test_every_route_and_error_is_documented_with_examples(client: TestClient) -
             example = operation["responses"][status]["content"]["application/problem+json"]
             assert example["example"]["detail_zh"]
     assert set(document["paths"]) >= {"/healthz", "/readyz", "/metrics"}
+
+
+def test_a_refusal_has_the_title_that_is_documented(client: TestClient) -> None:
+    paths = client.get("/openapi.json").json()["paths"]
+    shown = {
+        (answer["content"]["application/problem+json"]["example"]["title"], int(status))
+        for path in paths.values()
+        for operation in path.values()
+        for status, answer in operation["responses"].items()
+        if "application/problem+json" in answer.get("content", {})
+    }
+    assert {status for _, status in shown} >= {401, 403, 404, 410, 413, 415, 422, 429, 503}
+    for title, status in shown:
+        assert problem_of(FormError("", "", status)).title == title
+    damaged = client.post("/v1/detect", content=jpeg()[:900])
+    assert damaged.json()["title"] == "Unprocessable Content"
+    assert client.post("/v1/detect", content=b"0" * 2_100_000).json()["title"] == (
+        "Content Too Large"
+    )
 
 
 class Slow(Detector):
