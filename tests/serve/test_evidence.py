@@ -106,6 +106,14 @@ def test_no_cache_may_keep_a_picture(service: Service) -> None:
     assert answer.content == b"a masked picture"
 
 
+def test_nobody_finds_out_by_head_what_there_is_without_an_entry(service: Service) -> None:
+    link = evidence_url("", f"evidence/{ID}/scene.jpg", SECRET)
+    for address in (link, f"/v1/originals/{ID}/scene?reason={REASON}"):
+        answer = service.client.head(address, headers={"X-API-Key": service.key})
+        assert (answer.status_code, answer.headers["allow"]) == (405, "GET")
+    assert service.entries == []
+
+
 def test_an_original_is_decrypted_for_who_gives_a_reason(service: Service) -> None:
     originals = open_originals(service.site.reporting.data)
     kept = {}
