@@ -27,6 +27,7 @@ from serve.detect import BATCH, DETECT, detect_router, labels_router
 from serve.documented import REFUSED, documented
 from serve.evidence import evidence_router
 from serve.limits import Limits, Rate
+from serve.methods import HeadAsGet
 from serve.metrics import Metrics, Observed
 from serve.open311.access import NeedsApiKey
 from serve.open311.routes import public_router, requests_router
@@ -125,6 +126,7 @@ def create_app(
     _add_probes(app, analyser, metrics)
     app.add_middleware(BodyLimit, limits=limits, pace=analyser.pace, single=SINGLE, several=SEVERAL)
     app.add_middleware(Observed, metrics=metrics)
+    app.add_middleware(HeadAsGet)
     return app
 
 

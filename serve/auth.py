@@ -159,8 +159,8 @@ def _remember(known: OrderedDict[bytes, _T], digest: bytes, what: _T) -> None:
 class Needs:
     """The dependency of routes that need a role.
 
-    Leaves who it is in `request.state`: `client` is the key's id, `holder` its name for people,
-    `role` its role.
+    Leaves who it is in `request.state`, also of who is refused for its role: `client` is the key's
+    id, `holder` its name for people, `role` its role.
     """
 
     def __init__(self, guard: Guard, role: Role) -> None:
@@ -195,11 +195,11 @@ class Needs:
         key = await self.guard.key(text, address(request))
         if key is None:
             raise AccessError(401, "the key is unknown or revoked", "密钥无效或已吊销")
+        request.state.client, request.state.holder = key.id, key.name
+        request.state.role = key.role
         if not key.role.includes(self.role):
             raise AccessError(
                 403,
                 f"a key of role {self.role} is needed; this one has {key.role}",
                 f"权限不足：需要角色 {self.role}，当前为 {key.role}",
             )
-        request.state.client, request.state.holder = key.id, key.name
-        request.state.role = key.role

@@ -27,7 +27,16 @@ from serve.case_answers import (
     Rejected,
     cursor_of,
 )
-from serve.conditional import NOT_MODIFIED, IfNoneMatch, answered, etag_of, etags, of_the_day
+from serve.conditional import (
+    NOT_MODIFIED,
+    IfNoneMatch,
+    answered,
+    etag_of,
+    etags,
+    is_any,
+    of_the_day,
+    whole_list,
+)
 from serve.documented import ERRORS, documented
 from serve.limits import Rate
 from serve.problems import FormError, MissingError
@@ -175,7 +184,7 @@ def cases_router(store: CaseStore, site: Site, secret: str | None, rate: Rate) -
                 case_id,
                 said,
                 recoding=other,
-                instead_of=_seen(if_match),
+                instead_of=_seen(if_match and whole_list(request, "if-match")),
                 targets=site.reporting.targets,
             )
         except UserError as error:
@@ -200,7 +209,7 @@ def _seen(if_match: str | None) -> set[str] | None:
 
     Only the review is compared: that a message was delivered meanwhile is nobody's word.
     """
-    if if_match is None or if_match.strip() == "*":
+    if if_match is None or is_any(if_match):
         return None
     strong = ",".join(tag for tag in if_match.split(",") if not tag.strip().startswith("W/"))
     return {tag.strip('"').partition(".")[0] for tag in etags(strong)}

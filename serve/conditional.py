@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import Header, Response
+from fastapi import Depends, Header, Request, Response
 
 __all__ = [
     "NOT_MODIFIED",
@@ -16,16 +16,31 @@ __all__ = [
     "answered",
     "etag_of",
     "etags",
+    "is_any",
     "of_the_day",
     "unless_known",
-]
-
-IfNoneMatch = Annotated[
-    str | None, Header(description="The ETag of what you have: 304 if it still holds.")
+    "whole_list",
 ]
 NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
     304: {"description": "As it was: the ETag that was sent still holds."}
 }
+
+
+def whole_list(request: Request, name: str) -> str:
+    """A header that is a list. Several lines of it are one list (RFC 9110, 5.3)."""
+    return ", ".join(request.headers.getlist(name))
+
+
+def _if_none_match(
+    request: Request,
+    if_none_match: Annotated[
+        str | None, Header(description="The ETag of what you have: 304 if it still holds.")
+    ] = None,
+) -> str | None:
+    return if_none_match and whole_list(request, "if-none-match")
+
+
+IfNoneMatch = Annotated[str | None, Depends(_if_none_match)]
 
 
 def etag_of(content: bytes, prefix: str = "") -> str:
@@ -53,6 +68,11 @@ def etags(header: str) -> set[str]:
     return {tag.strip().removeprefix("W/") for tag in header.split(",")}
 
 
+def is_any(header: str) -> bool:
+    """Whether any entity tag will do."""
+    return header.strip() == "*"
+
+
 def answered(
     content: bytes, etag: str, if_none_match: str | None, headers: Mapping[str, str] | None = None
 ) -> Response:
@@ -64,7 +84,8 @@ def answered(
 def unless_known(whole: Response, etag: str, if_none_match: str | None) -> Response:
     """An answer with its tag, or 304 if the client has it; to be asked for again every time."""
     whole.headers.update({"etag": etag, "cache-control": "no-cache"})
-    if etag not in etags(if_none_match or ""):
+    known = if_none_match or ""
+    if etag not in etags(known) and not is_any(known):
         return whole
     kept = {k: v for k, v in whole.headers.items() if k not in ("content-type", "content-length")}
     return Response(status_code=304, headers=kept)

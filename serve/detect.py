@@ -11,7 +11,7 @@ from cv.errors import ImageError
 from cv.site import Site
 from serve.analysis import Analysed, Analyser
 from serve.answers import BatchAnswer, DetectAnswer, LabelsAnswer, detect_answer, labels_answer
-from serve.conditional import NOT_MODIFIED, answered, etag_of
+from serve.conditional import NOT_MODIFIED, IfNoneMatch, answered, etag_of, whole_list
 from serve.documented import ERRORS, documented
 from serve.limits import Limits, Rate
 from serve.problems import problem_of
@@ -130,8 +130,8 @@ def labels_router(analyser: Analyser) -> APIRouter:
         response_model=LabelsAnswer,
         responses=NOT_MODIFIED,
     )
-    async def labels(request: Request) -> Response:
-        return answered(content, etag, request.headers.get("if-none-match"))
+    async def labels(if_none_match: IfNoneMatch = None) -> Response:
+        return answered(content, etag, if_none_match)
 
     return router
 
@@ -142,7 +142,7 @@ def _chosen(request: Request, offered: tuple[str, ...]) -> str:
     Raises:
         HTTPException: 406, none is accepted.
     """
-    accept = ",".join(request.headers.getlist("accept")) or "*/*"
+    accept = whole_list(request, "accept") or "*/*"
     try:
         chosen = str(mimeparse.best_match(offered, accept))
     except mimeparse.MimeTypeParseException:

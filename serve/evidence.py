@@ -51,7 +51,7 @@ def evidence_router(site: Site, database: Database, secret: str, rate: Rate) -> 
             seen.note(request, "expired", who="link", what=error.file)
             raise HTTPException(403, str(error)) from error
         except UserError as error:
-            seen.note(request, "refused", who="link", what="a link that is not ours")
+            seen.refuse(request, who="link", what="a link that is not ours")
             raise HTTPException(403, str(error)) from error
         path = (data / file).resolve()
         if not path.is_relative_to(root):

@@ -112,8 +112,12 @@ class PerMinute:
         Raises:
             RateError: of too many in the last minute; that one is not counted.
         """
-        if not self._limiter.hit(self._item, client):
+        if not self.counts(client):
             raise self._refusal(client)
+
+    def counts(self, client: str) -> bool:
+        """As `count`; False instead of an error."""
+        return self._limiter.hit(self._item, client)
 
     def check(self, client: str, more: int = 1) -> None:
         """As `count` of so many more, without counting."""

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import logging
-from typing import Annotated
+import re
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from starlette.concurrency import run_in_threadpool
 
 from cv.cases.database import Database
 from cv.errors import UserError
@@ -22,14 +27,18 @@ from serve.seen import Seen
 
 __all__ = ["originals_router"]
 
+_OWNER = r"^[a-z0-9][a-z0-9-]{0,62}$"
+_PICTURE = r"^[A-Za-z0-9-]{1,40}$"
 logger = logging.getLogger(__name__)
 
 
 def originals_router(site: Site, database: Database, rate: Rate) -> APIRouter:
     """Decrypts what `KERBWATCH_ORIGINALS_KEY` sealed."""
-    router = APIRouter(tags=["evidence"], dependencies=[Depends(rate)])
-    originals = open_originals(site.reporting.data)
     seen = Seen(EvidenceLog(database), "original")
+    router = APIRouter(
+        tags=["evidence"], dependencies=[Depends(rate)], route_class=_noting_refusals(seen)
+    )
+    originals = open_originals(site.reporting.data)
 
     @router.get(
         "/v1/originals/{owner}/{picture}",
@@ -48,7 +57,7 @@ def originals_router(site: Site, database: Database, rate: Rate) -> APIRouter:
         owner: Annotated[
             str,
             Path(
-                pattern=r"^[a-z0-9][a-z0-9-]{0,62}$",
+                pattern=_OWNER,
                 description="Id of a case or of a photo report.",
                 examples=["kw-0123456789abcdef0123"],
             ),
@@ -56,7 +65,7 @@ def originals_router(site: Site, database: Database, rate: Rate) -> APIRouter:
         picture: Annotated[
             str,
             Path(
-                pattern=r"^[A-Za-z0-9-]{1,40}$",
+                pattern=_PICTURE,
                 description="Of a case: scene, crop, before, after, scene-20260314T080000Z. "
                 "Of a report: the picture's number, from 1.",
                 examples=["scene"],
@@ -73,13 +82,15 @@ def originals_router(site: Site, database: Database, rate: Rate) -> APIRouter:
             ),
         ],
     ) -> Response:
-        """Each answer is written down with the key's id and the reason before it is given."""
-        key = getattr(request.state, "client", None)
-        if key is None:
+        """Each answer is written down with the key's id and the reason before it is given; so is
+        who is refused for the key or the reason.
+        """
+        who = _who(request)
+        if who is None:
             # Without keys everybody on this machine is answered; but here somebody has to be named.
             raise AccessError(401, "originals need a key of role operate", "查看原图需要密钥")
         reason = " ".join(reason.split())
-        who, what = f"key {key}", f"{owner}/{picture}"
+        what = f"{owner}/{picture}"
         try:
             file = find_original(database, originals, owner, picture)
         except UserError as error:
@@ -98,3 +109,36 @@ def originals_router(site: Site, database: Database, rate: Rate) -> APIRouter:
         return Response(content, media_type=media_type(file), headers=NO_STORE)
 
     return router
+
+
+def _noting_refusals(seen: Seen) -> type[APIRoute]:
+    """Routes that write down whom they refuse before anything is looked up."""
+
+    class NotingRoute(APIRoute):
+        def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+            handle = super().get_route_handler()
+
+            async def handle_or_note(request: Request) -> Response:
+                try:
+                    return await handle(request)
+                except (AccessError, RequestValidationError):
+                    who, what = _who(request) or "nobody", _what(request)
+                    await run_in_threadpool(seen.refuse, request, who=who, what=what)
+                    raise
+
+            return handle_or_note
+
+    return NotingRoute
+
+
+def _who(request: Request) -> str | None:
+    key = getattr(request.state, "client", None)
+    return key and f"key {key}"
+
+
+def _what(request: Request) -> str:
+    """What was asked for, if it can be the name of anything: whoever reads the log sees no more."""
+    owner, picture = request.path_params["owner"], request.path_params["picture"]
+    if re.fullmatch(_OWNER, owner) and re.fullmatch(_PICTURE, picture):
+        return f"{owner}/{picture}"
+    return "what no original is called"

@@ -15,6 +15,8 @@ from starlette.requests import ClientDisconnect
 from cv.errors import ImageError, KerbwatchError, StoreError
 from serve.auth import AccessError
 from serve.limits import STORE_AWAY_S, BusyError
+from serve.methods import allowed_methods
+from serve.open311.errors import OPEN311, refusal
 
 __all__ = ["FormError", "MissingError", "Problem", "add_problem_handlers", "problem_of"]
 
@@ -34,6 +36,8 @@ _ZH = {
     503: "服务尚未就绪",
 }
 
+_TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}
+"""As RFC 9110 has them; Python before 3.13 has the names of older ones."""
 _GONE = 499
 """As nginx counts who went away: nobody hears it, but it is no fault of the service in metrics."""
 _ZH_STORE = "案件库暂时无法访问，请稍后再试"
@@ -77,16 +81,21 @@ def add_problem_handlers(app: FastAPI) -> None:
         return _known(error)
 
     @app.exception_handler(HTTPException)
-    async def plain(_: Request, error: HTTPException) -> Response:
+    async def plain(request: Request, error: HTTPException) -> Response:
         # FastAPI's 400 for a JSON body whose bytes were refused as they came, or came no more.
         if isinstance(error.__cause__, ImageError | BusyError):
             return _known(error.__cause__)
         if isinstance(error.__cause__, ClientDisconnect):
             return Response(status_code=_GONE)
-        detail_zh = _ZH.get(error.status_code, _ZH[400])
-        answer = _answer(_problem(error.status_code, str(error.detail), detail_zh))
-        for name, value in (error.headers or {}).items():
-            answer.headers[name] = value
+        status, detail = error.status_code, str(error.detail)
+        detail_zh = _ZH.get(status, _ZH[400])
+        headers = dict(error.headers or {})
+        if "Allow" in headers:
+            headers["Allow"] = allowed_methods(request)
+        if request.url.path.startswith(f"{OPEN311}/"):
+            return refusal(request, status, f"{detail} {detail_zh}", headers)
+        answer = _answer(_problem(status, detail, detail_zh))
+        answer.headers.update(headers)
         return answer
 
     @app.exception_handler(ClientDisconnect)
@@ -128,7 +137,7 @@ def problem_of(error: ImageError | FormError | MissingError | BusyError | Access
 
 
 def _problem(status: int, detail: str, detail_zh: str) -> Problem:
-    title = HTTPStatus(status).phrase
+    title = _TITLES.get(status) or HTTPStatus(status).phrase
     return Problem(title=title, status=status, detail=detail, detail_zh=detail_zh)
 
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal
 
 from fastapi import Request
 
 from cv.errors import KerbwatchError
-from cv.evidence.log import Event, EvidenceLog
-from serve.limits import STORE_AWAY_S, BusyError, address
+from cv.evidence.log import Answer, Event, EvidenceLog
+from serve.limits import STORE_AWAY_S, BusyError, PerMinute, address
 
 __all__ = ["Seen", "UnloggedError"]
 
+_REFUSALS = 30
+"""Entries a minute for what is refused to one client that has no right to anything."""
 logger = logging.getLogger(__name__)
 
 
@@ -38,11 +41,13 @@ class Seen:
 
     log: EvidenceLog
     action: Literal["view", "original"]
+    _refusals: PerMinute = field(default_factory=partial(PerMinute, _REFUSALS, "refusals"))
+    _overflows: PerMinute = field(default_factory=partial(PerMinute, 1, "overflows"))
 
     def note(
         self,
         request: Request,
-        outcome: Literal["served", "refused", "expired", "gone", "unreadable"],
+        outcome: Answer,
         *,
         who: str,
         what: str,
@@ -66,3 +71,19 @@ class Seen:
         except KerbwatchError as error:
             logger.error("evidence is not given out, the access cannot be written down: %s", error)
             raise UnloggedError from error
+
+    def refuse(self, request: Request, *, who: str, what: str) -> None:
+        """Write down that somebody was refused who had no right to ask.
+
+        The log is kept for more than a year, and anybody may try at random: beyond 30 a minute of
+        one client, an entry a minute says that there were more.
+
+        Raises:
+            UnloggedError: that was not possible.
+        """
+        client = f"{who} {address(request)}"
+        if not self._refusals.counts(client):
+            if not self._overflows.counts(client):
+                return
+            what = f"more than {_REFUSALS} refusals a minute, without an entry each"
+        self.note(request, "refused", who=who, what=what)

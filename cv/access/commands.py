@@ -60,14 +60,16 @@ def list_keys(
 
 @app.command()
 def revoke(
-    key: Annotated[str, typer.Argument(help="The key's id, as `list` shows it.")],
+    key: Annotated[
+        str, typer.Argument(help="The key's id, as `list` shows it; or the key itself.")
+    ],
     site: SiteOption = None,
     data: DataOption = None,
 ) -> None:
     """End a key, within seconds also for a running service (吊销密钥)."""
     with existing_store(open_site(site, data)) as store:
         if store is None:
-            raise UserError(f"{key[:40]}: no such key")
+            raise UserError("there are no keys yet")
         ended = Keys(store.database).revoke(key, datetime.now(UTC))
     typer.echo(f"{ended.id}: {ended.role} key of {ended.name} is revoked")
 

@@ -27,6 +27,7 @@ __all__ = ["Key", "Keys"]
 
 _FORM = re.compile(r"kw_([a-z2-7]{8})_([A-Za-z0-9_-]{32})")
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
+_ID_LENGTH = 8
 _NAME_LENGTH = 100
 
 
@@ -62,7 +63,7 @@ class Keys:
         name = name.strip()
         if not name or len(name) > _NAME_LENGTH:
             raise UserError(f"--name: 1 to {_NAME_LENGTH} characters, to know whose key it is")
-        key_id = "".join(secrets.choice(_ALPHABET) for _ in range(8))
+        key_id = "".join(secrets.choice(_ALPHABET) for _ in range(_ID_LENGTH))
         secret = secrets.token_urlsafe(24)
         row = KeyRow(
             id=key_id,
@@ -76,16 +77,21 @@ class Keys:
         return Key(key_id, name, role, now, None), f"kw_{key_id}_{secret}"
 
     @retried
-    def revoke(self, key_id: str, now: datetime) -> Key:
+    def revoke(self, key: str, now: datetime) -> Key:
         """End a key; one that has ended stays as it is.
 
+        Args:
+            key: its id, or its text: who finds one that leaked has no other.
+
         Raises:
-            UserError: there is no such key.
+            UserError: there is no such key; shows no more of it than an id is long.
         """
+        text = _FORM.fullmatch(key.strip())
+        key_id = text[1] if text else key
         with self._database.write() as session:
             row = session.get(KeyRow, key_id)
             if row is None:
-                raise UserError(f"no key {key_id!r}; `kerbwatch keys list` shows them")
+                raise UserError(f"no key {_shown(key_id)}; `kerbwatch keys list` shows them")
             row.revoked_at = row.revoked_at or now
             return _key(row)
 
@@ -133,6 +139,11 @@ class Keys:
     def _add(self, row: KeyRow) -> None:
         with self._database.write() as session:
             session.add(row)
+
+
+def _shown(key_id: str) -> str:
+    """What may be an id. What is longer may be a secret that was copied without its beginning."""
+    return repr(key_id) if len(key_id) <= _ID_LENGTH else f"{key_id[:_ID_LENGTH]!r}..."
 
 
 def _key(row: KeyRow) -> Key:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import or_, select
 
@@ -14,6 +14,7 @@ from cv.cases.database import Database
 from cv.cases.parts import ClosurePart
 from cv.cases.tables import CaseRow, DeliveryRow
 from cv.cases.targets import Answering, Target
+from cv.cases.telling import Consequence, apply_closure
 from cv.errors import DeliveryError
 from cv.plausible_time import clamped
 
@@ -36,10 +37,18 @@ class Closings:
 
     Args:
         clock: aware UTC.
+        served: the names of all targets, of which others may be told.
     """
 
-    def __init__(self, database: Database, target: Target, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        target: Target,
+        clock: Callable[[], datetime],
+        served: Collection[str] = (),
+    ) -> None:
         self._database = database
+        self._served = served
         self._name = target.name
         self._target = target if isinstance(target, Answering) else None
         self._clock = clock
@@ -58,10 +67,11 @@ class Closings:
         try:
             for numbers in self._asked(now):
                 for number, closure in _closures(self._target, list(numbers)).items():
+                    case_id, told = numbers[number], self._served
                     if closure is None:
-                        reopen_case(self._database, numbers[number], self._name)
-                    else:
-                        closed += close_case(self._database, numbers[number], closure)
+                        reopen_case(self._database, case_id, self._name, told=told, now=now)
+                    elif close_case(self._database, case_id, closure, told=told, now=now):
+                        closed += 1
         except DeliveryError as error:
             logger.warning("%s: does not say which cases are closed: %s", self._name, error)
         return closed
@@ -101,28 +111,63 @@ def _closures(target: Answering, numbers: Sequence[str]) -> Mapping[str, Closure
 
 
 @retried
-def close_case(database: Database, case_id: str, closure: ClosurePart) -> bool:
-    """Keep that somebody is done with a case; False if somebody was before."""
+def close_case(
+    database: Database,
+    case_id: str,
+    closure: ClosurePart,
+    *,
+    told: Collection[str] = (),
+    unwatched: bool = False,
+    now: datetime | None = None,
+) -> Consequence | None:
+    """Keep that somebody is done with a case; None if somebody was before.
+
+    What waits for a review of it is withdrawn.
+
+    Args:
+        told: targets that are told at once if they have the case and nobody has said before that
+            it is over, nor will a camera; but for the one that says so.
+        unwatched: a camera saw it that looks there no more.
+        now: aware; by default the present.
+    """
     with database.write() as session:
         row = session.get_one(CaseRow, case_id, with_for_update=True)
         if row.closed_at is not None:
-            return False
+            return None
         case = Case.model_validate_json(row.document)
         at = clamped(closure.at).astimezone(case.time.reported.tzinfo)
-        closed = case.model_copy(update={"closure": closure.model_copy(update={"at": at})})
+        closure = closure.model_copy(update={"at": at})
+        closed = case.model_copy(update={"closure": closure})
         row.document, row.closed_at = closed.model_dump_json(), at
-        return True
+        is_over = row.state == "cleared" or row.review == "rejected"
+        silent = is_over or (case.is_watched and not unwatched)
+        others = () if silent else [target for target in told if target != closure.by]
+        return apply_closure(session, closed, closure, now or datetime.now(UTC), others)
 
 
 @retried
-def reopen_case(database: Database, case_id: str, by: str) -> bool:
-    """Somebody is not done with a case after all; False if `by` is not who closed it."""
+def reopen_case(
+    database: Database,
+    case_id: str,
+    by: str,
+    *,
+    told: Collection[str] = (),
+    now: datetime | None = None,
+) -> bool:
+    """Somebody is not done with a case after all; False if `by` is not who closed it.
+
+    Args:
+        told: as for `close_case`.
+        now: aware; by default the present.
+    """
     with database.write() as session:
         row = session.get_one(CaseRow, case_id, with_for_update=True)
         case = Case.model_validate_json(row.document)
         if case.closure is None or case.closure.by != by:
             return False
-        row.document = case.model_copy(update={"closure": None}).model_dump_json()
-        row.closed_at = None
+        opened = case.model_copy(update={"closure": None})
+        row.document, row.closed_at = opened.model_dump_json(), None
+        others = () if case.is_watched else [target for target in told if target != by]
+        apply_closure(session, opened, case.closure, now or datetime.now(UTC), others)
         logger.info("%s: open again, says %s", case_id, by)
         return True

@@ -31,6 +31,7 @@ from cv.cases.recoding import recoding
 from cv.cases.review import REASONS_ZH, RejectReason, is_by_person, review_of
 from cv.cases.since import moment
 from cv.cases.targets import build_targets
+from cv.cases.unwatched import is_unwatched
 from cv.errors import UserError
 from cv.labels import Matter
 from cv.plain_text import printable_json
@@ -182,10 +183,7 @@ def review(
             before = f"{case.review.state} by {case.review.by or 'somebody'}"
             typer.echo(f"{case.id} was {before}; this word replaces that", err=True)
     moved, due = sum(d.moved for d in done), sum(d.told for d in done)
-    withdrawn, due = (moved, due) if reject else (0, due + moved)
-    news = f"; {plural(withdrawn, 'message')} withdrawn" if withdrawn else ""
-    if due:
-        news += f"; {plural(due, 'message')} due now; deliver with: kerbwatch cases deliver"
+    news = _news(moved, due) if reject else _news(0, due + moved)
     under = f" under {code}" if code is not None else ""
     typer.echo(f"{plural(len(found), 'case')} {word.state}{under}{news}")
 
@@ -205,11 +203,20 @@ def close(
     with existing_store(place) as store:
         if store is None:
             raise _no_such(cases[0], place)
-        ids = [store.case(prefix).case.id for prefix in cases]
+        found = [store.case(prefix).case for prefix in cases]
         closure = ClosurePart(at=datetime.now(UTC), by=by, note=note and note[:1000])
-        closed = sum(close_case(store.database, case_id, closure) for case_id in ids)
-    before = len(ids) - closed
-    typer.echo(f"{plural(closed, 'case')} closed" + (f", {before} before" if before else ""))
+        told = place.reporting.targets
+        done = [
+            close_case(
+                store.database, case.id, closure, told=told, unwatched=is_unwatched(case, place)
+            )
+            for case in found
+        ]
+    closed = [consequence for consequence in done if consequence is not None]
+    before = len(done) - len(closed)
+    also = f", {before} before" if before else ""
+    news = _news(sum(c.moved for c in closed), sum(c.told for c in closed))
+    typer.echo(f"{plural(len(closed), 'case')} closed{also}{news}")
 
 
 @app.command()
@@ -284,6 +291,13 @@ def _deliver_until_stopped(site: Site) -> None:
 
 def _no_such(case: str, site: Site) -> UserError:
     return UserError(f"{case[:40]!r}: no such case; {store_file(site)} does not exist yet")
+
+
+def _news(withdrawn: int, due: int) -> str:
+    news = f"; {plural(withdrawn, 'message')} withdrawn" if withdrawn else ""
+    if due:
+        news += f"; {plural(due, 'message')} due now; deliver with: kerbwatch cases deliver"
+    return news
 
 
 def _nothing_yet(site: Site) -> str:

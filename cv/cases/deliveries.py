@@ -17,8 +17,8 @@ from sqlalchemy.orm import Session, aliased
 from cv.cases.again import retried, retried_if_undone
 from cv.cases.database import Database
 from cv.cases.due import claimable_at, is_free, is_its_turn
-from cv.cases.filing import supersede
 from cv.cases.tables import CaseRow, DeliveryRow, TargetRow
+from cv.cases.telling import supersede
 
 __all__ = ["Claim", "Deliveries", "DeliveryRecord", "LaneStanding"]
 
@@ -30,7 +30,7 @@ class DeliveryRecord:
     Attributes:
         state: pending, delivered, dead (given up until `cases retry`), superseded (a later message
             of the case says more), held (a person must review the case first) or withdrawn (the
-            case was rejected before anything of it had left).
+            case was rejected, or closed unreviewed, before anything of it had left).
         attempts: begun since it was filed or retried.
         next_at: when it is due, if pending.
         number: what the target called the case, if it took this message and said.

@@ -1,35 +1,21 @@
-"""Filing cases and messages: what is news, what may leave, what waits for a review."""
+"""Filing cases with their messages: what is news, and of which case."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, exists, select, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from cv.cases.adopting import NOWHERE, adopting
 from cv.cases.case import Case
 from cv.cases.continued import continued
-from cv.cases.due import is_free
-from cv.cases.parts import ReviewPart
-from cv.cases.recoding import with_review
 from cv.cases.reported import adopted, joinable, joined, under
-from cv.cases.review import review_digest
 from cv.cases.tables import CaseRow, DeliveryRow
+from cv.cases.telling import message, settle, supersede, unsent_state
 from cv.site import PhotoSettings, Site
 
-__all__ = ["Consequence", "apply_review", "file_case", "file_report", "supersede"]
-
-_BY_REVIEW = {"confirmed": "pending", "rejected": "withdrawn"}
-_UNSENT = ("pending", "held", "withdrawn")
-_later = aliased(DeliveryRow)
-_HAS_LATER = exists().where(
-    _later.case_id == DeliveryRow.case_id,
-    _later.target == DeliveryRow.target,
-    _later.seq > DeliveryRow.seq,
-)
+__all__ = ["file_case", "file_report"]
 
 
 def file_case(
@@ -110,18 +96,19 @@ def _write(
     filed = _case_row(case, document)
     if row is None:
         # Most cases. Nothing was ever told of this one, so there is nothing to bring into line.
-        filed.filed_at, state = now, _unsent_state(case.review, hold=hold)
+        filed.filed_at, state = now, unsent_state(case, hold=hold)
         session.add(filed)
         session.flush()
-        session.add_all(_message(case, document, target, state, now) for target in targets)
+        session.add_all(message(case, document, target, state, now) for target in targets)
         session.flush()
         return
     filed.filed_at, filed.number = row.filed_at, row.number
     session.merge(filed)
-    session.add_all(_message(case, document, target, "pending", now) for target in targets)
+    session.add_all(message(case, document, target, "pending", now) for target in targets)
     session.flush()
+    state = unsent_state(case, hold=hold)
     for target in targets:
-        _settle(session, case, target, now, hold=hold)
+        settle(session, case, target, now, lambda _: state)
     # Last: only now is it certain that no deliverer is about to write what became of a message.
     supersede(session, now, DeliveryRow.case_id == case.id)
 
@@ -161,112 +148,3 @@ def _case_row(case: Case, document: str) -> CaseRow:
         code5=case.matter.code5,
         review=case.review.state,
     )
-
-
-def _message(
-    case: Case, document: str, target: str, state: str, now: datetime, *, key: str | None = None
-) -> DeliveryRow:
-    return DeliveryRow(
-        key=key or case.key,
-        target=target,
-        case_id=case.id,
-        event=case.state,
-        body=document,
-        state=state,
-        attempts=0,
-        filed_at=now,
-        next_at=now,
-    )
-
-
-def _unsent_state(review: ReviewPart, *, hold: bool) -> str:
-    """How a message stands of whose case nothing has left yet.
-
-    Args:
-        hold: a proposed case waits until it has been reviewed.
-    """
-    return _BY_REVIEW.get(review.state, "held" if hold else "pending")
-
-
-@dataclass(frozen=True, slots=True)
-class Consequence:
-    """What a review did to the messages of its case.
-
-    Attributes:
-        moved: let go, or withdrawn.
-        told: new ones, which tell a target that has the case already.
-    """
-
-    moved: int = 0
-    told: int = 0
-
-
-def apply_review(
-    session: Session, case: Case, now: datetime, told: Collection[str] = ()
-) -> Consequence:
-    """Let go, or withdraw, what has not left of a case.
-
-    Args:
-        told: targets that are told of the review at once if they may have a message of the case
-            already; others learn it from the next one.
-    """
-    query = select(DeliveryRow.target).where(DeliveryRow.case_id == case.id).distinct()
-    settled = {
-        target: _settle(session, case, target, now, hold=False)
-        for target in session.scalars(query).all()
-    }
-    having = [target for target, moved in settled.items() if moved is None and target in told]
-    if having:
-        news = case.model_copy(update={"state": "updated"})
-        document, key = news.model_dump_json(), f"{news.key}.{review_digest(case.review)}"
-        session.add_all(_message(news, document, t, "pending", now, key=key) for t in having)
-        session.flush()
-        supersede(session, now, DeliveryRow.case_id == case.id)
-    return Consequence(sum(moved or 0 for moved in settled.values()), len(having))
-
-
-def supersede(session: Session, now: datetime, among: ColumnElement[bool]) -> bool:
-    """An undelivered update is pointless once a later message exists, which says all it says.
-
-    One that is being delivered right now is left to end.
-
-    Returns:
-        Whether there was one.
-    """
-    done = session.execute(
-        update(DeliveryRow)
-        .where(
-            among,
-            DeliveryRow.event == "updated",
-            DeliveryRow.state.in_((*_UNSENT, "dead")),
-            is_free(now),
-            _HAS_LATER,
-        )
-        .values(state="superseded", lease_until=None, lease_token=None)
-        .returning(DeliveryRow.seq)
-        .execution_options(synchronize_session=False)
-    )
-    return bool(done.all())
-
-
-def _settle(session: Session, case: Case, target: str, now: datetime, *, hold: bool) -> int | None:
-    """Bring what has not left into line with the review; gives how many messages moved.
-
-    Does nothing and gives None if anything may have left.
-    """
-    mine = (DeliveryRow.case_id == case.id, DeliveryRow.target == target)
-    unsent = select(DeliveryRow).where(*mine, DeliveryRow.state.in_(_UNSENT)).with_for_update()
-    # Locked before it is asked whether one has left: from here on none can.
-    rows = session.scalars(unsent.execution_options(populate_existing=True)).all()
-    if session.scalar(select(exists().where(*mine, DeliveryRow.tried_at.is_not(None)))):
-        return None
-    state = _unsent_state(case.review, hold=hold)
-    moved = [row for row in rows if row.state != state]
-    for row in moved:
-        row.state, row.next_at = state, now
-    for row in rows:
-        message = Case.model_validate_json(row.body)
-        if message.review != case.review:
-            row.body = with_review(message, case).model_dump_json()
-    session.flush()
-    return len(moved)

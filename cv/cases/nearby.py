@@ -46,6 +46,7 @@ def open_near(
 ) -> list[NearCase]:
     """Cases of these matters, neither cleared nor closed, near in place and time; nearest first.
 
+    None that a person has rejected: whoever sees something there later may see something else.
     A case tells when it was last seen only now and then. What a live camera has open goes on for
     as long as its watch does.
     """
@@ -60,6 +61,7 @@ def open_near(
         select(CaseRow)
         .where(
             CaseRow.is_open,
+            CaseRow.review.is_distinct_from("rejected"),
             CaseRow.matter.in_(sorted(matters)),
             CaseRow.first_seen <= seen.end + span,
             or_(CaseRow.last_seen >= seen.begin - span, watched),

@@ -74,7 +74,10 @@ class Outbox:
         self._rows = store.outbox
         self._clock = clock
         rng = rng or Random()  # noqa: S311 - spreads load, guards nothing
-        self._lanes = [_Lane(store, target, clock, rng, lease_s) for target in targets]
+        served = [target.name for target in targets]
+        self._lanes = [
+            _Lane(store, target, clock, rng, lease_s, served=served) for target in targets
+        ]
 
     def __enter__(self) -> Self:
         return self
@@ -134,10 +137,12 @@ class _Lane:
         clock: Callable[[], datetime],
         rng: Random,
         lease_s: float,
+        *,
+        served: Sequence[str],
     ) -> None:
         self.target = target
         self._rows = store.outbox
-        self._closings = Closings(store.database, target, clock)
+        self._closings = Closings(store.database, target, clock, served)
         self._clock = clock
         self._rng = rng
         self._lease_s = lease_s

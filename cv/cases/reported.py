@@ -139,8 +139,7 @@ def only_reported(
 ) -> str | None:
     """The id of the nearest open case about the same thing that only citizens saw so far."""
     near = open_near(session, seen, frozenset({matter}), within)
-    found = (n.case for n in near if not n.case.is_watched)
-    return next((c.id for c in found if c.review.state != "rejected"), None)
+    return next((n.case.id for n in near if not n.case.is_watched), None)
 
 
 def joinable(session: Session, case: Case, site: Site) -> Case | None:
@@ -154,7 +153,7 @@ def joinable(session: Session, case: Case, site: Site) -> Case | None:
     take_turns_nearby(session)
     seen = Sighting(case.place.lon, case.place.lat, case.time.first_seen, case.time.last_seen)
     near = open_near(session, seen, frozenset({case.matter.matter}), site.photos)
-    found = [n.case for n in near if n.case.review.state != "rejected" and n.case.id != case.id]
+    found = [n.case for n in near if n.case.id != case.id]
     return next((known for known in found if known.is_watched), next(iter(found), None))
 
 

@@ -15,7 +15,7 @@ from cv.cases.again import retried, retried_if_undone
 from cv.cases.case import Case
 from cv.cases.database import Database
 from cv.cases.deliveries import Deliveries, DeliveryRecord
-from cv.cases.filing import Consequence, apply_review, file_case
+from cv.cases.filing import file_case
 from cv.cases.filter import CaseFilter, Position
 from cv.cases.nearby import Sighting
 from cv.cases.parts import ReviewPart
@@ -23,6 +23,7 @@ from cv.cases.recoding import Recoding
 from cv.cases.reported import only_reported, take_turns_nearby
 from cv.cases.review import is_same_word, review_digest
 from cv.cases.tables import AdoptedRow, AnyText, CaseRow, StateRow
+from cv.cases.telling import Consequence, apply_review
 from cv.errors import KerbwatchError, UserError
 from cv.site import PhotoSettings
 

@@ -9,19 +9,20 @@ from itertools import islice
 from sqlalchemy import select
 
 from cv.cases.again import retried
+from cv.cases.case import Case
 from cv.cases.database import Database
 from cv.cases.tables import CaseRow
 from cv.labels import ZoneKind
 from cv.site import Site
 
-__all__ = ["unwatched_cases"]
+__all__ = ["is_unwatched", "unwatched_cases"]
 
 _MOST_NAMED = 5
 
 
 def unwatched_cases(database: Database, site: Site) -> Iterator[str]:
     """A line for people about such cameras, and one about such zones, if there are any."""
-    zones = {c.id: {z.id for z in c.zones if z.kind is not ZoneKind.IGNORE} for c in site.cameras}
+    zones = _watched_zones(site)
     cameras: Counter[str] = Counter()
     places: Counter[str] = Counter()
     for camera, zone in _open_places(database):
@@ -39,6 +40,17 @@ def unwatched_cases(database: Database, site: Site) -> Iterator[str]:
             f"open cases of zones that the site file does not have: {_named(places)}; they end "
             "with the camera's next look, if it knows of them, or by `kerbwatch cases close`"
         )
+
+
+def is_unwatched(case: Case, site: Site) -> bool:
+    """Whether a camera saw it in a place that the site file does not have."""
+    roi = case.detections[0].roi if case.detections else None
+    return roi is not None and roi.id not in _watched_zones(site).get(case.source.channel_id, ())
+
+
+def _watched_zones(site: Site) -> dict[str, set[str]]:
+    """Of each camera the zones whose incidents become cases."""
+    return {c.id: {z.id for z in c.zones if z.kind is not ZoneKind.IGNORE} for c in site.cameras}
 
 
 @retried

@@ -33,7 +33,7 @@ def description(case: Case) -> str:
     """What a person at the receiver's desk needs to know of this change; plain text."""
     matter = case.matter
     lines = [
-        f"{_EVENTS[case.state]}: {headline(case)}",
+        f"{_event(case)}: {headline(case)}",
         f"Code: {matter.code11 or matter.code5} ({matter.standard_ref})",
         f"Place: {_place(case)}",
         *_routed(case),
@@ -41,6 +41,7 @@ def description(case: Case) -> str:
         f"First seen: {_time(case.time.first_seen)}",
         f"Last seen: {_time(case.time.last_seen)}",
         *([f"Cleared: {_time(case.time.cleared)}"] if case.time.cleared else []),
+        *([f"Closed: {_time(case.closure.at)}"] if case.closure else []),
         *_seen_as(case),
         *_reports(case),
         f"Review: {_review(case)}",
@@ -48,6 +49,11 @@ def description(case: Case) -> str:
         f"Case: {case.id}",
     ]
     return "\n".join(lines)
+
+
+def _event(case: Case) -> str:
+    """Of what only citizens saw nobody knows whether it is still there."""
+    return "已结案 Closed" if case.closure and not case.is_watched else _EVENTS[case.state]
 
 
 def _seen_by(case: Case) -> Iterable[str]:

@@ -17,9 +17,9 @@ from cv.cases.since import moment
 from cv.cases.store import CaseStore
 from cv.errors import KerbwatchError, UserError
 from cv.evidence.chain import verify_chain
-from cv.evidence.log import Entry, EvidenceLog, original_read, os_user
+from cv.evidence.log import Answer, Entry, EvidenceLog, original_read, os_user
 from cv.evidence.lookup import find_original
-from cv.evidence.originals import open_originals
+from cv.evidence.originals import Originals, open_originals
 from cv.evidence.retention import Retention
 from cv.evidence.sealing import KEY_VARIABLE, new_key
 from cv.plain_text import one_line
@@ -108,15 +108,7 @@ def original(
     place = open_site(site, data)
     originals = open_originals(place.reporting.data)
     with _opened(place) as store:
-        owner, name = _named(store, picture)
-        file = find_original(store.database, originals, owner, name)
-        if file is None:
-            raise UserError(f"{owner}/{name}: the original is deleted")
-        try:
-            content = originals.read(file)
-        except OSError as error:
-            raise UserError(f"{file}: {error.strerror}") from error
-        EvidenceLog(store.database).write(original_read(file, os_user(), reason))
+        file, content = _read_original(store, originals, picture, reason)
     try:
         out.touch(mode=0o600, exist_ok=False)
         out.write_bytes(content)
@@ -157,6 +149,35 @@ def run(
     typer.echo(f"{sweep.deleted} files and reports deleted{pruned}")
     if sweep.failed:
         raise typer.Exit(1)
+
+
+def _read_original(
+    store: CaseStore, originals: Originals, picture: str, reason: str
+) -> tuple[str, bytes]:
+    """Its file and the picture. Whatever becomes of it is an entry of the log first."""
+
+    def note(outcome: Answer, what: str) -> None:
+        EvidenceLog(store.database).write(original_read(what, os_user(), reason, outcome))
+
+    try:
+        owner, name = _named(store, picture)
+        file = find_original(store.database, originals, owner, name)
+    except UserError:
+        note("refused", picture[:100])
+        raise
+    if file is None:
+        note("gone", f"{owner}/{name}")
+        raise UserError(f"{owner}/{name}: the original is deleted")
+    try:
+        content = originals.read(file)
+    except UserError:
+        note("unreadable", file)
+        raise
+    except OSError as error:
+        note("unreadable", file)
+        raise UserError(f"{file}: {error.strerror}") from error
+    note("served", file)
+    return file, content
 
 
 def _named(store: CaseStore, picture: str) -> tuple[str, str]:

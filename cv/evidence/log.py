@@ -29,6 +29,7 @@ from cv.cases.tables import EvidenceLogRow
 __all__ = [
     "LEAST_KEPT_S",
     "START",
+    "Answer",
     "Entry",
     "Event",
     "EvidenceLog",
@@ -42,6 +43,8 @@ LEAST_KEPT_S = 180 * 86400.0
 START = "0" * 64
 """Stands for the hash before the first entry."""
 _TURNS = 0x6B656C67
+Answer = Literal["served", "refused", "expired", "gone", "unreadable"]
+"""What becomes of an access."""
 _T = TypeVar("_T")
 
 
@@ -51,7 +54,7 @@ class Event(BaseModel):
     Attributes:
         action: view: a masked picture by link; original: an unmasked one; delete: retention removes
             something; retention: a run of it; prune: old entries of this log leave.
-        who: `link`, `key <id>` or `user <name>`.
+        who: `link`, `key <id>`, `user <name>`, or `nobody`, without a key that counts.
         what: a file relative to the data folder, or what else it was.
         address: of the client.
         reason: as the person gave it.
@@ -65,9 +68,7 @@ class Event(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     action: Literal["view", "original", "delete", "retention", "prune"]
-    outcome: Literal[
-        "served", "refused", "expired", "gone", "unreadable", "begun", "done", "failed"
-    ]
+    outcome: Answer | Literal["begun", "done", "failed"]
     who: str
     what: str
     address: str | None = None
@@ -190,9 +191,9 @@ def line_hash(line: str) -> str:
     return hashlib.sha256(line.encode()).hexdigest()
 
 
-def original_read(file: str, who: str, reason: str) -> Event:
-    """A person gets an original by a command."""
-    return Event(action="original", outcome="served", who=who, what=file, reason=reason)
+def original_read(what: str, who: str, reason: str, outcome: Answer = "served") -> Event:
+    """A person asks for an original by a command."""
+    return Event(action="original", outcome=outcome, who=who, what=what, reason=reason)
 
 
 def os_user() -> str:

@@ -156,7 +156,7 @@ class PhotoStore:
     def open_cases(
         self, here: Sighting, matters: frozenset[str], within: PhotoSettings
     ) -> list[NearCase]:
-        """Cases that are not cleared, of these matters, near in place and time."""
+        """Cases that a report of these matters could join, near in place and time."""
         with self._database.read() as session:
             return open_near(session, here, matters, within)
 

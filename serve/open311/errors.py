@@ -16,7 +16,10 @@ from serve.auth import AccessError
 from serve.limits import STORE_AWAY_S, BusyError
 from serve.open311.formats import Format, rendered
 
-__all__ = ["GeoReportRoute", "RefusedError"]
+__all__ = ["OPEN311", "GeoReportRoute", "RefusedError", "refusal"]
+
+OPEN311 = "/open311/v2"
+"""What is below it speaks GeoReport, refusals of any kind too."""
 
 logger = logging.getLogger(__name__)
 
@@ -45,17 +48,17 @@ class GeoReportRoute(APIRoute):
                 return await handle(request)
             except BusyError as error:
                 wait = {"retry-after": str(error.retry_after_s)}
-                return _refusal(request, error.status, f"{error} {error.message_zh}", wait)
+                return refusal(request, error.status, f"{error} {error.message_zh}", wait)
             except StoreError as error:
                 logger.error("%s", error)
                 wait = {"retry-after": str(STORE_AWAY_S)}
-                return _refusal(request, 503, "the database is away 数据库暂不可用", wait)
+                return refusal(request, 503, "the database is away 数据库暂不可用", wait)
             except (RefusedError, AccessError, ImageError) as error:
-                return _refusal(request, _status(error.status), f"{error} {error.message_zh}")
+                return refusal(request, _status(error.status), f"{error} {error.message_zh}")
             except RequestValidationError as error:
                 return _invalid(request, error)
             except HTTPException as error:
-                return _refusal(request, _status(error.status_code), str(error.detail))
+                return refusal(request, _status(error.status_code), str(error.detail))
 
         return handle_or_refuse
 
@@ -75,13 +78,14 @@ def _invalid(request: Request, error: RequestValidationError) -> Response:
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"][1:])
     if where == "form":
-        return _refusal(request, 404, "there is .xml and .json 仅提供 .xml 和 .json")
-    return _refusal(request, 400, f"{where}: {first['msg']} 参数有误：{where}")
+        return refusal(request, 404, "there is .xml and .json 仅提供 .xml 和 .json")
+    return refusal(request, 400, f"{where}: {first['msg']} 参数有误：{where}")
 
 
-def _refusal(
+def refusal(
     request: Request, status: int, description: str, headers: Mapping[str, str] | None = None
 ) -> Response:
-    form: Format = "json" if request.path_params.get("form") == "json" else "xml"
+    """In JSON where that is asked for; in XML else, also where nothing is known at an address."""
+    form: Format = "json" if request.url.path.endswith(".json") else "xml"
     errors = [{"code": status, "description": description}]
     return rendered("errors", errors, form, status, headers)

@@ -27,14 +27,13 @@ from serve.open311.documented import (
     SERVICES,
     answers_with,
 )
-from serve.open311.errors import GeoReportRoute, RefusedError
+from serve.open311.errors import OPEN311, GeoReportRoute, RefusedError
 from serve.open311.formats import Format, rendered
 from serve.open311.forms import RequestQuery, listed, new_request, read_form, wanted
 from serve.open311.services import definition, discovery, services
 
 __all__ = ["OPEN311", "public_router", "requests_router"]
 
-OPEN311 = "/open311/v2"
 _NOTICE = "已受理，将由工作人员核实。 Received; a person will look at it."
 """What becomes of every request."""
 

@@ -71,6 +71,26 @@ def test_a_revoked_key_stays_in_the_list(tmp_path: Path) -> None:
     assert {"hash", "secret"}.isdisjoint(after)
 
 
+def test_who_finds_a_leaked_key_ends_it_by_its_text(tmp_path: Path) -> None:
+    text = run(tmp_path, "create", "--name", "app").splitlines()[0]
+    said = run(tmp_path, "revoke", f" {text} ")
+    assert said.startswith(text.split("_")[1])
+    assert text.split("_", 2)[2] not in said
+    (after,) = json.loads(run(tmp_path, "list", "--json"))
+    assert after["revoked_at"]
+
+
+def test_a_secret_that_was_copied_without_its_id_is_not_shown(tmp_path: Path) -> None:
+    nothing = CliRunner().invoke(app, ["revoke", "a" * 32, "--data", str(tmp_path)])
+    assert "aaaa" not in str(nothing.exception), "where there is no store"
+    text = run(tmp_path, "create", "--name", "app").splitlines()[0]
+    for part in (text.split("_", 2)[2], text[:-1], text + "x"):
+        told = CliRunner().invoke(app, ["revoke", part, "--data", str(tmp_path)])
+        assert isinstance(told.exception, UserError)
+        assert part[:9] not in str(told.exception)
+        assert part[:8] in str(told.exception)
+
+
 def test_mistakes_are_told(store: CaseStore) -> None:
     keys = Keys(store.database)
     with pytest.raises(UserError, match="no key 'nobody'"):

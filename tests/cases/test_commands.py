@@ -310,3 +310,26 @@ def test_a_person_closes_a_case_and_the_first_word_stays(run: Run, filed: CaseSt
     listed = run("list", "--state", "closed", "--json").output.splitlines()
     assert {json.loads(line)["closure"]["by"] for line in listed} == {"li", "wang"}
     assert run("list", "--state", "open", "--json").output == ""
+
+
+def test_what_waited_for_a_review_of_a_closed_case_is_withdrawn(
+    run: Run, filed: CaseStore, tmp_path: Path
+) -> None:
+    site = site_in(tmp_path / "data")
+    filed.commit_look(
+        camera="gate", stream="live", filings=[case_of(site, 3)], state=None,
+        targets=["spool"], now=datetime.now(UTC), hold=True,
+    )  # fmt: skip
+    assert run("close", incident(3).id).output == "1 case closed; 1 message withdrawn\n"
+    assert run("list", "--held", "--json").output == ""
+
+
+def test_who_has_a_case_that_no_camera_clears_is_told_that_it_is_closed(
+    run: Run, filed: CaseStore
+) -> None:
+    """The camera of this site has no zones any more."""
+    assert run("deliver").exit_code == 0
+    said = run("close", incident(1).id, incident(2).id).output
+    assert said == "2 cases closed; 1 message due now; deliver with: kerbwatch cases deliver\n"
+    assert [d.event for d in filed.deliveries(incident(1).id)] == ["new", "updated"]
+    assert [d.event for d in filed.deliveries(incident(2).id)] == ["new", "cleared"]

@@ -10,13 +10,16 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from cv.cases.case import Case, case_schema
+from cv.cases.closing import close_case
 from cv.cases.outbox import Outbox
 from cv.cases.outgoing import Outgoing
+from cv.cases.parts import ClosurePart
 from cv.cases.review import RejectReason, review_of
 from cv.cases.store import CaseStore
 from cv.cases.targets import Message, UnreachableError, build_targets
@@ -25,6 +28,7 @@ from cv.errors import DeliveryError, SiteError
 from cv.site import Mqtt, Site
 from tests.cases.conftest import Clock, File
 from tests.cases.filings import START, case_of, incident, picture
+from tests.cases.test_reported import reported, take_report
 from tests.mosquitto import PASSWORD, USER, Mosquitto, Reader
 
 STATE = f"city/cases/{incident().id}"
@@ -104,6 +108,44 @@ def test_a_rejected_case_is_over_too(site: Site, broker: Mosquitto, begin: Begin
     with Reader(broker) as reader:
         reader.wait_for("city/status", "online")
         assert set(reader.state) == {"city/status"}
+
+
+def closed(case: Case, at: datetime) -> Case:
+    return case.model_copy(update={"closure": ClosurePart(at=at, by="li")})
+
+
+def test_what_only_citizens_saw_is_over_once_somebody_is_done_with_it(
+    site: Site, broker: Mosquitto, begin: Begin, store: CaseStore, clock: Clock
+) -> None:
+    site = replace(site, reporting=replace(site.reporting, targets=("mqtt",)))
+    case = reported(site)
+    with Outbox(store, [begin()], clock=clock) as box:
+        take_report(store, case, site, clock.now)
+        store.review(case.id, review_of(None, "li", clock.now))
+        box.deliver_due()
+        with Reader(broker) as reader:
+            reader.wait_for("city/status", "online")
+            assert f"city/cases/{case.id}" in reader.state
+            closure = ClosurePart(at=clock.now, by="li")
+            close_case(store.database, case.id, closure, told=("mqtt",))
+            box.deliver_due()
+            reader.wait_for(f"city/cases/{case.id}", "")
+            assert reader.state == {"city/status": "online"}, "and no sensor stays on"
+
+
+def test_what_a_camera_sees_after_somebody_was_done_with_it_is_not_over(
+    site: Site, broker: Mosquitto, begin: Begin
+) -> None:
+    desk, later = begin(), START + timedelta(hours=1)
+    desk.deliver(message(closed(case_of(site), later)))
+    with Reader(broker) as reader:
+        reader.wait_for("city/status", "online")
+        assert set(reader.state) == {"city/status"}
+        still_there = closed(
+            case_of(site, event="updated", seen_s=7200), START + timedelta(hours=1)
+        )
+        desk.deliver(message(still_there))
+        reader.wait_for(STATE, still_there.model_dump_json())
 
 
 def test_the_same_message_again_changes_nothing(

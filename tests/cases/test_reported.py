@@ -197,6 +197,13 @@ class TestOnlyCitizens:
         text = description(reported(site))
         assert "Reported by: 随手拍 citizens' photos" in text
         assert "Report 2026-03-14 15:40:00+08:00: 挡路" in text
+        assert text.startswith("发现 Found: ")
+        closure = ClosurePart(at=START.astimezone(site.tz), by="li")
+        news = {"state": "updated", "closure": closure}
+        text = description(reported(site).model_copy(update=news))
+        assert text.startswith("已结案 Closed: ")
+        assert "Closed: 2026-03-14 15:30:00+08:00" in text
+        assert description(case_of(site).model_copy(update=news)).startswith("仍在原处 Still there")
         assert "Camera" not in text
 
     def test_words_forge_no_line_of_what_a_desk_reads(self, site: Site) -> None:

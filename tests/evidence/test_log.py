@@ -269,6 +269,39 @@ def test_an_original_on_the_command_line_is_for_a_reason_and_logged(
     assert "exists already" in str(again.exception)
 
 
+def test_an_original_that_the_command_line_does_not_get_is_logged_as_well(
+    store: CaseStore, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(KEY_VARIABLE, new_key())
+    case = case_of(site, evidence=(picture(site),))
+    store.commit_look(
+        camera="gate", stream="live", filings=[case], state=None, targets=(), now=START
+    )
+
+    def ask(named: str) -> str:
+        arguments = ["--data", str(site.reporting.data), "-o", str(tmp_path / "out.jpg")]
+        asked = ["evidence", "original", named, *arguments, "--reason", "复核投诉"]
+        return str(CliRunner().invoke(app, asked).exception)
+
+    file = frame_file("originals", "gate", incident().confirmed_at)
+    for named, told, outcome, what in (
+        (case.id, "is deleted", "gone", f"{case.id}/scene"),
+        (f"{case.id}/crop", "no picture", "refused", f"{case.id}/crop"),
+        ("kw-nothing", "no such case", "refused", "kw-nothing"),
+        ("ph-nothing", "no such case", "refused", "ph-nothing"),
+    ):
+        assert told in ask(named)
+        entry = json.loads(list(EvidenceLog(store.database).lines())[-1])
+        assert (entry["action"], entry["outcome"], entry["what"]) == ("original", outcome, what)
+        assert entry["reason"] == "复核投诉"
+    kept = open_originals(site.reporting.data).keep(file, b"unmasked")
+    monkeypatch.setenv(KEY_VARIABLE, new_key())
+    ask(case.id)
+    entry = json.loads(list(EvidenceLog(store.database).lines())[-1])
+    assert (entry["outcome"], entry["what"]) == ("unreadable", kept)
+    assert not (tmp_path / "out.jpg").exists()
+
+
 def test_looking_makes_no_store(tmp_path: Path) -> None:
     for command in (["log"], ["verify"], ["original", "kw-1", "--reason", "none", "-o", "x"]):
         result = CliRunner().invoke(app, ["evidence", *command, "--data", str(tmp_path)])

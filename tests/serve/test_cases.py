@@ -154,6 +154,27 @@ def test_an_id_is_whole(desk: Desk) -> None:
     assert answer.json()["detail"] == "no such case"
 
 
+@pytest.mark.parametrize(
+    ("tags", "status"),
+    [
+        (["*"], 304),
+        ([' "other", W/{tag}'], 304),
+        (['"other"', "{tag}"], 304),
+        (["{tag}", '"other"'], 304),
+        (['"other"'], 200),
+        (['"*"'], 200),
+        (['"a,*,b"'], 200),
+    ],
+)
+def test_all_that_a_client_has_counts_in_as_many_lines_as_it_says_it(
+    desk: Desk, tags: list[str], status: int
+) -> None:
+    tag = desk.get("/v1/labels").headers["etag"]
+    lines = [("If-None-Match", line.replace("{tag}", tag)) for line in tags]
+    key = ("X-API-Key", desk.keys["王"])
+    assert desk.client.get("/v1/labels", headers=[key, *lines]).status_code == status
+
+
 @pytest.mark.parametrize("path", ["/v1/cases", f"/v1/cases/{incident().id}"])
 def test_what_is_as_it_was_is_not_sent_again(desk: Desk, path: str) -> None:
     desk.file(case_of(desk.site, evidence=(picture(desk.site),)))
@@ -254,6 +275,10 @@ def test_another_review_is_not_overwritten_unseen(desk: Desk) -> None:
     assert desk.review(MISTAKEN, who="李").status_code == 200
     assert desk.review(CONFIRMED, who="王", **{"If-Match": "*"}).status_code == 200
     assert desk.review(MISTAKEN, **{"If-Match": 'W/"weak.tag"'}).status_code == 412
+    current = desk.get(f"/v1/cases/{incident().id}").headers["etag"]
+    lines = [("X-API-Key", desk.keys["王"]), ("If-Match", seen), ("If-Match", current)]
+    path = f"/v1/cases/{incident().id}/review"
+    assert desk.client.post(path, json=MISTAKEN, headers=lines).status_code == 200
 
 
 def test_a_delivery_in_between_is_nobodys_review(desk: Desk) -> None:

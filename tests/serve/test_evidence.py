@@ -106,6 +106,14 @@ def test_no_cache_may_keep_a_picture(service: Service) -> None:
     assert answer.content == b"a masked picture"
 
 
+def test_nobody_finds_out_by_head_what_there_is_without_an_entry(service: Service) -> None:
+    link = evidence_url("", f"evidence/{ID}/scene.jpg", SECRET)
+    for address in (link, f"/v1/originals/{ID}/scene?reason={REASON}"):
+        answer = service.client.head(address, headers={"X-API-Key": service.key})
+        assert (answer.status_code, answer.headers["allow"]) == (405, "GET")
+    assert service.entries == []
+
+
 def test_an_original_is_decrypted_for_who_gives_a_reason(service: Service) -> None:
     originals = open_originals(service.site.reporting.data)
     kept = {}
@@ -120,6 +128,54 @@ def test_an_original_is_decrypted_for_who_gives_a_reason(service: Service) -> No
         assert (service.last.outcome, service.last.what) == ("served", file)
         assert service.last.reason == REASON
         assert service.last.who == f"key {service.key.split('_')[1]}"
+
+
+def test_who_may_not_see_an_original_is_written_down(service: Service) -> None:
+    """Without a key that counts, with one of too small a role, and without a reason."""
+    keys = Keys(service.store.database)
+    app, text = keys.create("the photo app", Role.REPORT, START)
+    desk = f"key {service.key.split('_')[1]}"
+    unknown = "kw_abcdefgh_" + "a" * 32
+    for key, reason, status, who in (
+        ("", REASON, 401, "nobody"),
+        (unknown, REASON, 401, "nobody"),
+        (text, REASON, 403, f"key {app.id}"),
+        (service.key, "x", 422, desk),
+    ):
+        before = len(service.entries)
+        assert service.original(ID, "scene", reason=reason, key=key).status_code == status
+        assert len(service.entries) == before + 1
+        last = service.last
+        assert (last.action, last.outcome, last.who) == ("original", "refused", who)
+        assert (last.what, last.address) == (f"{ID}/scene", "testclient")
+    bearer = {"Authorization": "Basic x"}
+    path = f"/v1/originals/{ID}/scene?reason={REASON}"
+    assert service.client.get(path, headers=bearer).status_code == 401
+    assert service.last.who == "nobody"
+    assert service.original("%1b[2J" + "x" * 500, "%0a").status_code == 422
+    assert service.last.what == "what no original is called"
+
+
+def test_who_tries_at_random_gets_no_entry_for_each_try(service: Service) -> None:
+    """An entry costs the disk, and is kept for a year; that there were more is one of its own."""
+    originals = open_originals(service.site.reporting.data)
+    originals.keep(frame_file("originals", "gate", incident().confirmed_at), b"scene")
+    for ask, status, who in (
+        (lambda: service.original(ID, "scene", key="").status_code, 401, "nobody"),
+        (lambda: service.client.get("/v1/evidence/guess").status_code, 403, "link"),
+        (lambda: service.original(ID, "scene", reason="x").status_code, 422, "key"),
+    ):
+        assert {ask() for _ in range(50)} == {status}
+        entries = [e for e in service.entries if e.who.startswith(who)]
+        assert 31 <= len(entries) <= 33, "now and then one more is free as the minute passes"
+        more = [entry for entry in entries if entry.what.startswith("more than 30 refusals")]
+        assert [entry.outcome for entry in more] == ["refused"]
+    # What somebody has a right to is served all the while, with an entry each time.
+    for _ in range(3):
+        assert service.evidence(f"evidence/{ID}/scene.jpg") == 200
+        assert service.last.outcome == "served"
+        assert service.original(ID, "scene").status_code == 200
+        assert (service.last.outcome, service.last.reason) == ("served", REASON)
 
 
 def test_a_citizens_photo_comes_back_as_it_came(service: Service) -> None:
@@ -189,6 +245,7 @@ def test_without_any_key_evidence_is_served_but_no_original(detector: Detector, 
             service = Service(client, store, site, "")
             assert service.evidence(str(picture(site).file)) == 200
             assert service.original(ID, "scene").status_code == 401
+            assert (service.last.outcome, service.last.who) == ("refused", "nobody")
 
 
 def test_no_entry_no_picture(service: Service, detector: Detector) -> None:

@@ -521,6 +521,30 @@ def test_an_unknown_request_is_404(city: City) -> None:
         assert city.get(f"requests/{number}.json").status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("PUT", "requests", 405), ("DELETE", "services/09006", 405), ("GET", "nothing/here", 404)],
+)
+def test_what_no_route_takes_is_refused_as_georeport_does(
+    city: City, method: str, path: str, status: int
+) -> None:
+    answer = city.client.request(method, f"{BASE}/{path}.json")
+    assert answer.status_code == status
+    assert [error["code"] for error in answer.json()] == [status]
+    assert re.search(r"[A-Za-z].*[\u4e00-\u9fff]", answer.json()[0]["description"])
+    (error,) = ElementTree.fromstring(city.client.request(method, f"{BASE}/{path}.xml").content)
+    assert error.findtext("code") == str(status)
+
+
+def test_head_is_answered_in_the_format_asked_for(city: City) -> None:
+    for form, kind in (("json", "application/json"), ("xml", "text/xml")):
+        for path in (f"services.{form}", f"requests.{form}?api_key={city.keys['app']}"):
+            answer = city.client.head(f"{BASE}/{path}")
+            assert (answer.status_code, answer.content) == (200, b"")
+            assert answer.headers["content-type"].startswith(kind)
+        assert city.client.head(f"{BASE}/requests.{form}").status_code == 403
+
+
 def test_unit_and_limit_of_the_case_are_told(city: City) -> None:
     site: Site = city.site
     case = case_of(site)

@@ -14,6 +14,7 @@ from fastapi.testclient import TestClient
 
 from cv.access.keys import Keys
 from cv.access.roles import Role
+from cv.cases.review import RejectReason, review_of
 from cv.cases.store import CaseStore
 from cv.detect.detector import Detector
 from cv.evidence.retention import Retention
@@ -178,6 +179,22 @@ def test_an_open_case_of_a_camera_nearby_is_known_and_a_cleared_one_is_not(
     assert (known["kind"], known["id"]) == ("case", case_of(place, 0).id)
     assert known["metres"] == 0
     assert known["seconds"] == 900
+
+
+def test_a_case_that_was_rejected_is_no_duplicate_of_anything(
+    desk: TestClient, place: Site
+) -> None:
+    case = case_of(place, 0)
+    with CaseStore(place.reporting.data / "cases.sqlite") as store:
+        store.commit_look(
+            camera="gate", stream="live", filings=[case], state=None, targets=(), now=START
+        )
+        store.review(case.id, review_of(RejectReason.MISTAKEN, "li", START))
+    _, answer = send(desk, jpeg(), **HERE, **NOON, category="blocked_lane", report="true")
+    assert answer["duplicate_of"] == []
+    assert answer["case"]["joined"] is False
+    _, again = send(desk, jpeg(shade=30), **HERE, **NOON, category="blocked_lane")
+    assert case.id not in {known["id"] for known in again["duplicate_of"]}
 
 
 def test_form_and_file_that_contradict_each_other_are_told(desk: TestClient) -> None:

@@ -21,6 +21,7 @@ from cv.geometry import Image
 from cv.site import Site
 from serve.app import create_app
 from serve.limits import Limits
+from serve.problems import FormError, problem_of
 from tests.listening import until
 from tests.serve.conftest import jpeg
 
@@ -40,6 +41,31 @@ def test_probes_and_metrics(client: TestClient) -> None:
     assert float(text.partition("\nkerbwatch_disk_free_bytes ")[2].split()[0]) > 1e6
 
 
+@pytest.mark.parametrize(
+    "path", ["/healthz", "/readyz", "/metrics", "/v1/labels", "/v1/cases", "/v1/photos/ph-0"]
+)
+def test_head_is_answered_as_get_without_the_body(client: TestClient, path: str) -> None:
+    whole, head = client.get(path), client.head(path)
+    assert (head.status_code, head.content) == (whole.status_code, b"")
+    lasting = ("content-type", "etag") if path == "/metrics" else ("content-length", "etag")
+    for name in lasting:
+        assert head.headers.get(name) == whole.headers.get(name)
+    assert int(head.headers["content-length"]) > 0
+    assert client.head("/v1/detect").status_code == 405, "where there is no GET"
+
+
+def test_who_asks_by_a_method_that_there_is_not_is_told_which_there_are(
+    client: TestClient,
+) -> None:
+    for path, allowed in {
+        "/v1/cases": "GET, HEAD",
+        "/v1/detect": "POST",
+        "/open311/v2/requests.json": "GET, HEAD, POST",
+    }.items():
+        answer = client.delete(path)
+        assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
+
+
 def test_not_ready_before_the_model_is_warm(detector: Detector, site: Site) -> None:
     answer = TestClient(create_app(detector, site)).get("/readyz")
     assert answer.status_code == 503
@@ -55,6 +81,25 @@ def test_every_route_and_error_is_documented_with_examples(client: TestClient) -
             example = operation["responses"][status]["content"]["application/problem+json"]
             assert example["example"]["detail_zh"]
     assert set(document["paths"]) >= {"/healthz", "/readyz", "/metrics"}
+
+
+def test_a_refusal_has_the_title_that_is_documented(client: TestClient) -> None:
+    paths = client.get("/openapi.json").json()["paths"]
+    shown = {
+        (answer["content"]["application/problem+json"]["example"]["title"], int(status))
+        for path in paths.values()
+        for operation in path.values()
+        for status, answer in operation["responses"].items()
+        if "application/problem+json" in answer.get("content", {})
+    }
+    assert {status for _, status in shown} >= {401, 403, 404, 410, 413, 415, 422, 429, 503}
+    for title, status in shown:
+        assert problem_of(FormError("", "", status)).title == title
+    damaged = client.post("/v1/detect", content=jpeg()[:900])
+    assert damaged.json()["title"] == "Unprocessable Content"
+    assert client.post("/v1/detect", content=b"0" * 2_100_000).json()["title"] == (
+        "Content Too Large"
+    )
 
 
 class Slow(Detector):
@@ -155,6 +200,9 @@ def test_the_real_process_answers_and_bounds_what_it_reads(server: httpx2.Client
         except ConnectionError:
             reply = b""
     assert taken < 100_000_000, "an endless body is not read to its end"
+    head = server.head("/v1/labels")
+    assert (head.status_code, head.content) == (200, b"")
+    assert int(head.headers["content-length"]) > 100
     assert reply == b"" or b"413" in reply
     assert server.get("/healthz").status_code == 200
 

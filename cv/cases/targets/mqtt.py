@@ -4,7 +4,7 @@
     <topic>/cases/<case id>   the case as JSON, retained as long as it is open
     <discovery>/binary_sensor/kerbwatch/<case id>/config   so that Home Assistant finds it
 
-A case that is over is published once more, as cleared, and then its topics are emptied. All of it
+A case that is over is published once more, and then its topics are emptied. All of it
 with QoS 1; publishing twice what was published before changes nothing.
 """
 
@@ -92,7 +92,7 @@ class MqttTarget:
         state = f"{self._settings.topic}/cases/{case.id}"
         config = f"{self._settings.discovery}/binary_sensor/kerbwatch/{case.id}/config"
         yield state, shown.model_dump_json()
-        if case.state == "cleared" or case.review.state == "rejected":
+        if _is_over(case):
             yield config, ""
             yield state, ""
         else:
@@ -162,6 +162,17 @@ class MqttTarget:
         """Called before `info` counts as published, so the refusal is there when it does."""
         if reason.is_failure:
             self._refused[mid] = str(reason)
+
+
+def _is_over(case: Case) -> bool:
+    """Whether it is cleared, rejected, or closed and not seen since.
+
+    What the city is done with may stand there still: as long as a camera says so, it is not over.
+    """
+    if case.state == "cleared" or case.review.state == "rejected":
+        return True
+    closure = case.closure
+    return closure is not None and (not case.is_watched or case.time.last_seen <= closure.at)
 
 
 def _client(settings: Settings, password: str | None) -> Client:
