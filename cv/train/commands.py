@@ -5,7 +5,6 @@ from __future__ import annotations
 import json as jsonlib
 from importlib.util import find_spec
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Annotated
 
 import typer
@@ -89,10 +88,11 @@ def fit(
     """Fine-tune YOLO26 for kerbwatch's labels (训练)."""
     _need_extra()
     from cv.data.samples import default_data, default_weights
+    from cv.train.outputs import check_folder
     from cv.train.stack import load_stack
 
     run = run or Path("runs", model)
-    _need_folder(run)
+    check_folder(run)
     if start is not None and not start.is_file():
         raise ModelError(f"--start {start}: no such file")
     load_stack(run / "ultralytics")
@@ -179,8 +179,6 @@ def export(
 ) -> None:
     """Write the ONNX file, if it proves equal to the checkpoint (导出)."""
     _need_extra()
-    if out is not None:
-        _need_folder(out.parent)
     from cv.data.samples import default_data
     from cv.train.stack import load_stack
 
@@ -236,7 +234,6 @@ def average(
 ) -> None:
     """Average a network with the one it went on from (权重平均)."""
     _need_extra()
-    _need_folder(out.parent)
     from cv.train.stack import load_stack
 
     load_stack()
@@ -254,34 +251,14 @@ def card(
 ) -> None:
     """Write the model card, with numbers measured now (模型卡)."""
     _need_extra()
-    _need_folder(out.parent)
     from cv.data.samples import default_data
-    from cv.detect.backends import int8_file
     from cv.detect.detector import model_path
-    from cv.train.card import model_card
-    from cv.train.evaluate import evaluate
+    from cv.train.card import write_card
 
     console = Console()
     with console.status("evaluating"):
-        model, data = model or model_path(), data or default_data()
-        small = int8_file(model)
-        text = model_card(evaluate(model, data), evaluate(small, data) if small.exists() else None)
-    out.write_text(text, encoding="utf-8")
+        write_card(model or model_path(), data or default_data(), out)
     console.print(f"{out}: written", soft_wrap=True)
-
-
-def _need_folder(folder: Path) -> None:
-    """Asked before the work: its result must not be lost because nobody can write it.
-
-    Raises:
-        ModelError: the folder cannot be made, or nothing can be written there.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise ModelError(f"{folder}: cannot be written: {error.strerror}") from error
 
 
 def _need_extra() -> None:
