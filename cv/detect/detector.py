@@ -71,7 +71,8 @@ def read_model_info(file: ModelFile) -> ModelInfo:
     """Read an ONNX file's metadata.
 
     Raises:
-        ModelError: not an ONNX file, or without the metadata that kerbwatch writes.
+        ModelError: not an ONNX file, without the metadata that kerbwatch writes, or of another
+            input or output.
     """
     options = ort.SessionOptions()
     options.log_severity_level = 4
@@ -84,7 +85,7 @@ def read_model_info(file: ModelFile) -> ModelInfo:
         raise ModelError(f"{file.path}: not an ONNX model") from error
     meta = session.get_modelmeta().custom_metadata_map
     try:
-        labels = tuple(json.loads(meta["labels"]))
+        labels = tuple(map(str, json.loads(meta["labels"])))
         thresholds = {str(k): float(v) for k, v in json.loads(meta["thresholds"]).items()}
         version = meta["version"]
     except (KeyError, ValueError, TypeError, AttributeError) as error:
@@ -92,6 +93,7 @@ def read_model_info(file: ModelFile) -> ModelInfo:
             f"{file.path}: no labels, thresholds and version inside; "
             "write it with `kerbwatch train export`"
         ) from error
+    _check_ends(session, file.path)
     return ModelInfo(
         path=file.path,
         name=meta.get("name", file.path.stem),
@@ -100,6 +102,21 @@ def read_model_info(file: ModelFile) -> ModelInfo:
         labels=labels,
         thresholds={label: thresholds.get(label, _DEFAULT_SCORE) for label in labels},
     )
+
+
+def _check_ends(session: ort.InferenceSession, file: Path) -> None:
+    """What goes in and comes out is named and shaped as `cv.detect.backends` wants it.
+
+    Raises:
+        ModelError: it is not.
+    """
+    given = [(end.name, end.type, len(end.shape)) for end in session.get_inputs()]
+    made = [(end.name, end.type, len(end.shape)) for end in session.get_outputs()]
+    if given != [("images", "tensor(uint8)", 4)] or made != [("detections", "tensor(float)", 3)]:
+        raise ModelError(
+            f"{file}: does not take `images` in uint8 [1, H, W, 3] and give `detections` in "
+            "float32 [1, N, 6]; write it with `kerbwatch train export`"
+        )
 
 
 class Detector:

@@ -31,8 +31,9 @@ def write_card(model: Path, data: Path, out: Path) -> None:
     small = int8_file(model)
     check_output(out, ".md", model, small)
     _metadata(ModelFile.read(model))
+    exact = evaluate(model, data)
     int8 = evaluate(small, data) if small.exists() else None
-    write_whole(out, model_card(evaluate(model, data), int8).encode())
+    write_whole(out, model_card(exact, int8).encode())
 
 
 def model_card(evaluation: Evaluation, int8: Evaluation | None = None) -> str:

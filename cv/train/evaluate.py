@@ -11,7 +11,7 @@ from cv.data.reading import read_sources
 from cv.data.samples import Sample
 from cv.data.splitting import only, split
 from cv.detect.backends import ModelFile, load_backend
-from cv.detect.detector import read_model_info
+from cv.detect.detector import ModelInfo, read_model_info
 from cv.errors import ModelError
 from cv.geometry import Image
 from cv.labels import LABELS
@@ -22,6 +22,7 @@ from cv.train.thresholds import PRECISION, Threshold, choose_thresholds
 
 __all__ = [
     "Evaluation",
+    "check_exported",
     "evaluate",
     "held_out",
     "open_predictor",
@@ -99,8 +100,9 @@ def evaluate(
         raise ModelError(f"precision {precision:g}: must be between 0 and 1")
     samples = only(read_sources(data), source) if source else held_out(data)
     shape = (imgsz, imgsz)
+    own = _own_thresholds(model)
     found = list(find(samples, open_predictor(model), shape))
-    return Evaluation.of(model, shape, found, precision, _own_thresholds(model))
+    return Evaluation.of(model, shape, found, precision, own)
 
 
 def held_out(data: Path) -> Sequence[Sample]:
@@ -153,6 +155,16 @@ def predict_with_onnx(file: ModelFile, backend: str = "onnxruntime") -> Predict:
 
 
 def _own_thresholds(model: Path) -> dict[str, float] | None:
-    if model.suffix in _TORCH:
-        return None
-    return read_model_info(ModelFile.read(model)).thresholds
+    return None if model.suffix in _TORCH else check_exported(ModelFile.read(model)).thresholds
+
+
+def check_exported(file: ModelFile) -> ModelInfo:
+    """What an ONNX file says of itself, if it is one that `kerbwatch train export` wrote.
+
+    Raises:
+        ModelError: it is not.
+    """
+    info = read_model_info(file)
+    if info.labels != LABELS:
+        raise ModelError(f"{file.path}: trained for other labels; expected {', '.join(LABELS)}")
+    return info
