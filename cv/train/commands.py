@@ -70,7 +70,9 @@ def fit(
         typer.Option(help="Train about this long instead of --epochs.", show_default=False),
     ] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
-    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of everything random.", show_default="0")
+    ] = None,
     config: Annotated[
         Path | None, typer.Option(help="Settings file.", show_default="cv/train/default.toml")
     ] = None,
@@ -79,19 +81,21 @@ def fit(
         typer.Option(metavar="SOURCE", help="A source that does not train; repeatable."),
     ] = None,
     share: Annotated[
-        float, typer.Option(help="Train on this share of each source's photos.")
-    ] = 1.0,
+        float | None,
+        typer.Option(help="Train on this share of each source's photos.", show_default="1"),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run in --run from its last epoch.")
     ] = False,
 ) -> None:
     """Fine-tune YOLO26 for kerbwatch's labels (训练)."""
     _need_extra()
-    from cv.data.samples import default_data, default_weights
+    from cv.train.beginning import holds_checkpoint
     from cv.train.outputs import check_folder
     from cv.train.stack import load_stack
 
     run = run or Path("runs", model)
+    holds_checkpoint(run, resume=resume)  # before anything is written there
     check_folder(run)
     if start is not None and not start.is_file():
         raise ModelError(f"--start {start}: no such file")
@@ -100,9 +104,9 @@ def fit(
 
     best = fit(
         FitOptions(
-            data=data or default_data(),
-            weights=weights or default_weights(model),
             run=run,
+            data=data,
+            weights=weights,
             size=model,
             start=start,
             imgsz=imgsz,

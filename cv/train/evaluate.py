@@ -15,6 +15,7 @@ from cv.detect.detector import ModelInfo, read_model_info
 from cv.errors import ModelError
 from cv.geometry import Image
 from cv.labels import LABELS
+from cv.train.bounds import check_number
 from cv.train.detections import Floats, Found, Predict, find
 from cv.train.elsewhere import Elsewhere, elsewhere
 from cv.train.scoring import Scores, score
@@ -31,8 +32,6 @@ __all__ = [
 ]
 
 _TORCH = {".pt", ".npz"}
-MIN_SIDE = 160
-"""Smallest input side: below it there are fewer anchors than candidates (`cv.train.graph`)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,8 +93,7 @@ def evaluate(
     Raises:
         ModelError: the model or the data cannot be used, or the size or precision is not allowed.
     """
-    if imgsz % 32 or imgsz < MIN_SIDE:
-        raise ModelError(f"imgsz {imgsz}: must be a multiple of 32, at least {MIN_SIDE}")
+    check_number("imgsz", imgsz)
     if not 0 < precision < 1:
         raise ModelError(f"precision {precision:g}: must be between 0 and 1")
     samples = only(read_sources(data), source) if source else held_out(data)
