@@ -114,7 +114,7 @@ def make(name: str, data: Path, config: Path, run: Path) -> None:
         if old not in text:
             raise SystemExit(f"{config}: has no line {old!r}")
         text = text.replace(old, new)
-    own = folder / "config.toml"
+    own = folder.with_name(f"{folder.name}.toml")  # a new run's folder holds nothing else
     own.write_text(text, encoding="utf-8")
     load_stack(folder / "ultralytics")
     from cv.train.fit import FitOptions, fit

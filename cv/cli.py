@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from importlib.metadata import entry_points, version
 from typing import Annotated
@@ -16,7 +17,7 @@ from cv.cases.commands import app as cases_app
 from cv.data.commands import app as data_app
 from cv.detect.commands import detect
 from cv.doctor import doctor
-from cv.errors import KerbwatchError
+from cv.errors import KerbwatchError, UserError
 from cv.evidence.commands import app as evidence_app
 from cv.evidence.commands import retention_app
 from cv.logs import set_up_logging
@@ -80,6 +81,12 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(1)
+    except OSError as error:
+        # A file or disk that nobody asked about beforehand; the traceback is for --verbose.
+        logging.getLogger("cv").info("stopped by", exc_info=error)
+        reason = error.strerror or str(error) or type(error).__name__
+        _tell(reason if error.filename is None else f"{error.filename}: {reason}")
+        sys.exit(UserError.exit_code)
 
 
 def _tell(error: str) -> None:

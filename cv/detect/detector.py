@@ -22,8 +22,6 @@ from cv.labels import LABELS
 __all__ = ["Detection", "Detector", "ModelInfo", "model_path", "read_model_info"]
 
 _DEFAULT_SCORE = 0.35
-_FORM = [("images", "tensor(uint8)", 4), ("detections", "tensor(float)", 3)]
-"""Name, type and dimensions of what goes in, [1, H, W, 3], and comes out, [1, N, 6]."""
 _WRITTEN_BY = "write it with `kerbwatch train export`"
 
 
@@ -75,7 +73,8 @@ def read_model_info(file: ModelFile) -> ModelInfo:
     """Read an ONNX file's metadata.
 
     Raises:
-        ModelError: not an ONNX file, or without the metadata that kerbwatch writes.
+        ModelError: not an ONNX file, without the metadata that kerbwatch writes, or of another
+            input or output.
     """
     options = ort.SessionOptions()
     options.log_severity_level = 4
@@ -88,22 +87,16 @@ def read_model_info(file: ModelFile) -> ModelInfo:
         raise ModelError(f"{file.path}: not an ONNX model") from error
     meta = session.get_modelmeta().custom_metadata_map
     try:
-        labels = tuple(json.loads(meta["labels"]))
+        labels = tuple(map(str, json.loads(meta["labels"])))
         thresholds = {str(k): float(v) for k, v in json.loads(meta["thresholds"]).items()}
         version = meta["version"]
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise ModelError(
             f"{file.path}: no labels, thresholds and version inside; {_WRITTEN_BY}"
         ) from error
-    unknown = [label for label in labels if label not in LABELS]
-    if unknown or not labels:
-        raise ModelError(f"{file.path}: {unknown[:1] or 'nothing'} is no label of ours")
-    given, answers = session.get_inputs(), session.get_outputs()
-    form = [(node.name, node.type, len(node.shape)) for node in (*given, *answers)]
-    if form != _FORM or given[0].shape[3] != 3 or answers[0].shape[2] != 6:
-        raise ModelError(
-            f"{file.path}: not a network from uint8 pictures to detections; {_WRITTEN_BY}"
-        )
+    if labels != LABELS:
+        raise ModelError(f"{file.path}: trained for other labels; expected {', '.join(LABELS)}")
+    _check_ends(session, file.path)
     return ModelInfo(
         path=file.path,
         name=meta.get("name", file.path.stem),
@@ -112,6 +105,21 @@ def read_model_info(file: ModelFile) -> ModelInfo:
         labels=labels,
         thresholds={label: thresholds.get(label, _DEFAULT_SCORE) for label in labels},
     )
+
+
+def _check_ends(session: ort.InferenceSession, file: Path) -> None:
+    """What goes in and comes out is named and shaped as `cv.detect.backends` wants it.
+
+    Raises:
+        ModelError: it is not.
+    """
+    ends = (*session.get_inputs(), *session.get_outputs())
+    form = [(end.name, end.type, len(end.shape), end.shape[-1]) for end in ends if end.shape]
+    if form != [("images", "tensor(uint8)", 4, 3), ("detections", "tensor(float)", 3, 6)]:
+        raise ModelError(
+            f"{file}: does not take `images` in uint8 [1, H, W, 3] and give `detections` in "
+            f"float32 [1, N, 6]; {_WRITTEN_BY}"
+        )
 
 
 class Detector:
@@ -162,16 +170,11 @@ class Detector:
             min_score: one threshold for all labels instead of the model's own.
             ease: factor on the model's own thresholds; below 1 lets weaker boxes through, which
                 may keep a still object alive but never start one.
-
-        Raises:
-            ModelError: the model's names are those of another network.
         """
         width, height = picture.size
         fitted = picture.fitted(input_shape(width, height))
         rows = self._backend.infer(fitted.image[None])
         labels = rows[:, 5].astype(np.intp)
-        if labels.max(initial=0) >= len(self.labels):
-            raise ModelError(f"{self.info.path}: finds more labels than it has names for")
         keep = rows[:, 4] >= (self._floor[labels] * ease if min_score is None else min_score)
         rows, labels = rows[keep], labels[keep]
         boxes = fitted.to_source(rows[:, :4], width, height)

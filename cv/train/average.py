@@ -28,6 +28,7 @@ from cv.train.network import (
     save_network,
     size_of,
 )
+from cv.train.outputs import check_output
 
 __all__ = ["average"]
 
@@ -42,10 +43,12 @@ def average(first: Path, second: Path, out: Path, *, share: float = 0.5) -> None
         share: the first's weight, 0 to 1.
 
     Raises:
-        ModelError: one is no such file, they differ in size, the share is none, or `out` exists.
+        ModelError: one is no such file, they differ in size, the share is none, or `out` exists or
+            cannot be written.
     """
     if not 0 < share < 1:
         raise ModelError(f"share {share:g}: must be between 0 and 1")
+    check_output(out, ".pt")
     if out.exists():
         raise ModelError(f"{out} exists; name a new file")
     earlier, later = _open(first), _open(second)
@@ -65,7 +68,6 @@ def average(first: Path, second: Path, out: Path, *, share: float = 0.5) -> None
     if later.exported:
         # Its runs are all told in `history`; the last of them is what was averaged.
         later.history = (*history[:-1], history[-1] + later.averaged_with)
-    out.parent.mkdir(parents=True, exist_ok=True)
     save_network(later, out)
 
 

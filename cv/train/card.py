@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
 from string import Template
 
-from cv.detect.backends import ModelFile
+from cv.detect.backends import ModelFile, int8_file
 from cv.errors import ModelError
 from cv.train.elsewhere import Elsewhere
-from cv.train.evaluate import Evaluation
+from cv.train.evaluate import Evaluation, evaluate
 from cv.train.mistakes import false_alarms
-from cv.train.onnx_file import metadata_of, parsed
-from cv.train.sizes import Size
+from cv.train.onnx_file import metadata_of, parsed, size_in, texts_in
+from cv.train.outputs import check_output, write_whole
 from cv.train.slices import by_source
 
-__all__ = ["model_card"]
+__all__ = ["model_card", "write_card"]
 
 _TEMPLATE = Path(__file__).with_name("card.md")
+
+
+def write_card(model: Path, data: Path, out: Path) -> None:
+    """Evaluate an exported file, and the INT8 file beside it, and write their card.
+
+    Raises:
+        ModelError: the model or the data cannot be used, or the card cannot be written there;
+            what can be said before evaluating is.
+    """
+    small = int8_file(model)
+    check_output(out, ".md", model, small)
+    _metadata(ModelFile.read(model))
+    exact = evaluate(model, data)
+    int8 = evaluate(small, data) if small.exists() else None
+    write_whole(out, model_card(exact, int8).encode())
 
 
 def model_card(evaluation: Evaluation, int8: Evaluation | None = None) -> str:
@@ -40,8 +54,8 @@ def model_card(evaluation: Evaluation, int8: Evaluation | None = None) -> str:
         megabytes=f"{len(file.content) / 1e6:.1f}",
         version=metadata["version"],
         sha256=file.sha256,
-        network=Size(metadata.get("size", Size.N)).network,
-        trained="; then ".join(json.loads(metadata["trained"])),
+        network=size_in(metadata, file.path).network,
+        trained="; then ".join(texts_in(metadata, "trained", file.path)),
         photos=evaluation.images,
         input="x".join(map(str, evaluation.shape)),
         ap50=_cell(evaluation.scores.ap50, 3),
@@ -91,6 +105,8 @@ def _metadata(file: ModelFile) -> dict[str, str]:
     if missing:
         lacking = f"no {min(missing)} in it; write it with kerbwatch train export"
         raise ModelError(f"{file.path}: {lacking}")
+    size_in(metadata, file.path)
+    texts_in(metadata, "trained", file.path)
     return metadata
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json as jsonlib
 from importlib.util import find_spec
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Annotated
 
 import typer
@@ -71,7 +70,9 @@ def fit(
         typer.Option(help="Train about this long instead of --epochs.", show_default=False),
     ] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
-    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    seed: Annotated[
+        int | None, typer.Option(help="Seed of everything random.", show_default="0")
+    ] = None,
     config: Annotated[
         Path | None, typer.Option(help="Settings file.", show_default="cv/train/default.toml")
     ] = None,
@@ -80,19 +81,22 @@ def fit(
         typer.Option(metavar="SOURCE", help="A source that does not train; repeatable."),
     ] = None,
     share: Annotated[
-        float, typer.Option(help="Train on this share of each source's photos.")
-    ] = 1.0,
+        float | None,
+        typer.Option(help="Train on this share of each source's photos.", show_default="1"),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run in --run from its last epoch.")
     ] = False,
 ) -> None:
     """Fine-tune YOLO26 for kerbwatch's labels (训练)."""
     _need_extra()
-    from cv.data.samples import default_data, default_weights
+    from cv.train.beginning import holds_checkpoint
+    from cv.train.outputs import check_folder
     from cv.train.stack import load_stack
 
     run = run or Path("runs", model)
-    _need_folder(run)
+    holds_checkpoint(run, resume=resume)  # before anything is written there
+    check_folder(run)
     if start is not None and not start.is_file():
         raise ModelError(f"--start {start}: no such file")
     load_stack(run / "ultralytics")
@@ -100,9 +104,9 @@ def fit(
 
     best = fit(
         FitOptions(
-            data=data or default_data(),
-            weights=weights or default_weights(model),
             run=run,
+            data=data,
+            weights=weights,
             size=model,
             start=start,
             imgsz=imgsz,
@@ -179,8 +183,6 @@ def export(
 ) -> None:
     """Write the ONNX file, if it proves equal to the checkpoint (导出)."""
     _need_extra()
-    if out is not None:
-        _need_folder(out.parent)
     from cv.data.samples import default_data
     from cv.train.stack import load_stack
 
@@ -236,7 +238,6 @@ def average(
 ) -> None:
     """Average a network with the one it went on from (权重平均)."""
     _need_extra()
-    _need_folder(out.parent)
     from cv.train.stack import load_stack
 
     load_stack()
@@ -254,34 +255,14 @@ def card(
 ) -> None:
     """Write the model card, with numbers measured now (模型卡)."""
     _need_extra()
-    _need_folder(out.parent)
     from cv.data.samples import default_data
-    from cv.detect.backends import int8_file
     from cv.detect.detector import model_path
-    from cv.train.card import model_card
-    from cv.train.evaluate import evaluate
+    from cv.train.card import write_card
 
     console = Console()
     with console.status("evaluating"):
-        model, data = model or model_path(), data or default_data()
-        small = int8_file(model)
-        text = model_card(evaluate(model, data), evaluate(small, data) if small.exists() else None)
-    out.write_text(text, encoding="utf-8")
+        write_card(model or model_path(), data or default_data(), out)
     console.print(f"{out}: written", soft_wrap=True)
-
-
-def _need_folder(folder: Path) -> None:
-    """Asked before the work: its result must not be lost because nobody can write it.
-
-    Raises:
-        ModelError: the folder cannot be made, or nothing can be written there.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise ModelError(f"{folder}: cannot be written: {error.strerror}") from error
 
 
 def _need_extra() -> None:

@@ -82,20 +82,22 @@ def write_dataset(
     return Dataset(file, ignore_sets)
 
 
-def read_dataset(folder: Path) -> Dataset | None:
-    """The data set written below `folder`, if there is one.
+def read_dataset(folder: Path) -> Dataset:
+    """The data set written below `folder`.
 
     Raises:
-        ModelError: another version wrote it.
+        ModelError: there is none, it is damaged, or another version wrote it.
     """
     file = folder / "data.yaml"
     if not file.exists():
-        return None
+        raise ModelError(f"{file} is gone; train anew in another --run")
     try:
         ignore_sets = json.loads(file.read_text())["ignore_sets"]
-    except (ValueError, KeyError) as error:
-        raise ModelError(f"{file}: not of this version; train anew in another --run") from error
-    return Dataset(file, tuple(tuple(labels) for labels in ignore_sets))
+        return Dataset(file, tuple(tuple(labels) for labels in ignore_sets))
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelError(
+            f"{file}: damaged, or not of this version; train anew in another --run"
+        ) from error
 
 
 def _unknown(sample: Sample) -> tuple[str, ...]:

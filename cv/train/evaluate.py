@@ -9,12 +9,13 @@ from pathlib import Path
 from cv.cpus import usable_cpus
 from cv.data.reading import read_sources
 from cv.data.samples import Sample
-from cv.data.splitting import only, split
+from cv.data.splitting import only, split, why_unscored
 from cv.detect.backends import ModelFile, load_backend
 from cv.detect.detector import read_model_info
 from cv.errors import ModelError
 from cv.geometry import Image
 from cv.labels import LABELS
+from cv.train.bounds import check_number
 from cv.train.detections import Floats, Found, Predict, find
 from cv.train.elsewhere import Elsewhere, elsewhere
 from cv.train.scoring import Scores, score
@@ -30,8 +31,6 @@ __all__ = [
 ]
 
 _TORCH = {".pt", ".npz"}
-MIN_SIDE = 160
-"""Smallest input side: below it there are fewer anchors than candidates (`cv.train.graph`)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,14 +92,14 @@ def evaluate(
     Raises:
         ModelError: the model or the data cannot be used, or the size or precision is not allowed.
     """
-    if imgsz % 32 or imgsz < MIN_SIDE:
-        raise ModelError(f"imgsz {imgsz}: must be a multiple of 32, at least {MIN_SIDE}")
+    check_number("imgsz", imgsz)
     if not 0 < precision < 1:
         raise ModelError(f"precision {precision:g}: must be between 0 and 1")
     samples = only(read_sources(data), source) if source else held_out(data)
     shape = (imgsz, imgsz)
+    own = _own_thresholds(model)
     found = list(find(samples, open_predictor(model), shape))
-    return Evaluation.of(model, shape, found, precision, _own_thresholds(model))
+    return Evaluation.of(model, shape, found, precision, own)
 
 
 def held_out(data: Path) -> Sequence[Sample]:
@@ -120,7 +119,7 @@ def training_and_held_out(data: Path) -> tuple[Sequence[Sample], Sequence[Sample
     """
     training, samples = split(read_sources(data))
     if not samples:
-        raise ModelError(f"{data}: every source is a single group, so none can be held out")
+        raise ModelError(f"{data}: {why_unscored(samples)}")
     return training, samples
 
 
@@ -153,6 +152,4 @@ def predict_with_onnx(file: ModelFile, backend: str = "onnxruntime") -> Predict:
 
 
 def _own_thresholds(model: Path) -> dict[str, float] | None:
-    if model.suffix in _TORCH:
-        return None
-    return read_model_info(ModelFile.read(model)).thresholds
+    return None if model.suffix in _TORCH else read_model_info(ModelFile.read(model)).thresholds

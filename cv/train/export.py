@@ -18,6 +18,7 @@ from cv.train.evaluate import Evaluation, held_out, predict_with_onnx
 from cv.train.graph import Deployed, onnx_bytes, predict_with_torch
 from cv.train.network import load_checkpoint, runs_of, size_of
 from cv.train.onnx_file import with_metadata
+from cv.train.outputs import check_output, write_whole
 from cv.train.parity import EXACT, SHAPES, Parity, check_parity
 from cv.train.sizes import Size
 
@@ -52,12 +53,14 @@ def export(checkpoint: Path, data: Path, out: Path | None = None) -> Export:
         out: None is weights/kerbwatch-<size>.onnx.
 
     Raises:
-        ModelError: the checkpoint or the data cannot be used, or the file would be too large.
+        ModelError: the checkpoint or the data cannot be used, `out` cannot be written or is the
+            checkpoint, or the file would be too large.
     """
-    samples = held_out(data)
     network = load_checkpoint(checkpoint)
     size = size_of(network)
     out = out or Path("weights", f"kerbwatch-{size}.onnx")
+    check_output(out, ".onnx", checkpoint)
+    samples = held_out(data)
     deployed = Deployed(network)
     content = onnx_bytes(deployed)
     most = _MOST_BYTES.get(size, len(content))
@@ -107,8 +110,5 @@ def write_model(
     digest = hashlib.sha256(with_metadata(content, {}) + thresholds.encode()).hexdigest()
     stated = f"{version('kerbwatch')}+{digest[:8]}{kind}"
     own = {"name": out.stem, "version": stated, "thresholds": thresholds}
-    out.parent.mkdir(parents=True, exist_ok=True)
-    part = out.with_name(out.name + ".part")
-    part.write_bytes(with_metadata(content, {**metadata, **own}))
-    part.replace(out)
+    write_whole(out, with_metadata(content, {**metadata, **own}))
     return stated

@@ -7,6 +7,7 @@ its unsure ones as places about which the loss is silent. Evaluation never sees 
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from cv.geometry import Box, intersection, iou
 from cv.labels import TWO_WHEELERS, VEHICLES
 from cv.train.graph import Deployed
 from cv.train.network import COCO_IDS
+from cv.train.outputs import write_whole
 from cv.train.sureness import choose_sure, described
 
 __all__ = ["UNSURE", "Filling", "fill", "sort_found", "without_hidden"]
@@ -55,35 +57,67 @@ def fill(
 
     Args:
         coco: network for the 80 COCO classes, eval mode.
-        cache: JSON file of what the network found, read if it is there; photos that it lacks are
-            added.
+        cache: JSON file of what networks found, read if it is there; photos that it lacks, or
+            knows as they were once or to another network, are added.
         half: run the network in bfloat16.
     """
-    found: dict[str, list[Row]] = json.loads(cache.read_text()) if cache.exists() else {}
-    # A run that was killed before its first checkpoint begins anew, perhaps with more photos.
-    new = [sample for sample in samples if _key(sample) not in found]
+    # A run that was killed before its first checkpoint begins anew, perhaps with more photos,
+    # others of the same names, or other weights.
+    network = _digest(coco)
+    keys = [_key(sample, network) for sample in samples]
+    found = _cached(cache)
+    new = [n for n, key in enumerate(keys) if key not in found]
     if new:
-        found |= _find(new, coco, half=half, device=device)
-        part = cache.with_suffix(".part")
-        part.write_text(json.dumps(found))
-        part.replace(cache)
-    rows = [found[_key(sample)] for sample in samples]
+        seen = _find([samples[n] for n in new], coco, half=half, device=device)
+        found |= zip((keys[n] for n in new), seen, strict=True)
+        write_whole(cache, json.dumps(found).encode())
+    rows = [found[key] for key in keys]
     sure = choose_sure(samples, rows, tuple(COCO_IDS))
     Console().print(f"boxes of the COCO model count as true from: {described(sure)}")
     return [sort_found(sample, mine, sure) for sample, mine in zip(samples, rows, strict=True)]
 
 
-def _key(sample: Sample) -> str:
-    return f"{sample.source}/{sample.image.name}"
+def _key(sample: Sample, network: str) -> str:
+    """Names what was found: a photo as it is now, and what looked at it."""
+    file = sample.image.stat()
+    photo = f"{sample.source}/{sample.image.name}"
+    return f"{photo} {file.st_size} {file.st_mtime_ns} {network}"
+
+
+def _digest(network: Any) -> str:
+    digest = hashlib.sha256()
+    for name, values in network.state_dict().items():
+        digest.update(name.encode() + values.cpu().numpy().tobytes())
+    return digest.hexdigest()[:16]
 
 
 Row = list[float]
 """COCO label's index in COCO_IDS, score, x1, y1, x2, y2 (0..1)."""
 
 
-def _find(
-    samples: Sequence[Sample], coco: Any, *, half: bool, device: str
-) -> Iterator[tuple[str, list[Row]]]:
+def _cached(file: Path) -> dict[str, list[Row]]:
+    """What a cache holds; one that cannot be read holds nothing, and is made anew."""
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError, RecursionError):
+        return {}
+    if not isinstance(found, dict):
+        return {}
+    return {key: rows for key, rows in found.items() if _are_rows(rows)}
+
+
+def _are_rows(rows: Any) -> bool:
+    return isinstance(rows, list) and all(
+        isinstance(row, list)
+        and len(row) == 6
+        and all(type(value) in (int, float) for value in row)
+        and row[0] in range(len(COCO_IDS))
+        for row in rows
+    )
+
+
+def _find(samples: Sequence[Sample], coco: Any, *, half: bool, device: str) -> Iterator[list[Row]]:
+    """What the network sees in each photo, in order."""
     deployed = Deployed(coco).to(device, memory_format=torch.channels_last)
     number = {coco_id: i for i, coco_id in enumerate(COCO_IDS.values())}
     for first in range(0, len(samples), _BATCH):
@@ -93,17 +127,14 @@ def _find(
         batch = torch.from_numpy(np.stack([f.image for f in fitted])).to(device)
         with torch.inference_mode(), torch.autocast(device, torch.bfloat16, enabled=half):
             outputs = deployed(batch).float().cpu().numpy()
-        for sample, image, fit, rows in zip(some, images, fitted, outputs, strict=True):
+        for image, fit, rows in zip(images, fitted, outputs, strict=True):
             height, width = image.shape[:2]
             kept = rows[(rows[:, 4] >= UNSURE) & np.isin(rows[:, 5], list(number))]
             boxes = fit.to_source(kept[:, :4], width, height) / [width, height, width, height]
-            yield (
-                _key(sample),
-                [
-                    [number[int(row[5])], round(float(row[4]), 4), *(round(float(v), 5) for v in b)]
-                    for row, b in zip(kept, boxes, strict=True)
-                ],
-            )
+            yield [
+                [number[int(row[5])], round(float(row[4]), 4), *(round(float(v), 5) for v in b)]
+                for row, b in zip(kept, boxes, strict=True)
+            ]
 
 
 def sort_found(sample: Sample, found: Sequence[Row], surely: Mapping[str, float]) -> Filling:

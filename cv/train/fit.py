@@ -11,12 +11,15 @@ import torch
 
 from cv.cpus import cpu_features
 from cv.data.reading import read_sources
-from cv.data.samples import Sample
-from cv.data.scenes import compose_scenes
+from cv.data.samples import Sample, default_data, default_weights
+from cv.data.scenes import COMPOSED, compose_scenes
 from cv.data.splitting import leave_out, share_of, split, why_unscored
 from cv.errors import ModelError
+from cv.train.beginning import Beginning, Told, holds_checkpoint, keep, kept
+from cv.train.bounds import check_number
 from cv.train.dataset import Dataset, read_dataset, write_dataset
-from cv.train.fill import Filling, fill, without_hidden
+from cv.train.fill import fill, without_hidden
+from cv.train.ignoring import StreetModel
 from cv.train.network import (
     adapt_head,
     load_coco,
@@ -24,16 +27,21 @@ from cv.train.network import (
     runs_of,
     size_of,
 )
-from cv.train.settings import Beginning, Settings, keep, kept, read_settings
+from cv.train.settings import read_settings
 from cv.train.sizes import Size
 from cv.train.trainer import StreetTrainer
 
 __all__ = ["FitOptions", "fit"]
 
+_NO_CHECKPOINT = "damaged, or no checkpoint to resume from; train anew in another --run"
+
 
 @dataclass(frozen=True, slots=True)
 class FitOptions:
-    """One training run; None takes the config file's value.
+    """One training run; None is not stated.
+
+    What is not stated is the run's own if it is resumed. Else `imgsz`, `epochs` and `batch` are
+    the config file's, `data` and `weights` the shared ones, `seed` is 0 and `share` 1.
 
     Attributes:
         weights: COCO's, of a network of this size.
@@ -47,9 +55,9 @@ class FitOptions:
         share: of each source's training photos, to see whether more would help.
     """
 
-    data: Path
-    weights: Path
     run: Path
+    data: Path | None = None
+    weights: Path | None = None
     size: Size = Size.N
     start: Path | None = None
     imgsz: int | None = None
@@ -57,11 +65,11 @@ class FitOptions:
     batch: int | None = None
     hours: float | None = None
     device: str = "cpu"
-    seed: int = 0
+    seed: int | None = None
     resume: bool = False
     config: Path | None = None
     leave_out: tuple[str, ...] = ()
-    share: float = 1.0
+    share: float | None = None
 
 
 def fit(options: FitOptions) -> Path:
@@ -71,55 +79,105 @@ def fit(options: FitOptions) -> Path:
         ModelError: the data, weights, config or run folder cannot be used.
     """
     device = _check_device(options.device)
-    last = options.run / "weights" / "last.pt"
-    resumed = _check_run(last, options)
-    if resumed:
-        began = kept(options.run, options.config, _given(options), options.leave_out)
-    else:
-        settings = read_settings(options.config, _given(options))
-        began = Beginning(settings, options.data, options.leave_out)
-    settings, data = began.settings, began.data
-    torch.manual_seed(options.seed)
     half = _has_bfloat16(device)
-    training, validation = split(read_sources(data))
+    for key, value in (("seed", options.seed), ("hours", options.hours)):
+        if value is not None:
+            check_number(key, value, "--")
+    resumed = holds_checkpoint(options.run, resume=options.resume)
+    began = _resumed(options) if resumed else _new(options)
+    training, validation = _photos(began, options.config)
+    torch.manual_seed(began.seed)
+    if resumed:
+        start, dataset = None, read_dataset(options.run / "dataset")
+    else:
+        start, dataset = _prepared(began, training, validation, options, half=half, device=device)
+    trainer = StreetTrainer(
+        _overrides(options, began, dataset, resumed=resumed),
+        start=start,
+        ignore_sets=dataset.ignore_sets,
+        validation=validation,
+        workers=began.settings.fit["workers"],
+        half=half,
+        corrupted=began.settings.fit["corrupted"],
+        ema_steps=began.settings.fit["ema_steps"],
+    )
+    trainer.train()
+    return Path(trainer.best)
+
+
+def _new(options: FitOptions) -> Beginning:
+    return Beginning(
+        read_settings(options.config, _given(options)),
+        data=options.data or default_data(),
+        left_out=options.leave_out,
+        weights=options.weights or default_weights(options.size),
+        start=options.start,
+        share=1.0 if options.share is None else options.share,
+        seed=options.seed or 0,
+        hours=options.hours,
+    )
+
+
+def _resumed(options: FitOptions) -> Beginning:
+    _check_checkpoint(options)
+    told = Told(
+        data=options.data,
+        left_out=options.leave_out or None,
+        weights=options.weights,
+        start=options.start,
+        share=options.share,
+        seed=options.seed,
+        hours=options.hours,
+    )
+    return kept(options.run, options.config, _given(options), told)
+
+
+def _photos(began: Beginning, config: Path | None) -> tuple[list[Sample], list[Sample]]:
+    """Those that train, and those that choose the checkpoint."""
+    samples = read_sources(began.data)
+    if any(sample.source == COMPOSED for sample in samples):
+        raise ModelError(
+            f"{began.data / COMPOSED}: photos that training composes are called so; rename it"
+        )
+    training, validation = split(samples)
+    if not training:
+        raise ModelError(f"{began.data}: every photo is held out, so none trains")
     training = leave_out(training, began.left_out)
     # They are to tell what the network makes of unknown places, so they choose no checkpoint.
     validation = [sample for sample in validation if sample.source not in began.left_out]
     if why := why_unscored(validation):
-        raise ModelError(f"{data}: nothing to validate with: {why}")
-    _check_repeats(settings.repeats, training, options.config)
-    training = share_of(training, options.share)
-    start, dataset = None, read_dataset(options.run / "dataset")
-    if not resumed:
-        coco = load_coco(options.weights, options.size)
-        fillings = _fillings(training, coco, options.run, half=half, device=device)
-        scenes = compose_scenes(
-            training, settings.compose, options.run / "composed", seed=options.seed
-        )
-        seen = [without_hidden(fillings[scene.background], scene.covers) for scene in scenes]
-        dataset = write_dataset(
-            [*training, *(scene.sample for scene in scenes)],
-            [*fillings, *seen],
-            validation,
-            options.run / "dataset",
-            settings.repeats,
-        )
-        start = _earlier(options.start, options.size) if options.start else adapt_head(coco.cpu())
-        keep(began, options.run)
-    if dataset is None:
-        raise ModelError(f"{options.run}/dataset/data.yaml is gone; train anew in another --run")
-    trainer = StreetTrainer(
-        _overrides(options, settings, dataset, last if resumed else None),
-        start=start,
-        ignore_sets=dataset.ignore_sets,
-        validation=validation,
-        workers=settings.fit["workers"],
-        half=half,
-        corrupted=settings.fit["corrupted"],
-        ema_steps=settings.fit["ema_steps"],
+        raise ModelError(f"{began.data}: nothing to validate with: {why}")
+    _check_repeats(began.settings.repeats, training, config)
+    return share_of(training, began.share), validation
+
+
+def _prepared(
+    began: Beginning,
+    training: Sequence[Sample],
+    validation: Sequence[Sample],
+    options: FitOptions,
+    *,
+    half: bool,
+    device: str,
+) -> tuple[Any, Dataset]:
+    """The network to begin with, and the data set, written into the run's folder."""
+    run, settings = options.run, began.settings
+    coco = load_coco(began.weights or default_weights(options.size), options.size)
+    # Looked at before the hours that boxes and photos may take.
+    earlier = _earlier(began.start, options.size) if began.start else None
+    run.mkdir(parents=True, exist_ok=True)
+    keep(began, run)
+    fillings = fill(training, coco, run / "coco-boxes.json", half=half, device=device)
+    scenes = compose_scenes(training, settings.compose, run / "composed", seed=began.seed)
+    seen = [without_hidden(fillings[scene.background], scene.covers) for scene in scenes]
+    dataset = write_dataset(
+        [*training, *(scene.sample for scene in scenes)],
+        [*fillings, *seen],
+        validation,
+        run / "dataset",
+        settings.repeats,
     )
-    trainer.train()
-    return Path(trainer.best)
+    return adapt_head(coco.cpu()) if earlier is None else earlier, dataset
 
 
 def _check_repeats(
@@ -154,17 +212,19 @@ def _check_device(device: str) -> str:
     return device
 
 
-def _check_run(last: Path, options: FitOptions) -> bool:
-    """Whether to resume. A run that was killed before its first checkpoint starts anew."""
-    if not last.exists():
-        return False
-    if not options.resume:
-        raise ModelError(f"{options.run} holds a run; add --resume or choose another --run")
-    checkpoint = torch.load(last, map_location="cpu", weights_only=False)
-    _check_size(checkpoint["ema"], options.run, options.size)
-    if checkpoint["epoch"] + 1 >= checkpoint["train_args"]["epochs"]:
+def _check_checkpoint(options: FitOptions) -> None:
+    last = _last(options.run)
+    try:
+        checkpoint = torch.load(last, map_location="cpu", weights_only=False)
+        network, done = checkpoint["ema"], int(checkpoint["epoch"]) + 1
+        epochs = int(checkpoint["train_args"]["epochs"])
+    except Exception as error:  # whatever unpickling of a foreign file brings
+        raise ModelError(f"{last}: {_NO_CHECKPOINT}") from error
+    if not isinstance(network, StreetModel) or done < 1:
+        raise ModelError(f"{last}: {_NO_CHECKPOINT}")
+    _check_size(network, options.run, options.size)
+    if done >= epochs:
         raise ModelError(f"{options.run}: this run is finished; choose another --run")
-    return True
 
 
 def _check_size(model: Any, file: Path, size: Size) -> None:
@@ -179,16 +239,14 @@ def _has_bfloat16(device: str) -> bool:
     return bool({"avx512_bf16", "amx_bf16"} & set(cpu_features()))
 
 
-def _fillings(
-    training: Sequence[Sample], coco: Any, run: Path, *, half: bool, device: str
-) -> list[Filling]:
-    run.mkdir(parents=True, exist_ok=True)
-    return fill(training, coco, run / "coco-boxes.json", half=half, device=device)
+def _last(run: Path) -> Path:
+    return run / "weights/last.pt"
 
 
 def _overrides(
-    options: FitOptions, settings: Settings, dataset: Dataset, last: Path | None
+    options: FitOptions, began: Beginning, dataset: Dataset, *, resumed: bool
 ) -> dict[str, Any]:
+    settings = began.settings
     return {
         **settings.ultralytics,
         "task": "detect",
@@ -197,12 +255,12 @@ def _overrides(
         "epochs": settings.fit["epochs"],
         "batch": settings.fit["batch"],
         "imgsz": settings.fit["imgsz"],
-        "time": options.hours,
+        "time": options.hours,  # as planned so far, unless the resuming command says it again
         "device": "cpu" if options.device == "cpu" else "0",
-        "seed": options.seed,
+        "seed": began.seed,
         "save_dir": str(options.run),
         "exist_ok": True,
         "amp": False,  # kerbwatch's own bfloat16; ultralytics' check would download a model
         "plots": False,
-        "resume": str(last) if last else False,
+        "resume": str(_last(options.run)) if resumed else False,
     }

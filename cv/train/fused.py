@@ -67,9 +67,9 @@ def read_archive(file: Path) -> Fused:
         ModelError: the file is none.
     """
     try:
-        with np.load(file) as archive:
+        with file.open("rb") as opened, np.load(opened) as archive:
             return {name: torch.from_numpy(archive[name]) for name in archive.files}
-    except (OSError, ValueError) as error:
+    except Exception as error:  # whatever unpacking a foreign or truncated file brings
         raise ModelError(f"{file}: not a numpy archive of weights") from error
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from cv.errors import ModelError
 from cv.labels import LABELS
 from cv.train.fused import load_fused, read_archive, read_onnx
 from cv.train.ignoring import StreetModel
+from cv.train.onnx_file import size_in, texts_in
 from cv.train.sizes import Size
 
 __all__ = [
@@ -90,15 +90,15 @@ def load_shipped(file: Path) -> Any:
     """The network of an ONNX file that `kerbwatch train export` wrote, trainable, in eval mode.
 
     Raises:
-        ModelError: the file is missing, or not of such a network.
+        ModelError: the file is missing, damaged, or not of such a network.
     """
     fused, metadata = read_onnx(file)
-    if json.loads(metadata.get("labels", "[]")) != list(LABELS):
+    if texts_in(metadata, "labels", file) != LABELS:
         raise ModelError(f"{file}: trained for other labels; expected {', '.join(LABELS)}")
-    size = Size(metadata.get("size", Size.N))  # older files, all of n, do not say it
+    size = size_in(metadata, file)
     model = adapt_head(StreetModel(size.yaml, nc=_COCO_CLASSES, verbose=False))
     load_fused(model, fused, file)
-    model.history = tuple(json.loads(metadata.get("trained", "[]")))
+    model.history = texts_in(metadata, "trained", file)
     model.args, model.exported = {}, True
     return model.eval()
 

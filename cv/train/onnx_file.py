@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from cv.detect.backends import ModelFile
 from cv.errors import ModelError
+from cv.train.sizes import Size
 
-__all__ = ["metadata_of", "parsed", "with_metadata"]
+__all__ = ["metadata_of", "parsed", "size_in", "texts_in", "with_metadata"]
 
 
 def parsed(file: ModelFile) -> Any:
@@ -29,6 +32,37 @@ def parsed(file: ModelFile) -> Any:
 def metadata_of(model: Any) -> dict[str, str]:
     """What a parsed model says of itself."""
     return {entry.key: entry.value for entry in model.metadata_props}
+
+
+def texts_in(metadata: Mapping[str, str], key: str, file: Path) -> tuple[str, ...]:
+    """A list of texts in what a file says of itself; empty if there is none.
+
+    Args:
+        file: whose metadata they are, for messages.
+
+    Raises:
+        ModelError: it is something else.
+    """
+    try:
+        texts = json.loads(metadata.get(key, "[]"))
+    except (ValueError, RecursionError):
+        texts = None
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise ModelError(f"{file}: its metadata are damaged: {key} is no list of texts")
+    return tuple(texts)
+
+
+def size_in(metadata: Mapping[str, str], file: Path) -> Size:
+    """The network's size in what a file says of itself; older files, all of n, do not say it.
+
+    Raises:
+        ModelError: it is none of ours.
+    """
+    stated = metadata.get("size", Size.N)
+    if stated not in list(Size):
+        known = ", ".join(Size)
+        raise ModelError(f"{file}: its metadata are damaged: size is {stated!r}, none of {known}")
+    return Size(stated)
 
 
 def with_metadata(content: bytes, metadata: Mapping[str, str]) -> bytes:

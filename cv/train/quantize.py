@@ -9,11 +9,17 @@ from pathlib import Path
 
 from cv.data.splitting import spread
 from cv.detect.backends import ModelFile, int8_file
+from cv.detect.detector import read_model_info
 from cv.errors import ModelError
-from cv.train.evaluate import Evaluation, predict_with_onnx, training_and_held_out
+from cv.train.evaluate import (
+    Evaluation,
+    predict_with_onnx,
+    training_and_held_out,
+)
 from cv.train.export import write_model
 from cv.train.int8 import PHOTOS, quantized
 from cv.train.onnx_file import metadata_of, parsed
+from cv.train.outputs import check_output
 from cv.train.parity import EXACT, SHAPES, Parity, check_parity
 
 __all__ = ["Quantized", "quantize"]
@@ -46,13 +52,18 @@ def quantize(model: Path, data: Path) -> Quantized:
         data: its training photos set the ranges of activations, and which way weights are rounded.
 
     Raises:
-        ModelError: the model or the data cannot be used, or OpenVINO is not installed.
+        ModelError: the model or the data cannot be used, the INT8 file cannot be written, or
+            OpenVINO is not installed.
     """
     if importlib.util.find_spec("openvino") is None:
         raise ModelError('INT8 runs in OpenVINO; pip install "kerbwatch[openvino]"')
+    exact, out = ModelFile.read(model), int8_file(model)
+    read_model_info(exact)  # refuses what is none of ours
+    check_output(out, ".onnx", model)
     training, samples = training_and_held_out(data)
-    exact = ModelFile.read(model)
-    small = ModelFile(int8_file(model), quantized(exact.content, spread(training, PHOTOS)))
+    if not training:
+        raise ModelError(f"{data}: every photo is held out, so none sets ranges")
+    small = ModelFile(out, quantized(exact.content, spread(training, PHOTOS)))
     reference = predict_with_onnx(exact, EXACT)
     parity = check_parity(samples, reference, {_BACKEND: predict_with_onnx(small, _BACKEND)})
     evaluation = Evaluation.of(small.path, SHAPES[0], parity[0].found)

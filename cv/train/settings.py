@@ -1,20 +1,20 @@
-"""What a training run is told: the settings file, options on top of it, and what a run keeps."""
+"""What a training run is told: the settings file, and options on top of it."""
 
 from __future__ import annotations
 
-import json
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from cv.errors import ModelError
+from cv.train.bounds import check_number
 
-__all__ = ["Beginning", "Settings", "keep", "kept", "read_settings"]
+__all__ = ["Settings", "check_settings", "read_settings"]
 
 _DEFAULTS = Path(__file__).with_name("default.toml")
-_KEPT = "settings.json"
+_OPTIMIZERS = ("AdamW", "Adam", "Adamax", "NAdam", "RAdam", "RMSprop", "SGD", "MuSGD", "auto")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,71 +43,36 @@ def read_settings(file: Path | None, given: Mapping[str, int]) -> Settings:
     Raises:
         ModelError: it cannot be read, or a key or value in it cannot be used.
     """
-    known = tomllib.loads(_DEFAULTS.read_text(encoding="utf-8"))
+    known = _defaults()
     stated = _read(file) if file else {}
-    _check_keys(f"{file}: ", stated, known)
-    for table, values in stated.items():
-        if not isinstance(values, dict):
-            raise ModelError(f"{file}: {table} is no table; write [{table}]")
-        if table == "repeats":
-            _check_repeats(f"{file}: {table}.", values)
-        elif table != "ultralytics":
-            _check_keys(f"{file}: {table}.", values, known[table])
-            _check_numbers(f"{file}: {table}.", values, known[table])
+    _check_tables(f"{file}: ", stated, known)
+    for key, value in given.items():
+        check_number(key, value, "--")
     merged = {table: {**known[table], **stated.get(table, {})} for table in known}
-    _check_ultralytics(f"{file or _DEFAULTS.name}: [ultralytics]: ", merged["ultralytics"])
     merged["fit"] |= given
     return Settings(**merged)
 
 
-@dataclass(frozen=True, slots=True)
-class Beginning:
-    """What a run began with.
-
-    Attributes:
-        left_out: sources that neither train nor choose the checkpoint.
-    """
-
-    settings: Settings
-    data: Path
-    left_out: tuple[str, ...] = ()
-
-
-def keep(beginning: Beginning, run: Path) -> None:
-    """Write down what a run began with."""
-    own = {"data": str(beginning.data.resolve()), "left_out": beginning.left_out}
-    document = {**asdict(beginning.settings), **own}
-    (run / _KEPT).write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
-
-
-def kept(
-    run: Path, file: Path | None, given: Mapping[str, int], left_out: tuple[str, ...]
-) -> Beginning:
-    """What a run began with; one that is resumed goes on with that.
+def check_settings(where: str, stated: Mapping[str, Any]) -> Settings:
+    """What a run has kept, as settings.
 
     Args:
-        file, given: as in `read_settings`, if the resuming command states any.
-        left_out: sources, if it states any.
+        where: goes before messages.
 
     Raises:
-        ModelError: the run has kept nothing, or the command states something else.
+        ModelError: something is missing, or cannot be used.
     """
-    try:
-        document = json.loads((run / _KEPT).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ModelError(f"{run / _KEPT} is gone; train anew in another --run") from error
-    data = Path(document.pop("data"))
-    # Runs of older versions kept no such list.
-    without = tuple(document.pop("left_out", left_out))
-    began = Settings(**document)
-    asked = read_settings(file, given) if file else began
-    differs = replace(asked, fit={**asked.fit, **given}) != began
-    if differs or (left_out and set(left_out) != set(without)):
-        raise ModelError(
-            f"{run}: this run began with other settings ({_KEPT}); resume it with those, "
-            "or choose another --run"
-        )
-    return Beginning(began, data, without)
+    known = _defaults()
+    _check_tables(where, stated, known)
+    for table in known.keys() - {"repeats"}:  # runs of older versions kept none
+        missing = known[table].keys() - stated.get(table, {}).keys() if table == "fit" else ()
+        if table not in stated or missing:
+            raise ModelError(f"{where}{min(missing, default=table)} is missing")
+    return Settings(**stated)
+
+
+def _defaults() -> dict[str, Any]:
+    return tomllib.loads(_DEFAULTS.read_text(encoding="utf-8"))
 
 
 def _read(file: Path) -> dict[str, Any]:
@@ -119,6 +84,20 @@ def _read(file: Path) -> dict[str, Any]:
         raise ModelError(f"{file}: not UTF-8 text") from error
     except tomllib.TOMLDecodeError as error:
         raise ModelError(f"{file}: {error}") from error
+
+
+def _check_tables(where: str, stated: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+    _check_keys(where, stated, known)
+    for table, values in stated.items():
+        if not isinstance(values, dict):
+            raise ModelError(f"{where}{table} is no table; write [{table}]")
+        if table == "repeats":
+            _check_repeats(f"{where}{table}.", values)
+        elif table == "ultralytics":
+            _check_ultralytics(f"{where}[ultralytics]: ", values)
+        else:
+            _check_keys(f"{where}{table}.", values, known[table])
+            _check_numbers(f"{where}{table}.", values, known[table])
 
 
 def _check_keys(where: str, stated: Mapping[str, Any], known: Mapping[str, Any]) -> None:
@@ -133,8 +112,7 @@ def _check_numbers(where: str, stated: Mapping[str, Any], known: Mapping[str, An
         if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
             kind = "whole number" if whole else "number"
             raise ModelError(f"{where}{key} is {value!r}; it must be a {kind}")
-        if value < 0:
-            raise ModelError(f"{where}{key} is {value}; it must not be below 0")
+        check_number(key, value, where)
 
 
 def _check_repeats(where: str, stated: Mapping[str, Any]) -> None:
@@ -150,3 +128,7 @@ def _check_ultralytics(where: str, stated: Mapping[str, Any]) -> None:
         get_cfg(overrides=dict(stated))
     except (SyntaxError, TypeError, ValueError) as error:
         raise ModelError(f"{where}{str(error).strip().splitlines()[0]}") from error
+    # Ultralytics itself looks for it when all is ready to train.
+    optimizer = stated.get("optimizer", "auto")
+    if str(optimizer).lower() not in map(str.lower, _OPTIMIZERS):
+        raise ModelError(f"{where}no optimizer is {optimizer!r}; choose {', '.join(_OPTIMIZERS)}")

@@ -59,6 +59,28 @@ def test_the_mean_tells_how_it_was_made(mean: Path) -> None:
     assert len(told) > 1
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("later.onnx", "name a file that ends in .pt"),
+        ("mean", "name a file that ends in .pt"),
+        ("folder.pt", "is no file"),
+        ("there.pt", "exists; name a new file"),
+    ],
+)
+def test_a_mean_replaces_nothing(name: str, said: str, tmp_path: Path) -> None:
+    from cv.train.average import average
+
+    (tmp_path / "folder.pt").mkdir()
+    for file in ("later.onnx", "there.pt"):
+        (tmp_path / file).write_bytes(b"kept")
+    with pytest.raises(ModelError) as caught:
+        average(tmp_path / "first.pt", tmp_path / "later.onnx", tmp_path / name)
+    assert str(tmp_path / name) in str(caught.value)
+    assert said in str(caught.value)
+    assert (tmp_path / "later.onnx").read_bytes() == (tmp_path / "there.pt").read_bytes() == b"kept"
+
+
 def test_what_is_averaged_is_what_networks_do_not_their_batch_norm(tmp_path: Path) -> None:
     """The same function with the statistics of other pictures is the same network."""
     import torch

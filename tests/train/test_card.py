@@ -10,7 +10,7 @@ import pytest
 
 from cv.errors import ModelError
 from cv.labels import LABELS
-from cv.train.card import model_card
+from cv.train.card import model_card, write_card
 from tests.train.evaluations import evaluation
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -53,6 +53,50 @@ def test_the_int8_file_beside_it_is_in_the_card(tmp_path: Path) -> None:
     assert hashlib.sha256(small.read_bytes()).hexdigest() in text
     assert "INT8" in text
     assert "INT8" not in model_card(evaluation(file))
+
+
+@pytest.mark.parametrize(
+    ("stated", "said"),
+    [
+        ({"trained": "nope"}, "its metadata are damaged: trained is no list of texts"),
+        ({"trained": "[1]"}, "its metadata are damaged: trained is no list of texts"),
+        ({"size": "z"}, "its metadata are damaged: size is 'z', none of n, s"),
+    ],
+)
+def test_damaged_metadata_are_said_before_anything_is_evaluated(
+    stated: dict[str, str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr("cv.train.card.evaluate")
+    usual = {"name": "n", "version": "1", "trained": "[]"}
+    file = written(tmp_path / "n.onnx", **{**usual, **stated})
+    with pytest.raises(ModelError) as caught:
+        write_card(file, tmp_path / "data", tmp_path / "card.md")
+    assert str(caught.value) == f"{file}: {said}"
+
+
+@pytest.mark.parametrize("name", ["n.onnx", "n-int8.onnx", "folder.md"])
+def test_a_card_replaces_no_model_and_no_folder(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr("cv.train.card.evaluate")
+    (tmp_path / "folder.md").mkdir()
+    for model in ("n.onnx", "n-int8.onnx"):
+        written(tmp_path / model, name="n", version="1", trained="[]")
+    before = (tmp_path / "n.onnx").read_bytes()
+    with pytest.raises(ModelError, match=f"{name}: "):
+        write_card(tmp_path / "n.onnx", tmp_path / "data", tmp_path / name)
+    assert (tmp_path / "n.onnx").read_bytes() == (tmp_path / "n-int8.onnx").read_bytes() == before
+
+
+def test_a_card_is_written_of_both_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cv.train.card.evaluate", lambda model, _data: evaluation(model))
+    for model in ("n.onnx", "n-int8.onnx"):
+        written(tmp_path / model, name="n", version="1", trained="[]")
+    out = tmp_path / "new/card.md"
+    write_card(tmp_path / "n.onnx", tmp_path / "data", out)
+    expected = model_card(evaluation(tmp_path / "n.onnx"), evaluation(tmp_path / "n-int8.onnx"))
+    assert out.read_text(encoding="utf-8") == expected
+    assert "n-int8.onnx" in expected
 
 
 def test_the_card_in_the_repository_is_of_the_model_in_it() -> None:

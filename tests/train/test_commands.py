@@ -38,12 +38,17 @@ def test_without_the_extra_one_line_says_what_to_install(
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["evaluate", "--imgsz", "100"], "imgsz 100: must be a multiple of 32"),
+        (["evaluate", "--imgsz", "100"], "imgsz is 100; it must be a multiple of 32, at least 160"),
         (["evaluate", "--model", "none.onnx"], "none.onnx"),
         (["evaluate", "--precision", "1.5"], "precision 1.5: must be between 0 and 1"),
         (["evaluate", "--source", "here"], "'here' is no source; there are cones_roadwork, j"),
         (["fit", "--leave-out", "here"], "'here' is no source; there are cones_roadwork, j"),
         (["fit", "--share", "2"], "a share is more than 0 and at most 1, not 2"),
+        (["fit", "--seed", "-1"], "--seed is -1; it must be 0 to 4294967295"),
+        (["fit", "--seed", "4294967296"], "--seed is 4294967296; it must be 0 to 4294967295"),
+        (["fit", "--hours", "0"], "--hours is 0.0; it must be more than 0"),
+        (["fit", "--hours", "nan"], "--hours is nan; it must be more than 0"),
+        (["fit", "--imgsz", "96"], "--imgsz is 96; it must be a multiple of 32, at least 160"),
         (["fit", "--device", "tpu"], "choose cpu or cuda"),
         (["fit", "--config", "none.toml"], "none.toml"),
         (["export", "--checkpoint", "none.pt"], "none.pt: no such checkpoint"),
@@ -63,7 +68,7 @@ def test_a_misspelt_key_of_the_config_is_named(few_photos: Path, tmp_path: Path)
     config = tmp_path / "mine.toml"
     config.write_text("[fit]\nepoch = 3\n")
     result = runner.invoke(
-        app, ["fit", "--config", str(config), "--run", str(tmp_path), "--data", str(few_photos)]
+        app, ["fit", "--config", str(config), "--run", f"{tmp_path}/r", "--data", str(few_photos)]
     )
     assert isinstance(result.exception, ModelError)
     assert "fit.epoch is unknown; allowed: imgsz, epochs" in str(result.exception)

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from cv.detect.backends import ModelFile
-from cv.detect.detector import read_model_info
+from cv.detect.detector import model_path, read_model_info
+from cv.errors import ModelError
 from tests.tiny_model import write_tiny_model
 from tests.train.evaluations import evaluation
 
@@ -41,6 +42,25 @@ def test_a_file_written_anew_keeps_its_version(content: bytes, tmp_path: Path) -
     out = tmp_path / "a.onnx"
     stated = write(content, out)
     assert write(out.read_bytes(), tmp_path / "b.onnx") == stated
+
+
+@pytest.mark.usefixtures("stack")
+def test_a_checkpoint_is_not_replaced_by_its_export(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cv.train.export import export
+    from cv.train.network import load_shipped, save_network
+
+    monkeypatch.setattr("cv.train.export.held_out", None)  # nothing is done before it is said
+    checkpoint = tmp_path / "best.pt"
+    save_network(load_shipped(model_path()), checkpoint)
+    before = checkpoint.read_bytes()
+    (tmp_path / "folder.onnx").mkdir()
+    for name in ("best.pt", "best", "folder.onnx"):
+        with pytest.raises(ModelError, match=f"{name}: "):
+            export(checkpoint, tmp_path / "data", tmp_path / name)
+    assert checkpoint.read_bytes() == before
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["best.pt", "folder.onnx"]
 
 
 def test_the_kind_of_file_ends_its_version(content: bytes, tmp_path: Path) -> None:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import json
+import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +15,7 @@ pytestmark = pytest.mark.usefixtures("stack")
 
 PERSON, BICYCLE, CAR, MOTORCYCLE = 0.0, 1.0, 2.0, 3.0
 """Index of the label in COCO_IDS."""
+Row = list[float]
 SURE = dict.fromkeys(("person", "bicycle", "car", "motorcycle"), 0.4)
 
 
@@ -108,6 +112,83 @@ def test_photos_that_the_cache_lacks_are_looked_at_and_added(media: Path, tmp_pa
     assert all(filling.sure for filling in after)  # a junction with cars
     filled(photos)
     assert seen == [1, 2]
+
+
+class TestCache:
+    """What is in it is of this photo, as it is now, and of this network."""
+
+    @pytest.fixture(autouse=True)
+    def seen(self, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+        """Names of photos that the network looked at."""
+        names: list[str] = []
+
+        def find(samples: Sequence[Sample], _coco: object, **_how: object) -> list[list[Row]]:
+            names.extend(sample.image.name for sample in samples)
+            return [[[CAR, 0.9, 0.1, 0.1, 0.5, 0.5]] for _ in samples]
+
+        monkeypatch.setattr("cv.train.fill._find", find)
+        return names
+
+    @pytest.fixture
+    def photo(self, tmp_path: Path) -> Sample:
+        (tmp_path / "a.jpg").write_bytes(b"a picture")
+        return replace(sample(), image=tmp_path / "a.jpg")
+
+    @staticmethod
+    def filled(photo: Sample, cache: Path, bias: float = 0.0) -> None:
+        import torch
+
+        from cv.train.fill import fill
+
+        network = torch.nn.Linear(1, 1)
+        torch.nn.init.constant_(network.weight, 1.0)
+        torch.nn.init.constant_(network.bias, bias)
+        (filling,) = fill([photo], network, cache, half=False)
+        assert [item.label for item in filling.sure] == ["car"]
+
+    def test_the_same_photo_is_looked_at_once(
+        self, photo: Sample, tmp_path: Path, seen: list[str]
+    ) -> None:
+        for _ in range(2):
+            self.filled(photo, tmp_path / "cache.json")
+        assert seen == ["a.jpg"]
+
+    def test_another_photo_of_the_same_name_is_looked_at(
+        self, photo: Sample, tmp_path: Path, seen: list[str]
+    ) -> None:
+        self.filled(photo, tmp_path / "cache.json")
+        photo.image.write_bytes(b"another picture")
+        self.filled(photo, tmp_path / "cache.json")
+        os.utime(photo.image, ns=(1, 1))
+        self.filled(photo, tmp_path / "cache.json")
+        assert len(seen) == 3
+
+    def test_another_network_looks_again(
+        self, photo: Sample, tmp_path: Path, seen: list[str]
+    ) -> None:
+        for bias in (0.0, 1.0, 0.0):
+            self.filled(photo, tmp_path / "cache.json", bias)
+        assert len(seen) == 2
+
+    @pytest.mark.parametrize("content", ['{"s/a.jpg', "[]", "\xff", '{"s/a.jpg": [[1]]}'])
+    def test_a_cache_that_cannot_be_read_is_made_anew(
+        self, content: str, photo: Sample, tmp_path: Path, seen: list[str]
+    ) -> None:
+        (tmp_path / "cache.json").write_text(content, encoding="latin-1")
+        for _ in range(2):
+            self.filled(photo, tmp_path / "cache.json")
+        assert seen == ["a.jpg"]
+
+    @pytest.mark.parametrize("rows", [3, [3], [[99, 0.9, 0, 0, 1, 1]], [["1", 0.9, 0, 0, 1, 1]]])
+    def test_what_is_no_box_is_looked_at_again(
+        self, rows: object, photo: Sample, tmp_path: Path, seen: list[str]
+    ) -> None:
+        cache = tmp_path / "cache.json"
+        self.filled(photo, cache)
+        (key,) = json.loads(cache.read_text())
+        cache.write_text(json.dumps({key: rows}))
+        self.filled(photo, cache)
+        assert len(seen) == 2
 
 
 class TestSureness:

@@ -23,7 +23,7 @@ from cv.labels import LABELS
 
 pytestmark = [pytest.mark.slow, pytest.mark.media]
 
-SIDE = "96"
+SIDE = "160"
 
 
 def train(*arguments: str | Path) -> list[str]:
@@ -235,7 +235,7 @@ def test_a_run_goes_on_from_an_earlier_one_and_can_be_averaged_with_it(
         [sys.executable, "-c", code, go_on(mean, "after")],
         env=environment, capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
-    first, second = "imgsz 96, epochs 3, batch 4, seed 0", "imgsz 96, epochs 1, batch 8, seed 0"
+    first, second = "imgsz 160, epochs 3, batch 4, seed 0", "imgsz 160, epochs 1, batch 8, seed 0"
     averaged = f"{second}, averaged with the network before it"
     assert told.splitlines()[-3:] == [first, averaged, second]
 

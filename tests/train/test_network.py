@@ -196,6 +196,44 @@ def test_a_file_that_is_no_export_is_refused(tmp_path: Path, media: Path) -> Non
         load_shipped(media / "weights/yolo26n-coco.onnx")
 
 
+@pytest.mark.parametrize(
+    ("key", "value"), [("trained", "nope"), ("trained", "{}"), ("labels", "["), ("size", "z")]
+)
+def test_an_export_whose_metadata_are_damaged_is_named(
+    key: str, value: str, tmp_path: Path
+) -> None:
+    from cv.detect.backends import ModelFile
+    from cv.detect.detector import model_path
+    from cv.train.network import load_shipped
+    from cv.train.onnx_file import metadata_of, parsed, with_metadata
+
+    shipped = ModelFile.read(model_path())
+    file = tmp_path / "damaged.onnx"
+    file.write_bytes(with_metadata(shipped.content, metadata_of(parsed(shipped)) | {key: value}))
+    with pytest.raises(ModelError, match=rf"damaged\.onnx: its metadata are damaged: {key} is"):
+        load_shipped(file)
+
+
+def test_weights_of_which_a_part_is_missing_are_named(tmp_path: Path) -> None:
+    from cv.train.network import load_coco
+
+    whole = tmp_path / "whole.npz"
+    np.savez(whole, **{"model.0.conv.weight": np.zeros((16, 3, 3, 3), np.float32)})
+    contents = {
+        "cut.npz": whole.read_bytes()[:400],
+        "begun.npz": b"PK\x03\x04 and no more",
+        "pickle.npz": b"\x80\x04N.",
+        "empty.npz": b"",
+    }
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(ModelError, match=f"{name}: not a numpy archive of weights"):
+            load_coco(tmp_path / name)
+    np.save(tmp_path / "one.npy", np.zeros(3))
+    with pytest.raises(ModelError, match="not a numpy archive of weights"):
+        load_coco((tmp_path / "one.npy").rename(tmp_path / "one.npz"))
+
+
 def test_of_two_heads_the_one_that_learns_from_many_anchors_a_box_is_taken(tmp_path: Path) -> None:
     """Checkpoints of a plain `yolo train` have both; so had ours."""
     import torch

@@ -1,15 +1,13 @@
-"""Settings files of a training run, and what a run that is resumed goes on with."""
+"""Settings files of a training run."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from cv.errors import ModelError
-from cv.train.settings import Beginning, keep, kept, read_settings
+from cv.train.settings import read_settings
 
 pytestmark = pytest.mark.usefixtures("stack")
 
@@ -36,7 +34,15 @@ def test_what_a_file_leaves_out_is_as_by_default(file: Path) -> None:
         ('[fit]\nepochs = "ten"\n', "fit.epochs is 'ten'; it must be a whole number"),
         ("[fit]\nepochs = 1.5\n", "fit.epochs is 1.5; it must be a whole number"),
         ("[fit]\ncorrupted = true\n", "fit.corrupted is True; it must be a number"),
-        ("[compose]\nstreet_stall = -1\n", "compose.street_stall is -1; it must not be below 0"),
+        ("[fit]\nepochs = 0\n", "fit.epochs is 0; it must be 1 or more"),
+        ("[fit]\nbatch = 0\n", "fit.batch is 0; it must be 1 or more"),
+        ("[fit]\nimgsz = 0\n", "fit.imgsz is 0; it must be a multiple of 32, at least 160"),
+        ("[fit]\nimgsz = 500\n", "fit.imgsz is 500; it must be a multiple of 32, at least 160"),
+        ("[fit]\nema_steps = 0\n", "fit.ema_steps is 0; it must be 1 or more"),
+        ("[fit]\nworkers = -1\n", "fit.workers is -1; it must be 0 or more"),
+        ("[fit]\ncorrupted = nan\n", "fit.corrupted is nan; it must be 0 to 1"),
+        ('[ultralytics]\noptimizer = "foo"\n', "no optimizer is 'foo'; choose AdamW, Adam"),
+        ("[compose]\nstreet_stall = -1\n", "compose.street_stall is -1; it must be 0 or more"),
         ("[repeats]\nmine = 0\n", "repeats.mine is 0; it must be a whole number from 1 on"),
         ("[repeats]\nmine = 1.5\n", "repeats.mine is 1.5; it must be a whole number from 1 on"),
         ("[ultralytics]\nlr = 1\n", "[ultralytics]: 'lr' is not a valid YOLO argument."),
@@ -53,40 +59,19 @@ def test_mistakes_are_one_line_that_names_the_file(file: Path, text: str, said: 
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(("key", "value"), [("imgsz", 128), ("epochs", 0), ("batch", -1)])
+def test_options_have_the_same_bounds(key: str, value: int) -> None:
+    with pytest.raises(ModelError, match=f"^--{key} is {value}; it must be "):
+        read_settings(None, {key: value})
+
+
+@pytest.mark.parametrize("name", ["SGD", "adamw", "auto"])
+def test_every_optimizer_of_ultralytics_is_taken(file: Path, name: str) -> None:
+    file.write_text(f'[ultralytics]\noptimizer = "{name}"\n', encoding="utf-8")
+    assert read_settings(file, {}).ultralytics["optimizer"] == name
+
+
 def test_a_file_in_another_encoding_is_named(file: Path) -> None:
     file.write_bytes("# 训练\n".encode("gbk"))
     with pytest.raises(ModelError, match=r"mine\.toml: not UTF-8 text"):
         read_settings(file, {})
-
-
-def test_a_run_goes_on_with_what_it_began_with(file: Path, tmp_path: Path) -> None:
-    file.write_text("[fit]\nimgsz = 320\n", encoding="utf-8")
-    began = Beginning(read_settings(file, {"batch": 8}), tmp_path / "data", ("a", "b"))
-    keep(began, tmp_path)
-    assert kept(tmp_path, None, {}, ()) == began
-    assert kept(tmp_path, None, {"batch": 8}, ("b", "a")) == began
-    assert kept(tmp_path, file, {"batch": 8}, ()) == began
-    with pytest.raises(ModelError, match="this run began with other settings"):
-        kept(tmp_path, None, {}, ("a",))
-    for stated, given in ((None, {"batch": 16}), (file, {}), (None, {"imgsz": 640})):
-        with pytest.raises(ModelError, match="this run began with other settings"):
-            kept(tmp_path, stated, given, ())
-    file.write_text("[fit]\nimgsz = 320\n[repeats]\nmine = 2\n", encoding="utf-8")
-    with pytest.raises(ModelError, match="this run began with other settings"):
-        kept(tmp_path, file, {"batch": 8}, ())
-
-
-def test_a_run_that_an_older_version_began_goes_on(tmp_path: Path) -> None:
-    began = Beginning(read_settings(None, {}), tmp_path / "data")
-    keep(began, tmp_path)
-    file = tmp_path / "settings.json"
-    document = json.loads(file.read_text(encoding="utf-8"))
-    del document["repeats"], document["left_out"]
-    file.write_text(json.dumps(document), encoding="utf-8")
-    assert kept(tmp_path, None, {}, ()) == began
-    assert kept(tmp_path, None, {}, ("a",)) == replace(began, left_out=("a",))
-
-
-def test_a_run_that_kept_nothing_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"settings\.json is gone"):
-        kept(tmp_path, None, {}, ())

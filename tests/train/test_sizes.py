@@ -54,7 +54,7 @@ def kerbwatch(*arguments: str | Path, folder: Path) -> subprocess.CompletedProce
 
 @pytest.mark.slow
 def test_s_is_trained_exported_and_evaluated(data: Path, official: Path, tmp_path: Path) -> None:
-    options = ("--imgsz", "96", "--epochs", "1", "--batch", "8", "--data", data)
+    options = ("--imgsz", "160", "--epochs", "1", "--batch", "8", "--data", data)
     fit = ("train", "fit", "--model", "s", "--weights", official / "yolo26s.pt", *options)
     done = kerbwatch(*fit, folder=tmp_path)
     assert done.returncode == 0, done.stderr

@@ -1,0 +1,67 @@
+"""Where results go: asked before the work, written whole, and never onto what they are made of."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryFile
+
+from cv.errors import ModelError
+
+__all__ = ["check_folder", "check_output", "write_whole"]
+
+
+def check_output(out: Path, suffix: str, *inputs: Path) -> None:
+    """Whether a result may be written; its folder is made.
+
+    Asked before the work: it may take hours, and its result must not be lost or destroy anything.
+
+    Args:
+        suffix: with its dot, as the name must end.
+        inputs: files that the result is made of; they need not exist.
+
+    Raises:
+        ModelError: the name ends otherwise, is an input's or no file's, or cannot be written.
+    """
+    try:
+        if out.exists() and not out.is_file():
+            raise ModelError(f"{out}: is no file; name a file that ends in {suffix}")
+        if any(out.exists() and file.exists() and out.samefile(file) for file in inputs):
+            raise ModelError(f"{out}: is what it would be made of; name another file")
+    except OSError as error:
+        raise ModelError(f"{out}: cannot be written: {error.strerror}") from error
+    if out.suffix.lower() != suffix:
+        raise ModelError(f"{out}: name a file that ends in {suffix}")
+    check_folder(out.parent)
+
+
+def check_folder(folder: Path) -> None:
+    """Whether files can be written into a folder, which is made.
+
+    Raises:
+        ModelError: the folder cannot be made, or nothing can be written there.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ModelError(f"{folder}: cannot be written: {error.strerror}") from error
+
+
+def write_whole(file: Path, content: bytes) -> None:
+    """Write a file whole or not at all; its folder is there.
+
+    Raises:
+        ModelError: it cannot be written; what was there before stays.
+    """
+    part = file.with_name(f".{file.name}.{os.getpid()}.part")
+    try:
+        part.write_bytes(content)
+        part.replace(file)
+    except OSError as error:
+        raise ModelError(f"{file}: cannot be written: {error.strerror}") from error
+    finally:
+        with suppress(OSError):
+            part.unlink()

@@ -1,0 +1,74 @@
+"""Models that kerbwatch did not export are named before any photo is looked at."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from cv.errors import ModelError
+from cv.labels import LABELS
+from cv.train.evaluate import evaluate
+from tests.labelled import Row
+from tests.tiny_model import write_tiny_model
+
+
+@pytest.fixture
+def data(make_source: Callable[[str, Sequence[Row]], Path]) -> Path:
+    return make_source("tiny", [(f"p{n}", f"g{n}", ["car"], ["8 .5 .5 .4 .5"]) for n in range(4)])
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("cv.train.evaluate.find")
+
+
+def plain(file: Path, name: str, kind: int, **metadata: str) -> Path:
+    """A network as other tools export it: floats in, floats out."""
+    ends = [helper.make_tensor_value_info(n, kind, [1, 3, 64, 64]) for n in (name, "output0")]
+    node = helper.make_node("Identity", [name], ["output0"])
+    graph = helper.make_graph([node], "plain", ends[:1], ends[1:])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    helper.set_model_props(model, metadata)
+    onnx.save(model, file)
+    return file
+
+
+def test_a_network_of_another_tool_is_named(data: Path, tmp_path: Path) -> None:
+    file = plain(tmp_path / "yolo.onnx", "images", TensorProto.FLOAT, names="{0: 'cat'}")
+    with pytest.raises(ModelError, match=r"yolo\.onnx: no labels, thresholds and version inside"):
+        evaluate(file, data)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("images", TensorProto.FLOAT), ("x", TensorProto.UINT8)]
+)
+def test_another_input_is_named_though_the_metadata_are_ours(
+    name: str, kind: int, data: Path, tmp_path: Path
+) -> None:
+    ours = {"labels": json.dumps(LABELS), "thresholds": "{}", "version": "1"}
+    file = plain(tmp_path / "yolo.onnx", name, kind, **ours)
+    with pytest.raises(ModelError, match=r"yolo\.onnx: does not take `images` in uint8"):
+        evaluate(file, data)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "said"),
+    [
+        ({"labels": '["cat"]'}, "trained for other labels; expected street_stall"),
+        ({"labels": "[[1]]"}, "trained for other labels; expected street_stall"),
+        ({"labels": "["}, "no labels, thresholds and version inside"),
+        ({"thresholds": "[1]"}, "no labels, thresholds and version inside"),
+    ],
+)
+def test_other_labels_and_damaged_metadata_are_named(
+    metadata: dict[str, str], said: str, data: Path, tmp_path: Path
+) -> None:
+    file = write_tiny_model(tmp_path / "n.onnx", **metadata)
+    with pytest.raises(ModelError) as caught:
+        evaluate(file, data)
+    assert str(caught.value).startswith(f"{file}: {said}")
