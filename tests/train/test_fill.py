@@ -88,6 +88,7 @@ def test_of_two_names_for_one_thing_the_surer_is_kept() -> None:
     assert [b.label for b in sort_found(sample(), found, SURE).sure] == ["motorcycle"]
 
 
+@pytest.mark.slow
 def test_photos_that_the_cache_lacks_are_looked_at_and_added(media: Path, tmp_path: Path) -> None:
     """A run that was killed before its first checkpoint begins anew with a source more."""
     from cv.train.fill import Filling, fill
