@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,19 +17,18 @@ from av.video.stream import VideoStream
 from cv.detect.damage import DamageFilter, Decoded
 from cv.detect.keyframes import Decode, KeyframeChoice
 from cv.detect.media_time import StampGuess
-from cv.detect.opening import open_container, problem_of
+from cv.detect.opening import open_container
+from cv.detect.packets import indexed_keyframes, packets, seconds
 from cv.detect.source_url import SourceUrl
 from cv.detect.sources import SourceStats
 from cv.errors import SourceError
 
 __all__ = ["Decoded", "Video"]
 
-_MOST_READ_FAILURES = 100
 _KNOWN_BY_THEIR_HEADERS = ("h264", "hevc")
 """Whose decoders need nothing of a container but its `extradata`."""
 _MARKED_RIGHTLY = ("vp8", "vp9", "av1")
 """Whose containers know key frames, and whose decoders take others, even first, for damage."""
-_MOST_INDEXED = 3000  # two minutes of a file's index tell how it was encoded
 
 
 class _Decoding(NamedTuple):
@@ -80,7 +78,7 @@ class Video:
         self._key: Packet[VideoStream] | None = None  # of the key frame that is being decoded
         self._parts: list[VideoFrame] = []
         self._choice = KeyframeChoice(
-            decode, every_s, stamps_s=self._indexed_keyframes(), hopeful=live
+            decode, every_s, stamps_s=indexed_keyframes(stream), hopeful=live
         )
         self._threads = 1 if self._choice.alone else most_threads
         self._live = live
@@ -114,7 +112,7 @@ class Video:
     @property
     def origin_s(self) -> float | None:
         """Time stamp at which the track begins, in seconds."""
-        return self._seconds(self._stream.start_time)
+        return seconds(self._stream, self._stream.start_time)
 
     @property
     def step_s(self) -> float:
@@ -164,7 +162,7 @@ class Video:
         decoding = _Decoding(DamageFilter(self._threads, stats), stats, timer, due)
         problem: SourceError | None = None
         try:
-            for packet in self._packets():
+            for packet in packets(self._container, self._stream, self.uri):
                 if stopped():
                     return
                 yield from self._take(packet, decoding)
@@ -178,7 +176,7 @@ class Video:
 
     def _take(self, packet: Packet[VideoStream], decoding: _Decoding) -> Iterator[Decoded]:
         """Frames that a packet completes."""
-        stamp_s = self._seconds(packet.pts)
+        stamp_s = seconds(self._stream, packet.pts)
         if packet.is_keyframe:
             self._choice.saw(stamp_s)
             if self._choice.alone != self._alone:
@@ -247,7 +245,7 @@ class Video:
             yield from self._drain(decoding)
             if not packet.is_keyframe and self._decoder.codec.canonical_name in _MARKED_RIGHTLY:
                 return
-        if packet.is_keyframe and not decoding.due(self._seconds(packet.pts)):
+        if packet.is_keyframe and not decoding.due(seconds(self._stream, packet.pts)):
             return
         if packet.is_keyframe:
             self._key = packet
@@ -283,38 +281,7 @@ class Video:
     def _numbered(self, pictures: Iterable[VideoFrame], decoding: _Decoding) -> list[Decoded]:
         numbered = []
         for picture in pictures:
-            stamp_s = self._seconds(self._stamps.best(picture.pts, picture.dts))
+            stamp_s = seconds(self._stream, self._stamps.best(picture.pts, picture.dts))
             numbered.append(Decoded(picture, decoding.stats.decoded, stamp_s, decoding.timer()))
             decoding.stats.decoded += 1
         return numbered
-
-    def _indexed_keyframes(self) -> list[float]:
-        """Time stamps of the first key frames by the file's index; of a stream there are none."""
-        entries = islice(self._stream.index_entries, _MOST_INDEXED)
-        stamps = [self._seconds(entry.timestamp) for entry in entries if entry.is_keyframe]
-        return [stamp for stamp in stamps if stamp is not None]
-
-    def _seconds(self, stamp: int | None) -> float | None:
-        if stamp is None or self._stream.time_base is None:
-            return None
-        return float(stamp * self._stream.time_base)
-
-    def _packets(self) -> Iterator[Packet[VideoStream]]:
-        """Packets of the track; unreadable pieces are skipped, an end too soon is raised."""
-        failures = 0
-        while True:
-            try:
-                for packet in self._container.demux(self._stream):
-                    failures = 0
-                    if packet.size:  # an empty one would end decoding
-                        yield packet
-                return
-            except FFmpegError as error:
-                failures += 1
-                if not isinstance(error, av.error.InvalidDataError):
-                    problem = problem_of(self.uri, error)
-                elif failures > _MOST_READ_FAILURES:
-                    problem = SourceError(f"{self.uri}: the video is damaged from here on")
-                else:
-                    continue
-            raise problem
