@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from av.video.stream import VideoStream
 
+from cv.detect.copy_file import MARK, CopyFile
 from cv.detect.detector import Detection, Detector
 from cv.detect.drawing import BLUE, RED, draw_box, draw_title, draw_zone, zone_colour
 from cv.detect.look import Look
@@ -54,34 +55,49 @@ def annotate_photo(
 
 
 class AnnotatedVideo:
-    """Writes pictures to an H.264 file, until it is closed.
+    """Writes pictures to an H.264 file, which is there once it is closed.
 
     Raises:
         SourceError: the file cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._file = CopyFile(path)
         with _telling(path):
-            self._container = av.open(str(path), "w")
+            self._container = av.open(str(self._file.part), "w")
+        self._container.metadata["comment"] = MARK
         self._stream: VideoStream | None = None
         self._first_s = 0.0
         self._last_tick = -1
 
     def add(self, picture: Image, media_s: float) -> None:
         """Append a picture at its media time (seconds); later than the one before."""
-        with _telling(self._path):
+        with _telling(self._file.path):
             self._add(picture, media_s)
 
     def close(self) -> None:
-        """Write what is left, and the index without which nobody can play it."""
-        with _telling(self._path):
-            try:
-                if self._stream is not None:
-                    for packet in self._stream.encode(None):
-                        self._container.mux(packet)
-            finally:
+        """Write what is left, and the index without which nobody can play it.
+
+        Only then it gets its place, in which without any picture all stays as it is.
+        """
+        if self._stream is None:
+            self.drop()
+            return
+        try:
+            with _telling(self._file.path):
+                for packet in self._stream.encode(None):
+                    self._container.mux(packet)
                 self._container.close()
+        except SourceError:
+            self.drop()
+            raise
+        self._file.put()
+
+    def drop(self) -> None:
+        """Leave no copy; what is in its place stays."""
+        with suppress(OSError, ValueError):  # it was in trouble before
+            self._container.close()
+        self._file.drop()
 
     def _add(self, picture: Image, media_s: float) -> None:
         if self._stream is None:
@@ -115,4 +131,5 @@ def _telling(path: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError) as error:  # FFmpegError is one of them
-        raise SourceError(f"{path}: cannot write a video there: {error}") from error
+        why = error.strerror if isinstance(error, OSError) else error
+        raise SourceError(f"{path}: cannot write a video there: {why}") from error

@@ -3,43 +3,44 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
-from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 import av
-from av import CodecContext, Packet, VideoFrame
+from av import Packet, VideoFrame
 from av.error import FFmpegError
-from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from cv.detect.damage import DamageFilter, Decoded
+from cv.detect.key_decoder import KeyDecoder
 from cv.detect.keyframes import Decode, KeyframeChoice
 from cv.detect.media_time import StampGuess
-from cv.detect.opening import open_container, problem_of
+from cv.detect.opening import open_container
+from cv.detect.packets import indexed_keyframes, packets, seconds
 from cv.detect.source_url import SourceUrl
 from cv.detect.sources import SourceStats
 from cv.errors import SourceError
 
 __all__ = ["Decoded", "Video"]
 
-_MOST_READ_FAILURES = 100
-_KNOWN_BY_THEIR_HEADERS = ("h264", "hevc")
-"""Whose decoders need nothing of a container but its `extradata`."""
-_MARKED_RIGHTLY = ("vp8", "vp9", "av1")
-"""Whose containers know key frames, and whose decoders take others, even first, for damage."""
-_MOST_INDEXED = 3000  # two minutes of a file's index tell how it was encoded
+_MOST_KEPT = 1000  # packets: 40 s, and 20 MB at 4 Mbps
 
 
 class _Decoding(NamedTuple):
-    """What goes along through one reading of a video."""
+    """What goes along through one reading of a video.
+
+    Attributes:
+        kept: packets since the last key frame that is known to be one, to be decoded whole if
+            those after it are none.
+    """
 
     damage: DamageFilter
     stats: SourceStats
     timer: Callable[[], float]
     due: Callable[[float | None], bool]
+    kept: deque[Packet[VideoStream]]
 
 
 class Video:
@@ -77,15 +78,15 @@ class Video:
             raise SourceError(f"{uri}: its video codec is not known here")
         self._stream = stream
         self._stamps = StampGuess()
-        self._key: Packet[VideoStream] | None = None  # of the key frame that is being decoded
-        self._parts: list[VideoFrame] = []
+        self._latest_s: float | None = None  # the last picture's time stamp
         self._choice = KeyframeChoice(
-            decode, every_s, stamps_s=self._indexed_keyframes(), hopeful=live
+            decode, every_s, stamps_s=indexed_keyframes(stream), hopeful=live
         )
         self._threads = 1 if self._choice.alone else most_threads
-        self._live = live
-        stream.codec_context.thread_type = "FRAME"
-        stream.codec_context.thread_count = self._threads
+        self._decoder = stream.codec_context
+        self._decoder.thread_type = "FRAME"
+        self._decoder.thread_count = self._threads
+        self._keys = KeyDecoder(self._decoder, self._choice, live=live, threads=self._threads)
         self._follow_choice()
 
     def __enter__(self) -> Video:
@@ -114,7 +115,7 @@ class Video:
     @property
     def origin_s(self) -> float | None:
         """Time stamp at which the track begins, in seconds."""
-        return self._seconds(self._stream.start_time)
+        return seconds(self._stream, self._stream.start_time)
 
     @property
     def step_s(self) -> float:
@@ -126,6 +127,11 @@ class Video:
     def metadata(self) -> dict[str, str]:
         """Tags of the container, and those that only the track has."""
         return {**self._stream.metadata, **self._container.metadata}
+
+    @property
+    def decode(self) -> Decode:
+        """As asked for; ALL once key frames proved not to be decodable by themselves."""
+        return self._choice.decode
 
     @property
     def keyframes_only(self) -> bool:
@@ -149,6 +155,8 @@ class Video:
         timer: Callable[[], float] = time.monotonic,
         due: Callable[[float | None], bool] = lambda _: True,
         rest: Callable[[], None] = lambda: None,
+        *,
+        make_up: bool = False,
     ) -> Iterator[Decoded]:
         """Sound frames in display order; counts decoded and corrupt ones.
 
@@ -157,65 +165,73 @@ class Video:
         Args:
             due: whether to decode a key frame with this time stamp, where only those are decoded.
             rest: called where only those are decoded, after each frame that is not.
+            make_up: give frames late, rather than not at all, that key frames alone did not give.
 
         Raises:
             SourceError: after the last frame, if reading failed before the video's end.
         """
-        decoding = _Decoding(DamageFilter(self._threads, stats), stats, timer, due)
+        keeps = make_up and self.decode is Decode.AUTO
+        kept: deque[Packet[VideoStream]] = deque(maxlen=_MOST_KEPT if keeps else 0)
+        decoding = _Decoding(DamageFilter(self._threads, stats), stats, timer, due, kept)
         problem: SourceError | None = None
         try:
-            for packet in self._packets():
+            for packet in packets(self._container, self._stream, self.uri):
                 if stopped():
                     return
                 yield from self._take(packet, decoding)
-                if self._alone and self._key is None:
+                if self._alone and self._keys.key is None:
                     rest()
         except SourceError as error:
             problem = error
         yield from self._rest(decoding)
+        if kept and self._choice.dark:  # too few to be sure, but there are no more
+            self._choice.give_up()
+            yield from self._change(decoding)
+            yield from self._rest(decoding)
         if problem:
             raise problem
 
     def _take(self, packet: Packet[VideoStream], decoding: _Decoding) -> Iterator[Decoded]:
         """Frames that a packet completes."""
-        stamp_s = self._seconds(packet.pts)
+        if self._alone and not self._keys.goes_on(packet):
+            yield from self._drain(decoding)
+        stamp_s = seconds(self._stream, packet.pts)
         if packet.is_keyframe:
             self._choice.saw(stamp_s)
-            if self._choice.alone != self._alone:
-                yield from self._rest(decoding)
-                self._follow_choice()
-        if not self._alone:
-            decoding.damage.sent(packet, stamp_s)
-            yield from self._decode(packet, decoding)
+        if self._choice.alone != self._alone:
+            yield from self._change(decoding)
+        if packet.is_keyframe and not self._alone:
+            decoding.kept.clear()
+        decoding.kept.append(packet)
+        if self._alone:
+            self._keys.take(packet, decoding.stats, lambda: decoding.due(stamp_s))
         else:
-            yield from self._decode_alone(packet, decoding)
+            yield from self._decode_whole(packet, decoding)
+
+    def _change(self, decoding: _Decoding) -> Iterator[Decoded]:
+        """From key frames alone to all, or back."""
+        yield from self._rest(decoding)
+        self._follow_choice()
+        if self._choice.dark:
+            # They were not damaged, but never to be decoded by themselves.
+            decoding.stats.corrupt -= self._choice.dark
+            self._choice.dark = 0
+            yield from self._make_up(decoding)
+
+    def _make_up(self, decoding: _Decoding) -> Iterator[Decoded]:
+        """What key frames alone did not give."""
+        shown_s = self._latest_s
+        self._stamps = StampGuess()
+        for packet in decoding.kept:
+            for decoded in self._decode_whole(packet, decoding):
+                if shown_s is None or decoded.stamp_s is None or decoded.stamp_s > shown_s:
+                    yield decoded
 
     def _follow_choice(self) -> None:
         self._alone = self._choice.alone
-        self._decoder = self._stream.codec_context
-        if self._alone:
-            self._begin_anew()
-        # Also tells the decoder, since containers call frames key frames that are none.
         self._decoder.skip_frame = self._choice.skip
-
-    def _begin_anew(self) -> None:
-        """Before a key frame by itself.
-
-        A decoder that goes on keeps the memory of three pictures, 6 MB at 1080p. So a live
-        camera's, of which there are many, makes way for a new one. (The track's own, which stays,
-        is not used for the first one either.)
-        """
-        old = self._decoder
-        if not self._live or old.codec.canonical_name not in _KNOWN_BY_THEIR_HEADERS:
-            if old.is_open:
-                old.flush_buffers()
-            return
-        new = CodecContext.create(old.codec.name, "r")
-        assert isinstance(new, VideoCodecContext)
-        new.extradata = old.extradata
-        new.thread_type, new.thread_count = "FRAME", self._threads
-        new.skip_frame = self._choice.skip
-        self._decoder = new
+        if self._alone:
+            self._keys.begin()
 
     def _rest(self, decoding: _Decoding) -> Iterator[Decoded]:
         """What is still in the decoder, which may then begin anew."""
@@ -225,6 +241,10 @@ class Video:
         yield from self._decode(None, decoding)
         yield from decoding.damage.rest()
         self._decoder.flush_buffers()
+
+    def _decode_whole(self, packet: Packet[VideoStream], decoding: _Decoding) -> Iterator[Decoded]:
+        decoding.damage.sent(packet, seconds(self._stream, packet.pts))
+        yield from self._decode(packet, decoding)
 
     def _decode(self, packet: Packet[VideoStream] | None, decoding: _Decoding) -> Iterator[Decoded]:
         """Frames that a packet completes; without a packet, those left in the decoder."""
@@ -237,43 +257,11 @@ class Video:
             return
         yield from decoding.damage.passed(self._numbered(pictures, decoding))
 
-    def _decode_alone(self, packet: Packet[VideoStream], decoding: _Decoding) -> Iterator[Decoded]:
-        """A key frame by itself, one packet later: a decoder that expects more holds it back.
-
-        Cameras send a key frame in several packets of one time stamp. The decoder sees the other
-        packets too, and skips them: it knows better than a container what is a key frame.
-        """
-        if not self._goes_on(packet):
-            yield from self._drain(decoding)
-            if not packet.is_keyframe and self._decoder.codec.canonical_name in _MARKED_RIGHTLY:
-                return
-        if packet.is_keyframe and not decoding.due(self._seconds(packet.pts)):
-            return
-        if packet.is_keyframe:
-            self._key = packet
-        try:
-            self._parts += self._decoder.decode(packet)
-        except FFmpegError:
-            decoding.stats.corrupt += 1
-        if packet.is_corrupt:
-            self._parts.clear()
-
-    def _goes_on(self, packet: Packet[VideoStream]) -> bool:
-        """Whether a packet belongs to the key frame before it."""
-        key = self._key
-        if key is None or packet.pts is None:
-            return False
-        return packet.pts == key.pts or (key.pts is None and packet.is_keyframe)
-
     def _drain(self, decoding: _Decoding) -> Iterator[Decoded]:
         """The key frame that was begun, if one was."""
-        pictures, self._parts = self._parts, []
-        if self._key is not None:
-            self._key = None
-            with suppress(FFmpegError):
-                pictures += self._decoder.decode(None)
-            self._begin_anew()
-            decoding.stats.corrupt += not pictures
+        key, pictures = self._keys.drain(decoding.stats)
+        while pictures and decoding.kept and decoding.kept[0] is not key:
+            decoding.kept.popleft()
         for decoded in self._numbered(pictures, decoding):
             if decoded.picture.is_corrupt:
                 decoding.stats.corrupt += 1
@@ -283,38 +271,8 @@ class Video:
     def _numbered(self, pictures: Iterable[VideoFrame], decoding: _Decoding) -> list[Decoded]:
         numbered = []
         for picture in pictures:
-            stamp_s = self._seconds(self._stamps.best(picture.pts, picture.dts))
+            stamp_s = seconds(self._stream, self._stamps.best(picture.pts, picture.dts))
             numbered.append(Decoded(picture, decoding.stats.decoded, stamp_s, decoding.timer()))
             decoding.stats.decoded += 1
+            self._latest_s = stamp_s
         return numbered
-
-    def _indexed_keyframes(self) -> list[float]:
-        """Time stamps of the first key frames by the file's index; of a stream there are none."""
-        entries = islice(self._stream.index_entries, _MOST_INDEXED)
-        stamps = [self._seconds(entry.timestamp) for entry in entries if entry.is_keyframe]
-        return [stamp for stamp in stamps if stamp is not None]
-
-    def _seconds(self, stamp: int | None) -> float | None:
-        if stamp is None or self._stream.time_base is None:
-            return None
-        return float(stamp * self._stream.time_base)
-
-    def _packets(self) -> Iterator[Packet[VideoStream]]:
-        """Packets of the track; unreadable pieces are skipped, an end too soon is raised."""
-        failures = 0
-        while True:
-            try:
-                for packet in self._container.demux(self._stream):
-                    failures = 0
-                    if packet.size:  # an empty one would end decoding
-                        yield packet
-                return
-            except FFmpegError as error:
-                failures += 1
-                if not isinstance(error, av.error.InvalidDataError):
-                    problem = problem_of(self.uri, error)
-                elif failures > _MOST_READ_FAILURES:
-                    problem = SourceError(f"{self.uri}: the video is damaged from here on")
-                else:
-                    continue
-            raise problem

@@ -18,6 +18,7 @@ __all__ = ["Decode", "KeyframeChoice"]
 
 _REMEMBERED = 4
 _SELDOM_S = 0.5
+_MOST_DARK = 3
 _TOLERANCE = 1.05
 """A key frame "every second" comes after 1.001 s at 29.97 frames a second."""
 
@@ -26,7 +27,8 @@ class Decode(StrEnum):
     """Which frames to decode.
 
     AUTO: only key frames where they come at least as often as looks are asked for, else all, but
-    for those between looks half a second apart or more on which no other frame is built.
+    for those between looks half a second apart or more on which no other frame is built. What says
+    key frame of frames that do not decode by themselves (intra refresh) is decoded like ALL.
     """
 
     AUTO = "auto"
@@ -43,7 +45,9 @@ class KeyframeChoice:
         hopeful: begin with key frames alone as long as their distance is unknown.
 
     Attributes:
+        decode: as asked for; ALL once AUTO proved impossible.
         alone: decode key frames only.
+        dark: key frames in a row that gave no picture.
     """
 
     def __init__(
@@ -54,11 +58,12 @@ class KeyframeChoice:
         stamps_s: Iterable[float] = (),
         hopeful: bool = False,
     ) -> None:
-        self._asked = decode
+        self.decode = decode
         self._longest_s = None if every_s is None else every_s * _TOLERANCE
         self._distances: deque[float] = deque(maxlen=_REMEMBERED)
         self._last_s: float | None = None
         self._hopeful = hopeful
+        self.dark = 0
         known = list(stamps_s)
         self._distances.extend(
             sorted(later - earlier for earlier, later in pairwise(known))[-_REMEMBERED:]
@@ -75,7 +80,7 @@ class KeyframeChoice:
         if self.alone:
             return "NONKEY"
         seldom = self._longest_s is not None and self._longest_s >= _SELDOM_S
-        return "NONREF" if self._asked is Decode.AUTO and seldom else "DEFAULT"
+        return "NONREF" if self.decode is Decode.AUTO and seldom else "DEFAULT"
 
     @property
     def distance_s(self) -> float | None:
@@ -89,8 +94,24 @@ class KeyframeChoice:
         self._last_s = stamp_s
         self.alone = self._choose()
 
+    def gave(self, picture: bool) -> None:
+        """An undamaged key frame was decoded by itself, and gave a picture or none.
+
+        Intra refresh renews a picture strip by strip: containers call the frame at which that
+        begins a key frame, but there is no picture before the last strip.
+        """
+        self.dark = 0 if picture else self.dark + 1
+        if self.dark >= _MOST_DARK:
+            self.give_up()
+
+    def give_up(self) -> None:
+        """Key frames are none, here: unless nothing else was asked for, all is decoded."""
+        if self.decode is Decode.AUTO:
+            self.decode = Decode.ALL
+            self.alone = False
+
     def _choose(self) -> bool:
-        if self._asked is not Decode.AUTO or self._longest_s is None:
-            return self._asked is Decode.KEYFRAMES
+        if self.decode is not Decode.AUTO or self._longest_s is None:
+            return self.decode is Decode.KEYFRAMES
         distance_s = self.distance_s
         return self._hopeful if distance_s is None else distance_s <= self._longest_s

@@ -69,7 +69,8 @@ def glimpse(source: Source, stopped: Callable[[], bool] = lambda: False) -> Fram
     def over() -> bool:
         return stopped() or time.monotonic() > end
 
-    with Video(source.uri, decode=Decode.KEYFRAMES, every_s=None, live=True) as video:
+    # AUTO, for a camera without key frames that decode by themselves; any distance will do.
+    with Video(source.uri, decode=Decode.AUTO, every_s=_LONGEST_S, live=True) as video:
         for decoded in video.frames(source.stats, over):
             picture = Upright().picture(decoded.picture)
             if picture is not None:

@@ -133,7 +133,7 @@ class Recording:
             return self._cadence.is_due(clock.foresee(stamp_s))
 
         try:
-            for decoded in self._video.frames(self.stats, due=due):
+            for decoded in self._video.frames(self.stats, due=due, make_up=True):
                 media_s = clock.read(decoded.stamp_s)
                 self._cadence.step_s = self._video.spacing_s
                 if not self._cadence.is_due(media_s):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import Self
 
-import cv2
-
 from cv.detect.annotate import AnnotatedVideo, annotate, annotate_photo
+from cv.detect.copy_file import CopyFile, write_photo
 from cv.detect.detector import Detection, Detector
 from cv.detect.frames import SourceKind
 from cv.detect.jobs import Plan
@@ -30,8 +30,11 @@ _KINDS = {".jpg": (".jpg", ".jpeg", ".png", ".webp"), ".mp4": (".mp4", ".mkv", "
 class AnnotatedCopies:
     """A listener that writes one file for one source, or a folder of them for several.
 
+    Copies of earlier runs are replaced, no other file ever is. A copy of a video that cannot be
+    written any more is told of and dropped; the watch goes on without it.
+
     Raises:
-        SourceError: the place cannot be written.
+        SourceError: the place cannot be written, or something else is there.
     """
 
     def __init__(
@@ -41,16 +44,19 @@ class AnnotatedCopies:
         self._detector = detector
         self._then = then
         self._paths = _paths(path, plan)
-        _refuse_sources(self._paths, plan)
-        self._videos: dict[int, AnnotatedVideo] = {}
+        _refuse_files(self._paths.values(), plan)
+        self._videos: dict[int, tuple[Job, AnnotatedVideo]] = {}
 
     def started(self, job: Job, progress: Progress) -> None:
-        self._videos[id(job)] = AnnotatedVideo(self._paths[id(job)])
         self._then.started(job, progress)
+        with self._given_up_in_trouble(job):
+            self._videos[id(job)] = job, AnnotatedVideo(self._paths[id(job)])
 
     def looked(self, job: Job, progress: Progress, look: Look) -> None:
-        picture = annotate(look, self._detector, self._site, job.camera)
-        self._videos[id(job)].add(picture, look.frame.media_s)
+        if id(job) in self._videos:
+            picture = annotate(look, self._detector, self._site, job.camera)
+            with self._given_up_in_trouble(job):
+                self._videos[id(job)][1].add(picture, look.frame.media_s)
         self._then.looked(job, progress, look)
 
     def changed(self, job: Job, filing: Filing) -> None:
@@ -59,9 +65,7 @@ class AnnotatedCopies:
     def photo(self, job: Job, photo: Photo, detections: Sequence[Detection]) -> None:
         picture = photo.image.copy()
         annotate_photo(picture, detections, self._detector, self._site)
-        path = self._paths[job.source.name]
-        if not cv2.imwrite(str(path), picture):
-            raise SourceError(f"{path}: cannot write a picture there")
+        write_photo(self._paths[job.source.name], picture)
         self._then.photo(job, photo, detections)
 
     def skipped(self, job: Job) -> None:
@@ -72,22 +76,48 @@ class AnnotatedCopies:
 
     def ended(self, job: Job, progress: Progress) -> None:
         self._then.ended(job, progress)
-        self._videos.pop(id(job)).close()
+        self._close(job)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for video in self._videos.values():
-            video.close()
+        for job, _video in list(self._videos.values()):
+            self._close(job)
+
+    def _close(self, job: Job) -> None:
+        with self._given_up_in_trouble(job):
+            if id(job) in self._videos:
+                self._videos.pop(id(job))[1].close()
+
+    @contextmanager
+    def _given_up_in_trouble(self, job: Job) -> Iterator[None]:
+        try:
+            yield
+        except SourceError as error:
+            if id(job) in self._videos:
+                self._videos.pop(id(job))[1].drop()
+            self._then.failed(job, SourceError(f"{error}; {job.source.name} stays without a copy"))
 
 
-def _refuse_sources(paths: dict[object, Path], plan: Plan) -> None:
-    sources = {os.path.realpath(photo) for photo in plan.photos}
-    sources |= {os.path.realpath(j.source.uri) for j in plan.jobs if isinstance(j.source.uri, Path)}
-    for path in paths.values():
-        if os.path.realpath(path) in sources:
+def _refuse_files(paths: Iterable[Path], plan: Plan) -> None:
+    """Before anything is watched: what a copy must not replace."""
+    sources = {_identity(Path(photo)) for photo in plan.photos}
+    sources |= {_identity(j.source.uri) for j in plan.jobs if isinstance(j.source.uri, Path)}
+    sources.discard(None)
+    for path in paths:
+        if _identity(path) in sources:
             raise SourceError(f"--save-video: {path} is a source; its copy would replace it")
+        CopyFile(path).refuse_others()
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    """The same for all names of one file; None of what is not there."""
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _prepare(folder: Path) -> None:

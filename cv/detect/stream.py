@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import partial
 from random import Random
 from threading import Event, Thread
 
@@ -31,10 +32,7 @@ _JITTER = 0.1  # of the distance between looks
 _HEALTHY_S = 10.0
 _DARK_S = 60.0
 _FAREWELL_S = 1.0
-
-
-def utc_now() -> datetime:
-    return datetime.now(UTC)
+_UTC_NOW = partial(datetime.now, UTC)
 
 
 def open_stream(
@@ -44,7 +42,7 @@ def open_stream(
     decode: Decode = Decode.AUTO,
     turns: Turns | None = None,
     stop: Event | None = None,
-    clock: Callable[[], datetime] = utc_now,
+    clock: Callable[[], datetime] = _UTC_NOW,
     timer: Callable[[], float] = time.monotonic,
     pause: Callable[[float], object] | None = None,
     rng: Random | None = None,
@@ -249,6 +247,8 @@ class Stream:
                 self._read_frames(video)
             except SourceError as error:
                 return error
+            finally:
+                self._decode = video.decode  # what it found out holds for the next connection, too
         return SourceError(f"{self.name}: the camera ended the stream")
 
     def _hand_over(self, video: Video) -> None:

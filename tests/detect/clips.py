@@ -57,12 +57,14 @@ def make_clip(
     options: Mapping[str, str] | None = None,
     metadata: Mapping[str, str] | None = None,
     container: str | None = None,
+    intra_refresh: bool = False,
 ) -> Path:
     """Write a clip of `numbered` pictures (from `first` on), or of `images`.
 
     Args:
         stamps: seconds at which the frames are shown; else they are `fps` apart.
         options: for the container.
+        intra_refresh: only the first frame decodes by itself; others say key frame, and are none.
     """
     pictures = images or [numbered(first + n, size) for n in range(len(stamps or ()) or frames)]
     with av.open(str(path), "w", format=container, options=dict(options or {})) as output:
@@ -72,6 +74,7 @@ def make_clip(
         stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
         if codec == "libx264":
             rigid = f"keyint={gop}:min-keyint={gop}:scenecut=0:bframes={b_frames}:b-adapt=0"
+            rigid += ":intra-refresh=1" if intra_refresh else ""
             stream.options = {"x264-params": rigid, "crf": "18", "preset": "veryfast"}
         else:
             stream.codec_context.gop_size = gop
@@ -112,6 +115,13 @@ def cut(path: Path, share: float) -> Path:
     """Keep only the first share (0..1) of the file's bytes."""
     data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * share)])
+    return path
+
+
+def joined_late(path: Path, share: float) -> Path:
+    """Leave the first share (0..1) of a transport stream out, as who connects by then does."""
+    data = path.read_bytes()
+    path.write_bytes(data[int(len(data) / 188 * share) * 188 :])
     return path
 
 

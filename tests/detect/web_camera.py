@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -46,6 +46,24 @@ class _MotionJpeg(BaseHTTPRequestHandler):
         pass
 
 
+class _Content(BaseHTTPRequestHandler):
+    """Sends something of which nobody knows how long it is, and hangs up."""
+
+    def __init__(self, content: bytes, *arguments: object) -> None:
+        self._content = content
+        super().__init__(*arguments)  # type: ignore[arg-type]  # what the server hands over
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "video/mp2t")
+        self.end_headers()
+        with suppress(OSError):  # the viewer left
+            self.wfile.write(self._content)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
 class _Refusal(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.send_error(401)
@@ -78,6 +96,11 @@ def motion_jpeg_camera(
 ) -> AbstractContextManager[str]:
     """A camera that hangs up after some `numbered` pictures; `with` gives its address."""
     return _serving(partial(_MotionJpeg, pictures, still))
+
+
+def transport_stream_camera(clip: Path) -> AbstractContextManager[str]:
+    """A camera that sends a clip to each viewer, and hangs up; `with` gives its address."""
+    return _serving(partial(_Content, clip.read_bytes()))
 
 
 def refusing_camera() -> AbstractContextManager[str]:

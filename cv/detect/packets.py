@@ -1,0 +1,63 @@
+"""A video track's packets, and what they and the file's index say of time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import av
+from av import Packet
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.video.stream import VideoStream
+
+from cv.detect.opening import problem_of
+from cv.detect.source_url import SourceUrl
+from cv.errors import SourceError
+
+__all__ = ["indexed_keyframes", "packets", "seconds"]
+
+_MOST_READ_FAILURES = 100
+_MOST_INDEXED = 3000  # two minutes of a file's index tell how it was encoded
+
+
+def packets(
+    container: InputContainer, stream: VideoStream, uri: Path | SourceUrl
+) -> Iterator[Packet[VideoStream]]:
+    """Packets of the track; unreadable pieces are skipped.
+
+    Raises:
+        SourceError: it ended too soon.
+    """
+    failures = 0
+    while True:
+        try:
+            for packet in container.demux(stream):
+                failures = 0
+                if packet.size:  # an empty one would end decoding
+                    yield packet
+            return
+        except FFmpegError as error:
+            failures += 1
+            if not isinstance(error, av.error.InvalidDataError):
+                problem = problem_of(uri, error)
+            elif failures > _MOST_READ_FAILURES:
+                problem = SourceError(f"{uri}: the video is damaged from here on")
+            else:
+                continue
+        raise problem
+
+
+def indexed_keyframes(stream: VideoStream) -> list[float]:
+    """Seconds of the first key frames by the file's index; of a stream there are none."""
+    entries = islice(stream.index_entries, _MOST_INDEXED)
+    stamps = [seconds(stream, entry.timestamp) for entry in entries if entry.is_keyframe]
+    return [stamp for stamp in stamps if stamp is not None]
+
+
+def seconds(stream: VideoStream, stamp: int | None) -> float | None:
+    """A time stamp of the track."""
+    if stamp is None or stream.time_base is None:
+        return None
+    return float(stamp * stream.time_base)
