@@ -52,7 +52,6 @@ class Analyser:
         self._open()
 
     def _open(self) -> None:
-        self._turns = asyncio.Semaphore(self._limits.workers)
         self._pool = ThreadPoolExecutor(self._limits.workers, thread_name_prefix="analyse")
 
     async def start(self) -> None:
@@ -110,7 +109,7 @@ class Analyser:
             return finish(answers)
 
         async with self._place() as first_s:
-            patience_s: float | None = first_s
+            patience_s = first_s
             for data in pictures[:-1]:
                 await self._take_turn(partial(work, data), patience_s)
                 patience_s = None
@@ -126,8 +125,9 @@ class Analyser:
             return await self._take_turn(lambda: self._drawn(data, min_score, site), patience_s)
 
     @asynccontextmanager
-    async def _place(self) -> AsyncIterator[float]:
-        """A place in the queue; gives the seconds that it is worth waiting for a worker.
+    async def _place(self) -> AsyncIterator[float | None]:
+        """A place in the queue; gives the seconds that it is worth waiting for a worker, or None
+        where one is free.
 
         Who would be answered too late is told so at once, instead of waiting for nothing.
         """
@@ -138,7 +138,8 @@ class Analyser:
         self._in_work += 1
         self._metrics.waiting.set(self._in_work)
         try:
-            yield max(0.0, limits.within_s - self.pace.turn_s)
+            is_free = ahead < limits.workers
+            yield None if is_free else max(0.0, limits.within_s - self.pace.turn_s)
         finally:
             self._in_work -= 1
             self._metrics.waiting.set(self._in_work)
@@ -148,18 +149,32 @@ class Analyser:
         return BusyError(why, self.pace.come_back_s())
 
     async def _take_turn(self, work: Callable[[], _Result], patience_s: float | None) -> _Result:
+        """Wait for a worker, and for what it makes.
+
+        The pool's own queue is the one that requests wait in: a worker takes the next picture by
+        itself, and does not stand idle until the event loop comes to it.
+        """
+        took_s: list[float] = []
+
+        def turn() -> _Result:
+            began = time.perf_counter()
+            try:
+                return work()
+            finally:
+                took_s.append(time.perf_counter() - began)
+
+        job = self._pool.submit(turn)
         try:
-            # A worker that is free is had at once, even without patience.
-            async with asyncio.timeout(patience_s):
-                await self._turns.acquire()
-        except TimeoutError as error:
-            raise self._busy("no worker came free in time; try again later") from error
-        began = time.perf_counter()
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+            made = asyncio.wrap_future(job)
+            if patience_s is not None:
+                await asyncio.wait({made}, timeout=patience_s)
+                if job.cancel():
+                    raise self._busy("no worker came free in time; try again later")
+            return await made
         finally:
-            self.pace.add(time.perf_counter() - began)
-            self._turns.release()
+            job.cancel()  # if the client went away before it had begun
+            if took_s:
+                self.pace.add(took_s[0])
 
     def _work(self, data: bytes, min_score: float | None) -> Analysed:
         began = time.perf_counter()
