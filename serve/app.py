@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -86,10 +85,6 @@ def create_app(
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         return_memory(_LARGE)
         await analyser.start()
-        # What is there now stays: to go through all of it again and again would stop every thread
-        # for a tenth of a second each time.
-        gc.collect()
-        gc.freeze()
         reading = asyncio.create_task(outbox.keep_fresh()) if outbox else None
         yield
         if reading:
