@@ -45,6 +45,8 @@ log = logging.getLogger(__name__)
 BackendName = Literal["auto", "onnxruntime", "openvino", "openvino-int8"]
 
 _BF16 = frozenset({"avx512_bf16", "amx_bf16"})
+_MOST_THREADS = 64
+"""On however small a machine. OpenVINO makes all that it is asked for, which takes minutes."""
 _INT8 = "avx2"
 """What it costs was measured on processors with it; those with VNNI have it, too."""
 
@@ -261,13 +263,13 @@ def open_backend(
 
     Raises:
         ModelError: the file is not a model that the backend can run, the backend is unknown or not
-            installed, or `threads` is below 1 or above what the machine has.
+            installed, or `threads` is below 1 or far above what the machine has.
     """
     count = usable_cpus() if threads is None else threads
     if count < 1:
         raise ModelError(f"threads must be 1 or more, not {count}")
-    if threads is not None and threads > (there := os.cpu_count() or threads):
-        raise ModelError(f"threads: {threads}, but this machine has {there} processors")
+    if count > (most := max(_MOST_THREADS, os.cpu_count() or 0)):
+        raise ModelError(f"threads must be {most} or fewer, not {count}")
     if name not in get_args(BackendName):
         raise ModelError(f"backend {name!r} is unknown; choose {', '.join(get_args(BackendName))}")
     streams = count if side_by_side else 1

@@ -209,4 +209,5 @@ def test_a_data_set_of_another_version_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="not of this version"):
         read_dataset(tmp_path)
     (tmp_path / "data.yaml").unlink()
-    assert read_dataset(tmp_path) is None
+    with pytest.raises(ModelError, match=r"data\.yaml is gone"):
+        read_dataset(tmp_path)
