@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import unicodedata
 
-__all__ = ["one_line", "plain_text", "printable_json"]
+__all__ = ["one_line", "plain_text", "printable_json", "printable_line"]
 
 _JOINERS = "\u200c\u200d"
 
@@ -29,7 +29,16 @@ def one_line(text: str) -> str:
 def printable_json(document: object, indent: int | None = None) -> str:
     """JSON as people read it, in which what does not print is an escape: nothing is lost."""
     text = json.dumps(document, ensure_ascii=False, indent=indent)
-    return "".join(char if _prints(char) else json.dumps(char)[1:-1] for char in text)
+    return "".join(char if _prints(char) else _escape(char) for char in text)
+
+
+def printable_line(text: str) -> str:
+    """Text on one line, in which what does not print, and a line's end, is an escape as in JSON."""
+    return "".join(char if _prints(char) and char != "\n" else _escape(char) for char in text)
+
+
+def _escape(char: str) -> str:
+    return json.dumps(char)[1:-1]
 
 
 def _prints(char: str) -> bool:

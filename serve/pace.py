@@ -1,4 +1,4 @@
-"""How long a turn takes at present: whom it would be answered too late, and when to ask again."""
+"""How long a turn takes at present: who would be answered too late, and when to ask again."""
 
 from __future__ import annotations
 

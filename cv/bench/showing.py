@@ -153,7 +153,6 @@ def _draw(results: Sequence[Result], plot: Path) -> None:
         axis.set_title(result.title, fontsize=10, loc="left")
         axis.legend(fontsize=8)
     try:
-        plot.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(plot, dpi=90)
     except (OSError, ValueError) as error:
         raise UserError(f"{plot}: cannot write a plot there: {error}") from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import os
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from colorsys import hsv_to_rgb
@@ -21,6 +20,7 @@ from cv.detect.drawing import RED, Colour, draw_box
 from cv.errors import UserError
 from cv.geometry import UNIT, Image
 from cv.labels import LABELS
+from cv.whole_file import write_whole
 
 __all__ = ["check_place", "write_report"]
 
@@ -70,14 +70,10 @@ def write_report(checked: Checked, file: Path) -> None:
         suspicious="".join(_suspicious_sections(checked.suspicious)) or "<p>none</p>",
         sheets="".join(_sheets(checked)),
     )
-    part = file.with_name(f".{file.name}.{os.getpid()}.part")
     try:
-        part.write_text(page, encoding="utf-8", errors="replace")
-        part.replace(file)
+        write_whole(file, page.encode(errors="replace"))
     except OSError as error:
         raise UserError(f"{file}: cannot be written: {error.strerror}") from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _label_rows(checked: Checked) -> Iterator[str]:

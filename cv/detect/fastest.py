@@ -19,6 +19,7 @@ import numpy as np
 
 from cv.detect.letterbox import GREY, WIDE
 from cv.errors import ModelError
+from cv.whole_file import write_whole
 
 __all__ = ["Infer", "cache_file", "fastest"]
 
@@ -117,10 +118,8 @@ def _write(known: Mapping[str, str]) -> None:
     except RuntimeError as error:
         log.info("the choice cannot be remembered: %s", error)
         return
-    part = file.with_name(f"{file.name}.{os.getpid()}.part")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps(known, indent=1), encoding="utf-8")
-        part.replace(file)
+        write_whole(file, json.dumps(known, indent=1).encode())
     except OSError as error:
         log.info("%s: cannot be written (%s)", file, error.strerror)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -34,12 +33,12 @@ from cv.detect.view_fault import ViewFaults
 from cv.disk import DiskSpace
 from cv.errors import KerbwatchError
 from cv.labels import LABEL_NAMES_ZH
+from cv.plain_text import printable_line
 from cv.site import Camera, Site
 from cv.tables import plain_table
 
 __all__ = ["Report", "change_document"]
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _STATES = {"new": "open", "updated": "updated", "cleared": "cleared"}
 
 
@@ -285,8 +284,7 @@ def _code(site: Site, incident: Incident) -> Code:
 
 def _printable(text: str) -> str:
     """A file's name may be no UTF-8 (GBK, say), or two lines: what is odd is shown as escapes."""
-    line = _CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
-    return line.encode("utf-8", "backslashreplace").decode()
+    return printable_line(text).encode("utf-8", "backslashreplace").decode()
 
 
 def _counts(progress: Progress) -> str:

@@ -49,12 +49,12 @@ def write_clip(
             is not installed.
     """
     scenario = load_scenario(file)
-    step = scenario.every if every_s is None else every_s
-    if every_s is not None and every_s < 1 / _TICKS:
-        raise UserError(f"{every_s:g} s between frames: must be 1ms or more")
-    if many := too_many_pictures(scenario, step):
-        raise UserError(f"{file}: {many}")
-    times = list(moments(scenario, step))
+    if every_s is not None:
+        if every_s < 1 / _TICKS:
+            raise UserError(f"{every_s:g} s between frames: must be 1ms or more")
+        if many := too_many_pictures(scenario, every_s):
+            raise UserError(f"{file}: {many}")
+    times = list(moments(scenario, every_s))
     if not times:
         raise UserError(f"{file}: no frame in it; duration or gaps leave nothing")
     site = _site(file, scenario)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from importlib.resources import files
@@ -25,6 +23,7 @@ from cv.site.places import NEAREST_LIMIT_M, Place
 from cv.site.rules import Rule, default_rule
 from cv.site.workdays import arranged_until
 from cv.tables import plain_table
+from cv.whole_file import write_whole
 
 __all__ = ["app"]
 
@@ -61,17 +60,12 @@ def init(
 ) -> None:
     """Write a commented example to edit."""
     text = files("cv.site").joinpath("template.toml").read_text(encoding="utf-8")
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         if path.exists() and not force:
             raise SiteError(f"{path}: is there already; --force overwrites it")
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
+        write_whole(path, text.encode())
     except OSError as error:
         raise SiteError(f"{path}: cannot be written: {error.strerror}") from None
-    finally:
-        with suppress(OSError):
-            partial.unlink()
     typer.echo(f"Wrote {path}. Edit it, then: kerbwatch site check {path}")
 
 

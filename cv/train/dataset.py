@@ -14,6 +14,7 @@ from cv.errors import ModelError
 from cv.labels import LABELS
 from cv.train.fill import Filling
 from cv.train.network import COCO_IDS
+from cv.whole_file import write_whole
 
 __all__ = ["Dataset", "read_dataset", "write_dataset"]
 
@@ -78,7 +79,7 @@ def write_dataset(
     }
     # JSON is YAML. Written last: it says that the rest is complete.
     file = folder / "data.yaml"
-    _write(file, json.dumps(description, indent=1))
+    write_whole(file, json.dumps(description, indent=1).encode())
     return Dataset(file, ignore_sets)
 
 
@@ -131,10 +132,4 @@ def _write_sample(sample: Sample, rows: Sequence[str], folder: Path) -> Path:
 
 
 def _write_list(file: Path, images: Sequence[Path]) -> None:
-    _write(file, "".join(f"{image}\n" for image in images))
-
-
-def _write(file: Path, text: str) -> None:
-    part = file.with_name(file.name + ".part")
-    part.write_text(text)
-    part.replace(file)
+    write_whole(file, "".join(f"{image}\n" for image in images).encode())

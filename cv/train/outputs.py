@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 
+from cv import whole_file
 from cv.errors import ModelError
 
 __all__ = ["check_folder", "check_output", "write_whole"]
@@ -56,12 +55,7 @@ def write_whole(file: Path, content: bytes) -> None:
     Raises:
         ModelError: it cannot be written; what was there before stays.
     """
-    part = file.with_name(f".{file.name}.{os.getpid()}.part")
     try:
-        part.write_bytes(content)
-        part.replace(file)
+        whole_file.write_whole(file, content)
     except OSError as error:
         raise ModelError(f"{file}: cannot be written: {error.strerror}") from error
-    finally:
-        with suppress(OSError):
-            part.unlink()

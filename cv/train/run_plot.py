@@ -9,6 +9,8 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from cv.whole_file import write_whole
+
 __all__ = ["plot_run"]
 
 Columns = dict[str, list[float]]
@@ -27,9 +29,7 @@ def plot_run(results: Path) -> Path:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=80)
     out = results.with_suffix(".png")
-    part = out.with_suffix(".part")
-    part.write_bytes(buffer.getvalue())
-    part.replace(out)
+    write_whole(out, buffer.getvalue())
     return out
 
 

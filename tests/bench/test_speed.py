@@ -16,7 +16,7 @@ from cv.bench.archive import keyframe_times_s, looks_alone, measure_recording
 from cv.bench.clip import cache_folder, camera_clip, looped
 from cv.bench.commands import app
 from cv.bench.photos import PhotoKind, jpeg
-from cv.bench.showing import Result, Row, show
+from cv.bench.showing import Result, Row, drawable, show
 from cv.bench.timing import Ratio, by_turns, ratio
 from cv.bench.watching import watch_recording
 from cv.detect.detector import Detector
@@ -104,7 +104,7 @@ def test_a_result_is_a_table_a_document_or_a_plot(
 ) -> None:
     row = Row("one", {"ms": 12.345, "ratio": Ratio(1.5, 1.4, 1.6)})
     result = Result("Some ms", [row, Row("other", {"ms": 2.0})], ("ms",))
-    show([result], as_json=False, plot=tmp_path / "new/plot.png")
+    show([result], as_json=False, plot=drawable(tmp_path / "new/plot.png"))
     text = capsys.readouterr().out
     for word in ("Some ms", "one", "12.3", "1.50 ±0.10", "other", " -\n", "cores of"):
         assert word in text

@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import event, text
 from typer.testing import CliRunner
 
+from cv.cases.case import Case
 from cv.cases.store import CaseStore
 from cv.cli import app
 from cv.errors import KerbwatchError
@@ -242,14 +243,20 @@ def test_a_reason_is_shown_as_it_was_given_whatever_it_looks_like(
     assert "\x1b" not in shown.stdout
 
 
-def test_an_original_on_the_command_line_is_for_a_reason_and_logged(
-    store: CaseStore, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def with_picture(store: CaseStore, site: Site, monkeypatch: pytest.MonkeyPatch) -> Case:
+    """A stored case with a picture, in a process that has the originals' key."""
     monkeypatch.setenv(KEY_VARIABLE, new_key())
     case = case_of(site, evidence=(picture(site),))
     store.commit_look(
         camera="gate", stream="live", filings=[case], state=None, targets=(), now=START
     )
+    return case
+
+
+def test_an_original_on_the_command_line_is_for_a_reason_and_logged(
+    store: CaseStore, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = with_picture(store, site, monkeypatch)
     kept = open_originals(site.reporting.data)
     file = kept.keep(frame_file("originals", "gate", incident().confirmed_at), b"unmasked")
     out = tmp_path / "out.jpg"
@@ -272,11 +279,7 @@ def test_an_original_on_the_command_line_is_for_a_reason_and_logged(
 def test_an_original_that_the_command_line_does_not_get_is_logged_as_well(
     store: CaseStore, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(KEY_VARIABLE, new_key())
-    case = case_of(site, evidence=(picture(site),))
-    store.commit_look(
-        camera="gate", stream="live", filings=[case], state=None, targets=(), now=START
-    )
+    case = with_picture(store, site, monkeypatch)
 
     def ask(named: str) -> str:
         arguments = ["--data", str(site.reporting.data), "-o", str(tmp_path / "out.jpg")]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import onnx
@@ -13,13 +12,7 @@ from onnx import TensorProto, helper
 from cv.errors import ModelError
 from cv.labels import LABELS
 from cv.train.evaluate import evaluate
-from tests.labelled import Row
 from tests.tiny_model import write_tiny_model
-
-
-@pytest.fixture
-def data(make_source: Callable[[str, Sequence[Row]], Path]) -> Path:
-    return make_source("tiny", [(f"p{n}", f"g{n}", ["car"], ["8 .5 .5 .4 .5"]) for n in range(4)])
 
 
 @pytest.fixture(autouse=True)
@@ -38,22 +31,22 @@ def plain(file: Path, name: str, kind: int, **metadata: str) -> Path:
     return file
 
 
-def test_a_network_of_another_tool_is_named(data: Path, tmp_path: Path) -> None:
+def test_a_network_of_another_tool_is_named(four_photos: Path, tmp_path: Path) -> None:
     file = plain(tmp_path / "yolo.onnx", "images", TensorProto.FLOAT, names="{0: 'cat'}")
     with pytest.raises(ModelError, match=r"yolo\.onnx: no labels, thresholds and version inside"):
-        evaluate(file, data)
+        evaluate(file, four_photos)
 
 
 @pytest.mark.parametrize(
     ("name", "kind"), [("images", TensorProto.FLOAT), ("x", TensorProto.UINT8)]
 )
 def test_another_input_is_named_though_the_metadata_are_ours(
-    name: str, kind: int, data: Path, tmp_path: Path
+    name: str, kind: int, four_photos: Path, tmp_path: Path
 ) -> None:
     ours = {"labels": json.dumps(LABELS), "thresholds": "{}", "version": "1"}
     file = plain(tmp_path / "yolo.onnx", name, kind, **ours)
     with pytest.raises(ModelError, match=r"yolo\.onnx: does not take `images` in uint8"):
-        evaluate(file, data)
+        evaluate(file, four_photos)
 
 
 @pytest.mark.parametrize(
@@ -66,9 +59,9 @@ def test_another_input_is_named_though_the_metadata_are_ours(
     ],
 )
 def test_other_labels_and_damaged_metadata_are_named(
-    metadata: dict[str, str], said: str, data: Path, tmp_path: Path
+    metadata: dict[str, str], said: str, four_photos: Path, tmp_path: Path
 ) -> None:
     file = write_tiny_model(tmp_path / "n.onnx", **metadata)
     with pytest.raises(ModelError) as caught:
-        evaluate(file, data)
+        evaluate(file, four_photos)
     assert str(caught.value).startswith(f"{file}: {said}")
