@@ -7,7 +7,7 @@ from datetime import datetime
 
 from cv.detect.incident import Candidate, Incident
 from cv.detect.still import StillObject
-from cv.geometry import iou_pairs
+from cv.geometry import iou
 from cv.labels import Matter
 
 __all__ = ["count_absence", "is_over", "returned"]
@@ -65,15 +65,14 @@ def returned(
     if not absent:
         return []
     settled = [thing for thing in others if thing.hits >= _SETTLED_HITS and thing.seen_now]
-    pairs = iou_pairs([incident.box for _, incident in absent], [t.box for t in settled])
-    found: dict[int, int] = {}
-    for i, j, share in pairs:
-        (candidate, incident), thing = absent[i], settled[j]
-        if (
-            i not in found
-            and j not in found.values()
-            and share >= _SAME_PLACE_IOU
-            and matter(thing.label, candidate.zone) == incident.matter
-        ):
-            found[i] = j
-    return [(absent[i][0], settled[j]) for i, j in found.items()]
+    found: dict[int, tuple[Candidate, StillObject]] = {}
+    for candidate, incident in absent:
+        for thing in settled:
+            if (
+                thing.key not in found
+                and iou(incident.box, thing.box) >= _SAME_PLACE_IOU
+                and matter(thing.label, candidate.zone) == incident.matter
+            ):
+                found[thing.key] = candidate, thing
+                break
+    return list(found.values())
