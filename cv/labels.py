@@ -99,8 +99,8 @@ _WASTE: dict[str, Matter] = {
 _VENDING = _rows(_GOODS, Matter.ROADSIDE_VENDING)
 
 ZONE_MATTERS: dict[ZoneKind, dict[str, Matter]] = {
-    # Goods before a shop belong to the shop; with no shop they are somebody's stall
-    # (domain.md, "S1's human rule").
+    # As officers judge it: goods before a shop belong to the shop; with no shop they are
+    # somebody's stall.
     ZoneKind.FRONTAGE: _rows(_GOODS, Matter.OUT_OF_STORE_VENDING) | _WASTE,
     ZoneKind.NO_VENDING: _VENDING | _WASTE,
     ZoneKind.LANE: _rows(VEHICLES | TWO_WHEELERS | _WORKS, Matter.BLOCKED_LANE) | _VENDING | _WASTE,

@@ -1,0 +1,1 @@
+"""`kerbwatch bench`: whether incidents are right, and how fast everything is."""

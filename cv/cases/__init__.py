@@ -1,0 +1,1 @@
+"""Cases: documents, the database, and the outbox that brings them to receivers."""

@@ -1,4 +1,4 @@
-"""The parts of a case document: domain.md §7's payload, one class a block.
+"""The parts of a case document, one class a block (docs/how-to-receive-cases.md).
 
 Every time carries an offset; unknown keys are mistakes.
 """

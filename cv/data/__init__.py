@@ -1,0 +1,1 @@
+"""Labelled photos: imported, checked, built into one data set, composed for rare labels."""

@@ -43,7 +43,7 @@ _STATES = {"new": "open", "updated": "updated", "cleared": "cleared"}
 
 
 def change_document(site: Site, filing: Filing) -> dict[str, Any]:
-    """One incident change as `kerbwatch detect --json` prints it (architecture.md, Contracts)."""
+    """One incident change as `kerbwatch detect --json` prints it (docs/how-to-watch.md, Output)."""
     change, incident = filing.change, filing.change.incident
     code = _code(site, incident)
 

@@ -1,0 +1,1 @@
+"""A simulated street whose truth is known, filmed with Blender."""

@@ -1,0 +1,1 @@
+"""Training, evaluation and export of the model. Only here is torch imported."""
