@@ -12,6 +12,8 @@ __all__ = ["write_whole"]
 def write_whole(file: Path, content: bytes) -> None:
     """Write a file, or replace one; its folder is there.
 
+    A power cut may still lose it: what must not be lost goes by `write_durably`.
+
     Raises:
         OSError: it cannot be written; what was there before stays.
     """

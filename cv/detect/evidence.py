@@ -24,7 +24,7 @@ from cv.detect.incident import Incident
 from cv.detect.masking import MaskCounts
 from cv.disk import DiskSpace, Room
 from cv.errors import UserError
-from cv.evidence.originals import Kind, frame_file, open_originals, write_whole
+from cv.evidence.originals import Kind, frame_file, open_originals, write_durably
 from cv.geometry import Image
 from cv.site import Camera, Site, Zone
 
@@ -206,7 +206,7 @@ class EvidenceFolder:
             return original, self._originals.read(original)
         # One that is there belongs to a case that may have left already: it stays.
         if not (self._data / name).exists():
-            write_whole(self._data / name, content)
+            write_durably(self._data / name, content)
         return name, (self._data / name).read_bytes()
 
     def _jpeg(self, image: Image) -> bytes:

@@ -33,7 +33,7 @@ __all__ = [
     "open_originals",
     "photo_file",
     "plain_name",
-    "write_whole",
+    "write_durably",
 ]
 
 Kind = Literal["originals", "candidates"]
@@ -116,7 +116,7 @@ class Originals:
         """Write one; gives its file, which may have another name. One that is there stays.
 
         Args:
-            write: writes a file, all of it or none; by default `write_whole`.
+            write: writes a file, all of it or none; by default `write_durably`.
 
         Raises:
             OSError: the disk refuses it; then nothing of it is there.
@@ -126,7 +126,7 @@ class Originals:
             return known
         if self.keys is not None:
             content, file = self.keys.seal(content, file), file + _SEALED
-        (write or write_whole)(self.data / file, content)
+        (write or write_durably)(self.data / file, content)
         return file
 
     def find(self, file: str) -> str | None:
@@ -199,7 +199,7 @@ class Together:
                     temporary.unlink(missing_ok=True)  # it would take the room of a case
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_durably(path: Path, content: bytes) -> None:
     """All of the file or none of it, on the disk before the row that names it.
 
     Raises:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from cv.errors import KerbwatchError
-from cv.evidence.originals import Together, open_originals, photo_file, write_whole
+from cv.evidence.originals import Together, open_originals, photo_file, write_durably
 from cv.photos.look import LookedAt
 from cv.photos.record import PhotoImage
 from cv.site import Site
@@ -44,7 +44,7 @@ def _kept(
     data, originals = site.reporting.data, open_originals(site.reporting.data)
     images = []
     with Together() as files:
-        write = files.write if whole else write_whole
+        write = files.write if whole else write_durably
         for number, look in enumerate(looks, 1):
             # The digest keeps apart two reports that come under one key at the same moment.
             name = f"{number}-{look.photo.sha256[:12]}"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from cv.errors import ModelError
-from cv.train.outputs import write_whole
+from cv.train.outputs import write_output
 from cv.train.settings import Settings, check_settings, read_settings
 
 __all__ = ["Beginning", "Told", "holds_checkpoint", "keep", "kept"]
@@ -91,7 +91,7 @@ def keep(beginning: Beginning, run: Path) -> None:
     document = asdict(beginning)
     settings = document.pop("settings")
     own = {key: _written(value) for key, value in document.items()}
-    write_whole(run / _KEPT, (json.dumps({**settings, **own}, indent=2) + "\n").encode())
+    write_output(run / _KEPT, (json.dumps({**settings, **own}, indent=2) + "\n").encode())
 
 
 def kept(run: Path, file: Path | None, given: Mapping[str, int], told: Told) -> Beginning:

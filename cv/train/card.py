@@ -13,7 +13,7 @@ from cv.train.elsewhere import Elsewhere
 from cv.train.evaluate import Evaluation, evaluate
 from cv.train.mistakes import false_alarms
 from cv.train.onnx_file import metadata_of, parsed, size_in, texts_in
-from cv.train.outputs import check_output, write_whole
+from cv.train.outputs import check_output, write_output
 from cv.train.slices import by_source
 
 __all__ = ["model_card", "write_card"]
@@ -33,7 +33,7 @@ def write_card(model: Path, data: Path, out: Path) -> None:
     _metadata(ModelFile.read(model))
     exact = evaluate(model, data)
     int8 = evaluate(small, data) if small.exists() else None
-    write_whole(out, model_card(exact, int8).encode())
+    write_output(out, model_card(exact, int8).encode())
 
 
 def model_card(evaluation: Evaluation, int8: Evaluation | None = None) -> str:

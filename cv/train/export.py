@@ -18,7 +18,7 @@ from cv.train.evaluate import Evaluation, held_out, predict_with_onnx
 from cv.train.graph import Deployed, onnx_bytes, predict_with_torch
 from cv.train.network import load_checkpoint, runs_of, size_of
 from cv.train.onnx_file import with_metadata
-from cv.train.outputs import check_output, write_whole
+from cv.train.outputs import check_output, write_output
 from cv.train.parity import EXACT, SHAPES, Parity, check_parity
 from cv.train.sizes import Size
 
@@ -110,5 +110,5 @@ def write_model(
     digest = hashlib.sha256(with_metadata(content, {}) + thresholds.encode()).hexdigest()
     stated = f"{version('kerbwatch')}+{digest[:8]}{kind}"
     own = {"name": out.stem, "version": stated, "thresholds": thresholds}
-    write_whole(out, with_metadata(content, {**metadata, **own}))
+    write_output(out, with_metadata(content, {**metadata, **own}))
     return stated

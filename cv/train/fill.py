@@ -25,7 +25,7 @@ from cv.geometry import Box, intersection, iou
 from cv.labels import TWO_WHEELERS, VEHICLES
 from cv.train.graph import Deployed
 from cv.train.network import COCO_IDS
-from cv.train.outputs import write_whole
+from cv.train.outputs import write_output
 from cv.train.sureness import choose_sure, described
 
 __all__ = ["UNSURE", "Filling", "fill", "sort_found", "without_hidden"]
@@ -70,7 +70,7 @@ def fill(
     if new:
         seen = _find([samples[n] for n in new], coco, half=half, device=device)
         found |= zip((keys[n] for n in new), seen, strict=True)
-        write_whole(cache, json.dumps(found).encode())
+        write_output(cache, json.dumps(found).encode())
     rows = [found[key] for key in keys]
     sure = choose_sure(samples, rows, tuple(COCO_IDS))
     Console().print(f"boxes of the COCO model count as true from: {described(sure)}")

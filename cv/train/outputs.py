@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from tempfile import TemporaryFile
 
-from cv import whole_file
 from cv.errors import ModelError
+from cv.whole_file import write_whole
 
-__all__ = ["check_folder", "check_output", "write_whole"]
+__all__ = ["check_folder", "check_output", "write_output"]
 
 
 def check_output(out: Path, suffix: str, *inputs: Path) -> None:
@@ -49,13 +49,13 @@ def check_folder(folder: Path) -> None:
         raise ModelError(f"{folder}: cannot be written: {error.strerror}") from error
 
 
-def write_whole(file: Path, content: bytes) -> None:
-    """Write a file whole or not at all; its folder is there.
+def write_output(file: Path, content: bytes) -> None:
+    """As `write_whole`, with an error that a user can read.
 
     Raises:
         ModelError: it cannot be written; what was there before stays.
     """
     try:
-        whole_file.write_whole(file, content)
+        write_whole(file, content)
     except OSError as error:
         raise ModelError(f"{file}: cannot be written: {error.strerror}") from error

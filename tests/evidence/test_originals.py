@@ -20,7 +20,7 @@ from cv.evidence.originals import (
     is_sealed,
     open_originals,
     photo_file,
-    write_whole,
+    write_durably,
 )
 from cv.evidence.sealing import KEY_VARIABLE, new_key, sealed_digest, sealing_keys
 
@@ -52,7 +52,7 @@ def test_one_picture_that_is_kept_by_two_threads_at_once_is_kept(tmp_path: Path)
     file = tmp_path / "photo.jpg"
     with ThreadPoolExecutor(8) as pool:
         for _ in range(25):
-            list(pool.map(lambda _: write_whole(file, PICTURE), range(8)))
+            list(pool.map(lambda _: write_durably(file, PICTURE), range(8)))
     assert [path.name for path in tmp_path.iterdir()] == ["photo.jpg"]
     assert file.read_bytes() == PICTURE
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cv.errors import ModelError
-from cv.train.outputs import check_output, write_whole
+from cv.train.outputs import check_output, write_output
 
 
 @pytest.mark.parametrize("link", ["symlink_to", "hardlink_to"])
@@ -50,7 +50,7 @@ def test_an_earlier_result_may_be_replaced_and_a_folder_is_made(tmp_path: Path) 
 def test_a_file_that_cannot_be_written_stays_as_it_was(tmp_path: Path) -> None:
     (tmp_path / "card.md").mkdir()
     with pytest.raises(ModelError, match=r"card\.md: cannot be written"):
-        write_whole(tmp_path / "card.md", b"new")
+        write_output(tmp_path / "card.md", b"new")
     assert [file.name for file in tmp_path.iterdir()] == ["card.md"]
-    write_whole(tmp_path / "other.md", b"new")
+    write_output(tmp_path / "other.md", b"new")
     assert sorted(file.name for file in tmp_path.iterdir()) == ["card.md", "other.md"]
