@@ -125,7 +125,8 @@ class _Desk:
 
 
 def cases_router(store: CaseStore, site: Site, secret: str | None, rate: Rate) -> APIRouter:
-    """
+    """List, read and review cases; for keys of role `operate`.
+
     Args:
         secret: signs evidence links; without one there are none.
     """

@@ -18,7 +18,8 @@ _DECIMAL = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)")
 
 
 def degrees(text: str) -> float:
-    """
+    """Degrees, as a client wrote them.
+
     Raises:
         ValueError: it is no plain decimal number.
     """

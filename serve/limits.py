@@ -27,7 +27,8 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """
+    """What the service accepts, of one client and of all together.
+
     Attributes:
         image_bytes, image_pixels: of one picture.
         workers: pictures decoded and analysed at the same time.

@@ -74,7 +74,8 @@ _WITHHELD = {
 def photo_answer(
     stored: StoredPhoto, *, kept: bool, site: Site, secret: str | None, now: datetime
 ) -> PhotoAnswer:
-    """
+    """What the client is told of a report that was taken or found again.
+
     Args:
         kept: it can be asked for again by its id.
         site: the service's address, if links are not to be relative to it, and what is masked.

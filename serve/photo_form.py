@@ -102,7 +102,8 @@ def form_schema() -> dict[str, Any]:
 
 
 def form_of(fields: Mapping[str, str]) -> PhotoForm:
-    """
+    """Check the fields that came beside the pictures; empty ones count as left out.
+
     Raises:
         FormError: 422, a field is unknown or wrong.
     """

@@ -41,7 +41,8 @@ class NotKeptError(BusyError):
 def photos_router(
     analyser: Analyser, desk: PhotoDesk, limits: Limits, secret: str | None, rate: Rate
 ) -> APIRouter:
-    """
+    """Taking reports, and finding them again.
+
     Args:
         secret: signs evidence links; without one there are none.
     """

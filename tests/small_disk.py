@@ -15,7 +15,8 @@ SIZE = 24 * 2**20
 
 
 class SmallDisk:
-    """
+    """A file system that a test can fill.
+
     Attributes:
         folder: where it is mounted.
     """

@@ -163,7 +163,8 @@ def case_from_incident(
 
 
 def matter_part(matter: str, code: Code, division: str | None) -> MatterPart:
-    """
+    """The block of a case document that says what it is about, in one edition's code.
+
     Args:
         division: six digits, for the code of eleven; None leaves it out.
     """

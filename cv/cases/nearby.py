@@ -30,7 +30,8 @@ class Sighting:
 
 @dataclass(frozen=True, slots=True)
 class NearCase:
-    """
+    """An open case, and how far it is from a sighting.
+
     Attributes:
         metres: between the two places.
         seconds: between the two stretches of time; 0 where they meet.

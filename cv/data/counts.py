@@ -60,7 +60,8 @@ class SourceCount:
 def count_labels(
     samples: Sequence[Sample], held: Sequence[Sample], sizes: dict[Path, tuple[int, int]]
 ) -> Iterator[LabelCount]:
-    """
+    """What the data set holds of each label, in the order of `LABELS`.
+
     Args:
         sizes: width, height of every photo in pixels.
     """

@@ -59,7 +59,8 @@ def pixel_box(box: Box, size: tuple[int, int], side: int = SIDE) -> Box:
 
 
 def suspicious_boxes(sample: Sample, size: tuple[int, int]) -> Iterator[Suspicious]:
-    """
+    """The boxes of one photo that are worth a look, with the reason.
+
     Args:
         size: width, height of the photo in pixels.
     """

@@ -162,7 +162,8 @@ class ModelFile:
 
     @classmethod
     def read(cls, path: Path) -> ModelFile:
-        """
+        """Read a file.
+
         Raises:
             ModelError: it cannot be read.
         """

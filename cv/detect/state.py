@@ -21,7 +21,8 @@ _Thing = TypeVar("_Thing", StillObject, Candidate, Incident)
 
 @dataclass(slots=True)
 class WatchState:
-    """
+    """All that a watch must know to go on after a restart.
+
     Attributes:
         last_look: time of the latest look, aware UTC.
         size: (width, height) of its image; boxes are in its pixels.

@@ -15,7 +15,8 @@ __all__ = ["Verdict", "verify_chain"]
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """
+    """What verifying the log found.
+
     Attributes:
         count: entries that hold together.
         head: hash of the last of them.

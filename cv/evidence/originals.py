@@ -84,8 +84,10 @@ def open_originals(data: Path) -> Originals:
 
 @dataclass(frozen=True, slots=True)
 class Originals:
-    """
+    """The originals of one data folder: kept, found, read, deleted.
+
     Attributes:
+        data: the data folder.
         keys: None keeps them as plain files.
     """
 

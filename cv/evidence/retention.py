@@ -58,7 +58,8 @@ class Sweep:
 
 
 class Retention:
-    """
+    """Deletes what the rules of `[privacy]` no longer let a site keep.
+
     Args:
         who: is named in the proof.
     """

@@ -34,11 +34,14 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class LookedAt:
-    """
+    """What was found out about one picture, before anything of it is stored.
+
     Attributes:
         data: the bytes as they came.
         photo: without its pixels.
-        masked: the masked JPEG and its size (width, height); None where masking failed.
+        detections: at the model's own thresholds, in pixels of the whole photo.
+        image: what the report's record will say of it.
+        masked: the masked JPEG; None where masking failed.
     """
 
     data: bytes

@@ -45,8 +45,8 @@ class MaskedEvidence(_Part):
     Attributes:
         file: relative to the data folder; None if there is none.
         withheld: why there is none: masking failed, or the disk refused it.
-        heads_masked, plates_masked: what the site wanted masked in it; None in a record of before
-            this was kept.
+        heads_masked, plates_masked: what the site wanted masked when it was made; None in older
+            records, which do not say.
     """
 
     file: str | None
@@ -61,7 +61,7 @@ class MaskedEvidence(_Part):
     def is_masked(self, privacy: Privacy) -> bool:
         """Whether all is masked in it that a site wants masked.
 
-        Of one of before, only what was found and counted is certain to have been looked for.
+        Older records do not say what was looked for; what was found and counted certainly was.
         """
         counts = self.mask_counts or MaskCounts()
         heads, plates = self.heads_masked, self.plates_masked

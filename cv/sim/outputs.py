@@ -23,7 +23,8 @@ class Outputs(NamedTuple):
 
     @classmethod
     def beside(cls, clip: Path) -> Outputs:
-        """
+        """The files of a clip of this name.
+
         Raises:
             UserError: the name is no MP4 file's.
         """

@@ -40,7 +40,8 @@ __all__ = ["build_site", "own_change"]
 
 
 def build_site(file: SiteFile, folder: Path, places: Places | None, routing: Routing) -> Site:
-    """
+    """Turn a checked site file into the objects that the rest of the code works with.
+
     Args:
         folder: of the site file; relative paths begin there.
         places: the map to look cameras up on.

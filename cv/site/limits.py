@@ -36,7 +36,8 @@ _LONGEST = 1000
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """
+    """How long a matter may take.
+
     Attributes:
         kind: whose hours or days: `urgent_hour` and `natural_day` run on, the others rest.
         text: as people say it.
@@ -51,7 +52,8 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """
+    """The city's table of limits (处置时限).
+
     Attributes:
         table: by code, in the order of the file.
     """

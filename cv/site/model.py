@@ -59,7 +59,8 @@ class GivenPoint:
 
 @dataclass(frozen=True, slots=True)
 class Camera:
-    """
+    """A camera of the site, with its zones.
+
     Attributes:
         url: its stream; None for a camera of which there are only recordings.
         sub_url: a smaller stream of the same view, which is watched instead; `url` then only gives
@@ -106,7 +107,8 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Reporting:
-    """
+    """Where cases are kept, and who is told of them.
+
     Attributes:
         data: folder of cases and evidence, absolute.
         database: where the cases are instead of in that folder, an SQLAlchemy URL; may hold a
@@ -195,7 +197,8 @@ class SiteRule:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """
+    """A site file, checked and resolved.
+
     Attributes:
         division: six digits of the administrative division.
         tz: of schedules and displays; times are UTC everywhere else.

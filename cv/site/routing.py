@@ -22,7 +22,8 @@ __all__ = ["Routing", "Tables", "read_tables"]
 
 @dataclass(frozen=True, slots=True)
 class Routing:
-    """
+    """Who is responsible for a matter, and until when: the city's tables.
+
     Attributes:
         clock: on which limits run out.
     """

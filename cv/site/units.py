@@ -38,7 +38,8 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class Units:
-    """
+    """The city's table of the units responsible (主管部门).
+
     Attributes:
         table: by code (`*` for every matter) and area (empty for everywhere).
     """

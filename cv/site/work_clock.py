@@ -17,7 +17,8 @@ WORK_HOURS = Schedule.parse(("08:00-12:00", "14:00-18:00"))
 
 @dataclass(frozen=True, slots=True)
 class WorkClock:
-    """
+    """The city's working time.
+
     Attributes:
         days: on which it runs.
         hours: of each of them; by the site's clock, none over midnight, none overlapping, ordered.

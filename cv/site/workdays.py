@@ -23,7 +23,8 @@ _DATE = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Workdays:
-    """
+    """Which days are worked, by the State Council's arrangement and the city's own table.
+
     Attributes:
         own: days of the city's own table: whether they are worked. They beat the arrangement.
     """

@@ -93,7 +93,8 @@ class _Layer:
         self._moments = np.zeros((self._groups, inputs, inputs))
 
     def add(self, entering: npt.NDArray[np.float32], rng: np.random.Generator) -> None:
-        """
+        """Take in what enters the convolution for one picture, at places chosen at random.
+
         Args:
             entering: [C, H, W] of one picture.
         """

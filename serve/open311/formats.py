@@ -42,7 +42,8 @@ def rendered(
     status: int = 200,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """
+    """A document in the format that the client asked for.
+
     Args:
         name: of the document: `services`, `service_requests`, `errors`, ...
     """

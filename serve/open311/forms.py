@@ -127,7 +127,8 @@ async def read_form(request: Request) -> dict[str, str]:
 
 
 def new_request(form: dict[str, str], site: Site, client: str, key: str | None) -> NewRequest:
-    """
+    """Check a posted form; all that it says is in the request.
+
     Raises:
         RefusedError: 400, a field is missing or wrong; 404, there is no such service.
     """

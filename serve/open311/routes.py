@@ -77,7 +77,8 @@ def public_router(site: Site) -> APIRouter:
 def requests_router(
     store: CaseStore, site: Site, secret: str | None, may_report: Needs, rate: Rate
 ) -> APIRouter:
-    """
+    """Posting and following requests; what needs a key.
+
     Args:
         secret: signs links to pictures; without one there are none.
     """

@@ -42,7 +42,8 @@ def definition(code5: str) -> dict[str, Any]:
 
 
 def discovery(url: str, contact: str, changed: datetime) -> dict[str, Any]:
-    """
+    """GET Service Discovery: where the endpoint is, and what it speaks.
+
     Args:
         changed: when what is offered may have changed last, aware.
         url: of the endpoint, without a slash at its end.

@@ -37,7 +37,8 @@ class LabelMap:
         return self.labels.get(name, name if name in LABELS else "") or None
 
     def check(self, names: Collection[str], complete: Collection[str], export: Path) -> None:
-        """
+        """Refuse classes that have no meaning, and options that name what is not there.
+
         Args:
             names: the export's classes.
             complete: labels of which every instance is boxed.
