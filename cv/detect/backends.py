@@ -8,13 +8,12 @@ letterboxes or thresholds, so another one is a class of one method and a row in 
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import logging
 import os
 import threading
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from queue import SimpleQueue
@@ -26,16 +25,15 @@ import onnxruntime as ort
 
 from cv.cpus import cpu_features, cpu_name, usable_cpus
 from cv.detect.fastest import Infer, fastest
+from cv.detect.model_file import ModelFile, int8_file
 from cv.errors import ModelError
 
 __all__ = [
     "Backend",
     "BackendName",
-    "ModelFile",
     "OnnxRuntime",
     "OpenVino",
     "installed_backends",
-    "int8_file",
     "load_backend",
     "open_backend",
 ]
@@ -153,36 +151,6 @@ class OpenVinoInt8(OpenVino):
         return "f32"
 
 
-@dataclass(frozen=True)
-class ModelFile:
-    """An ONNX file, read."""
-
-    path: Path
-    content: bytes
-
-    @classmethod
-    def read(cls, path: Path) -> ModelFile:
-        """Read a file.
-
-        Raises:
-            ModelError: it cannot be read.
-        """
-        try:
-            return cls(path, path.read_bytes())
-        except OSError as error:
-            raise ModelError(f"{path}: {error.strerror}") from error
-
-    @cached_property
-    def sha256(self) -> str:
-        """Hexadecimal."""
-        return hashlib.sha256(self.content).hexdigest()
-
-    def is_made_from(self, other: ModelFile) -> bool:
-        """Whether the file's metadata names the other: `kerbwatch train quantize` writes that."""
-        # Metadata are plain text in the file; to parse 5 MB for them takes longer than all else.
-        return other.sha256.encode() in self.content
-
-
 @dataclass(frozen=True, slots=True)
 class _Kind:
     """A way to run a model.
@@ -203,11 +171,6 @@ _BACKENDS: dict[str, _Kind] = {
     "openvino-int8": _Kind(OpenVinoInt8, "openvino", int8=True),
 }
 """The first one is the default."""
-
-
-def int8_file(model: Path) -> Path:
-    """Where `kerbwatch train quantize` puts the INT8 file of a model."""
-    return model.with_stem(f"{model.stem}-int8")
 
 
 def installed_backends(model: Path) -> list[str]:

@@ -12,8 +12,9 @@ from typing import NamedTuple
 import numpy as np
 import onnxruntime as ort
 
-from cv.detect.backends import ModelFile, open_backend
+from cv.detect.backends import open_backend
 from cv.detect.letterbox import SQUARE, WIDE, input_shape
+from cv.detect.model_file import ModelFile
 from cv.detect.picture import Picture, Pixels
 from cv.errors import ModelError
 from cv.geometry import Box, Image

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from string import Template
 
-from cv.detect.backends import ModelFile, int8_file
+from cv.detect.model_file import ModelFile, int8_file
 from cv.errors import ModelError
 from cv.train.elsewhere import Elsewhere
 from cv.train.evaluate import Evaluation, evaluate

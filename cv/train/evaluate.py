@@ -10,8 +10,9 @@ from cv.cpus import usable_cpus
 from cv.data.reading import read_sources
 from cv.data.samples import Sample
 from cv.data.splitting import only, split, why_unscored
-from cv.detect.backends import ModelFile, load_backend
+from cv.detect.backends import load_backend
 from cv.detect.detector import read_model_info
+from cv.detect.model_file import ModelFile
 from cv.errors import ModelError
 from cv.geometry import Image
 from cv.labels import LABELS

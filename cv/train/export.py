@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from cv.detect.backends import ModelFile
+from cv.detect.model_file import ModelFile
 from cv.errors import ModelError
 from cv.labels import LABELS
 from cv.train.detections import Predict

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from cv.detect.backends import ModelFile
+from cv.detect.model_file import ModelFile
 from cv.errors import ModelError
 from cv.train.onnx_file import metadata_of, parsed
 

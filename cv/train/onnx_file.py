@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cv.detect.backends import ModelFile
+from cv.detect.model_file import ModelFile
 from cv.errors import ModelError
 from cv.train.sizes import Size
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cv.data.splitting import spread
-from cv.detect.backends import ModelFile, int8_file
 from cv.detect.detector import read_model_info
+from cv.detect.model_file import ModelFile, int8_file
 from cv.errors import ModelError
 from cv.train.evaluate import (
     Evaluation,

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from cv.detect.backends import ModelFile, installed_backends, int8_file
+from cv.detect.backends import installed_backends
 from cv.detect.detector import Detector
+from cv.detect.model_file import ModelFile, int8_file
 from cv.errors import ModelError
 from tests.tiny_model import write_tiny_model
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from cv.detect.backends import ModelFile
 from cv.detect.detector import model_path, read_model_info
+from cv.detect.model_file import ModelFile
 from cv.errors import ModelError
 from tests.tiny_model import write_tiny_model
 from tests.train.evaluations import evaluation

@@ -10,8 +10,8 @@ import pytest
 from onnx import numpy_helper
 
 from cv.data.reading import read_sources
-from cv.detect.backends import ModelFile
 from cv.detect.detector import model_path
+from cv.detect.model_file import ModelFile
 from cv.train.average_precision import iou_matrix
 from cv.train.detections import find
 from cv.train.evaluate import predict_with_onnx

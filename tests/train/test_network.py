@@ -202,8 +202,8 @@ def test_a_file_that_is_no_export_is_refused(tmp_path: Path, media: Path) -> Non
 def test_an_export_whose_metadata_are_damaged_is_named(
     key: str, value: str, tmp_path: Path
 ) -> None:
-    from cv.detect.backends import ModelFile
     from cv.detect.detector import model_path
+    from cv.detect.model_file import ModelFile
     from cv.train.network import load_shipped
     from cv.train.onnx_file import metadata_of, parsed, with_metadata
 
