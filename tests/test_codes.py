@@ -80,7 +80,9 @@ def test_even_an_odd_blocker_gets_a_code(ref, matter) -> None:
         ("exposed_garbage", "garbage_heap", "no_dumping", ["06010", "06042", "06011"]),
     ],
 )
-def test_2026_choices(matter, label, zone, expected) -> None:
+def test_label_and_zone_choose_the_code_of_2026_and_its_alternatives(
+    matter, label, zone, expected
+) -> None:
     code = NOW.code(Matter(matter), label, ZoneKind(zone) if zone else None)
     assert [code.code5, *(other.code5 for other in code.alternatives)] == expected
 

@@ -23,7 +23,7 @@ def test_a_box_overlaps_itself_wholly(box: Box) -> None:
     assert iou(box, box) == pytest.approx(1)
 
 
-def test_iou_by_hand() -> None:
+def test_iou_is_the_shared_area_over_the_whole_and_0_at_an_edge() -> None:
     assert iou(Box(0, 0, 10, 10), Box(5, 0, 15, 10)) == pytest.approx(50 / 150)
     assert iou(Box(0, 0, 10, 10), Box(10, 0, 20, 10)) == 0
 

@@ -33,7 +33,7 @@ def test_one_suggestion_per_code_from_its_best_detection() -> None:
     assert [(s.code5, s.score) for s in made] == [("06010", 0.9)]
 
 
-def test_at_most_three() -> None:
+def test_a_photo_gets_at_most_three_suggestions() -> None:
     labels = ("street_stall", "storefront_goods", "construction_waste", "garbage_heap", "car")
     assert len(codes(*(see(label, 0.8) for label in labels))) == 3
 

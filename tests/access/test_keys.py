@@ -91,7 +91,7 @@ def test_a_secret_that_was_copied_without_its_id_is_not_shown(tmp_path: Path) ->
         assert part[:8] in str(told.exception)
 
 
-def test_mistakes_are_told(store: CaseStore) -> None:
+def test_an_unknown_key_and_an_empty_name_are_refused(store: CaseStore) -> None:
     keys = Keys(store.database)
     with pytest.raises(UserError, match="no key 'nobody'"):
         keys.revoke("nobody", NOW)

@@ -38,7 +38,7 @@ def outcome(reported: list[Incident], *happened: Happened) -> Outcome:
     return compared("test", happened or (TRUE,), reported, Faults(), last=END, every_s=2.0)
 
 
-def test_found_in_time() -> None:
+def test_an_incident_in_time_is_found_and_exact() -> None:
     result = outcome([incident(opened=61, cleared=722)])
     assert (result.true, result.found, result.false, result.duplicates) == (1, 1, 0, 0)
     assert (result.open_delays_s, result.clear_delays_s) == ((1.0,), (2.0,))

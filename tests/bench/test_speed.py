@@ -162,7 +162,9 @@ def test_without_a_place_for_made_clips_the_command_says_which_variable(
     ],
     ids=["infer", "photos", "archive"],
 )
-def test_each_command_answers(arguments: list[str], rows: set[int], tiny: Path) -> None:
+def test_each_bench_prints_its_rows_with_positive_times(
+    arguments: list[str], rows: set[int], tiny: Path
+) -> None:
     result = CliRunner().invoke(app, [*arguments, "--quick", "--json", "--model", str(tiny)])
     assert result.exit_code == 0, result.output
     document = json.loads(result.stdout)

@@ -183,7 +183,9 @@ def test_a_copy_is_a_leak_only_across_the_split(root: Path) -> None:
         (["8 0.5 0.5 0.3 0.3", "8 0.6 0.5 0.3 0.3"], set()),
     ],
 )
-def test_suspicious_boxes(root: Path, lines: list[str], doubts: set[Doubt]) -> None:
+def test_each_kind_of_odd_box_is_pointed_out_and_can_still_be_used(
+    root: Path, lines: list[str], doubts: set[Doubt]
+) -> None:
     (root / "gate/labels/gate0.txt").write_text("\n".join(lines))
     checked = check_data(root)
     assert {item.doubt for item in checked.suspicious} == doubts
@@ -278,7 +280,7 @@ def test_the_command_prints_json_and_tells_by_its_status(root: Path) -> None:
     assert CliRunner().invoke(app, command[:-1]).exit_code == 1
 
 
-def test_import_then_check(tmp_path: Path) -> None:
+def test_an_imported_folder_passes_the_check_and_is_not_imported_over(tmp_path: Path) -> None:
     export = yolo(tmp_path, {f"a_{n}": "0 0.5 0.5 0.2 0.4\n1 0.1 0.1 0.1 0.1" for n in range(3)})
     (tmp_path / "map.toml").write_text('cart = "street_stall"\n')
     to = tmp_path / "data" / "mine"

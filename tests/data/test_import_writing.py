@@ -191,7 +191,9 @@ def test_all_others_can_be_left_out(tmp_path: Path) -> None:
         ("x.jpg", GroupBy.FOLDER, "."),
     ],
 )
-def test_groups(name: str, by: GroupBy, group: str) -> None:
+def test_a_group_is_the_folder_the_file_or_the_prefix_of_a_name(
+    name: str, by: GroupBy, group: str
+) -> None:
     assert group_of(name, by) == group
 
 

@@ -91,7 +91,7 @@ def test_a_compressed_picture_is_the_same_picture(street: Image):
         assert not gate(np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR), np.uint8))
 
 
-def test_what_creeps_adds_up(street: Image):
+def test_small_changes_add_up_since_the_last_analysed_picture(street: Image):
     """Each picture compares with the last analysed one, not with the one before it."""
     gate = settled(street)
     answers = [gate(with_thing(street, 300, 200, 40, lift)) for lift in range(1, 15)]

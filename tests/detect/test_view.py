@@ -80,7 +80,7 @@ def test_one_odd_picture_is_no_fault(wide: Image) -> None:
     assert not view.moved
 
 
-def test_what_is_no_other_view(wide: Image) -> None:
+def test_a_bus_noise_dusk_infrared_and_shake_are_no_other_view(wide: Image) -> None:
     rng = np.random.default_rng(5)
     day = seen(wide)
     bus = day.copy()

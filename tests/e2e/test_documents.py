@@ -159,8 +159,24 @@ def test_the_zones_of_the_demo_are_those_of_its_scenario() -> None:
         assert drawn[zone.id].kind == zone.kind
 
 
-def test_links_in_the_documents_lead_somewhere() -> None:
-    for document in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
-        for target in re.findall(r"\]\(([^)#]+)[^)]*\)", document.read_text(encoding="utf-8")):
-            if "://" not in target:
-                assert (document.parent / target).exists(), f"{document.name}: {target}"
+def anchors(document: Path) -> set[str]:
+    """What links may name in a Markdown file: its headings, as GitHub writes them in addresses."""
+    prose = re.sub(r"```.*?```", "", document.read_text(encoding="utf-8"), flags=re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", prose, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", h.lower()).strip().replace(" ", "-") for h in headings}
+
+
+@pytest.mark.parametrize(
+    "document",
+    [ROOT / "README.md", *sorted(ROOT.glob("d*/*.md")), ROOT / "weights/README.md"],
+    ids=lambda path: path.relative_to(ROOT).as_posix(),
+)
+def test_links_in_a_document_lead_to_files_and_headings(document: Path) -> None:
+    for target in re.findall(r"\]\(([^)]+)\)", document.read_text(encoding="utf-8")):
+        if "://" in target:
+            continue
+        name, _, heading = target.partition("#")
+        file = document.parent / name if name else document
+        assert file.exists(), target
+        if heading:
+            assert heading in anchors(file), target

@@ -63,7 +63,7 @@ def test_doctor_is_content_here(kerbwatch: Run) -> None:
         assert word in output
 
 
-def test_help_and_version(kerbwatch: Run) -> None:
+def test_help_names_the_commands_and_version_is_printed(kerbwatch: Run) -> None:
     commands = kerbwatch("--help").stdout
     for word in ("detect", "doctor", "site", "cases", "train", "serve"):
         assert word in commands

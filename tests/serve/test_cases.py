@@ -91,7 +91,7 @@ def test_of_cases_that_began_at_once_none_is_left_out(desk: Desk) -> None:
     assert [c["id"] for c in first["cases"] + rest["cases"]] == [c.id for c in twins]
 
 
-def test_filters(desk: Desk) -> None:
+def test_each_filter_keeps_the_cases_that_it_names(desk: Desk) -> None:
     desk.file(case_of(desk.site, 0), case_of(desk.site, 60))
     desk.file(case_of(desk.site, 0, "cleared", seen_s=400))
     desk.file(case_of(desk.site, 120), targets=())

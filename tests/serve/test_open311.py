@@ -152,7 +152,7 @@ def test_a_request_is_a_case_for_review_and_posted_to_nobody(city: City) -> None
     assert _W3.fullmatch(row["updated_datetime"])
 
 
-def test_an_address_will_do(city: City) -> None:
+def test_an_address_may_stand_in_for_coordinates(city: City) -> None:
     row = city.one(city.posted(address_string="北京路 1 号"))
     assert (row["lat"], row["long"], row["address"]) == (None, None, "北京路 1 号")
 
@@ -362,7 +362,7 @@ def test_a_receivers_number_is_told(city: City) -> None:
     assert "2026-0314-17" in city.one(incident().id)["status_notes"]
 
 
-def test_filters(city: City) -> None:
+def test_each_filter_keeps_the_requests_that_it_names(city: City) -> None:
     stall = city.posted(description="a", **FAR)
     waste = city.posted(service_code="06011", **FAR)
     assert city.listed() == [waste, stall]
@@ -421,7 +421,9 @@ def test_what_cannot_be_asked_is_400(city: City, query: dict[str, str]) -> None:
     ],
     ids=str,
 )
-def test_what_cannot_be_posted(city: City, fields: dict[str, str], status: int, named: str) -> None:
+def test_a_wrong_field_is_named_and_nothing_is_filed(
+    city: City, fields: dict[str, str], status: int, named: str
+) -> None:
     answer = city.post(form="xml", **{**FAR, **fields})
     assert answer.status_code == status
     errors = ElementTree.fromstring(answer.content)
@@ -431,7 +433,7 @@ def test_what_cannot_be_posted(city: City, fields: dict[str, str], status: int, 
     assert city.listed() == []
 
 
-def test_what_is_no_form(city: City) -> None:
+def test_a_body_that_is_no_form_is_refused(city: City) -> None:
     address = f"{BASE}/requests.json?api_key={city.keys['app']}"
     assert city.client.post(address, json={"service_code": "09006"}).status_code == 400
     kind = {"content-type": "application/x-www-form-urlencoded"}

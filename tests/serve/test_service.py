@@ -28,7 +28,7 @@ from tests.serve.conftest import jpeg
 COMMAND = str(Path(sys.executable).with_name("kerbwatch"))
 
 
-def test_probes_and_metrics(client: TestClient) -> None:
+def test_probes_answer_and_metrics_count_requests_by_route(client: TestClient) -> None:
     assert client.get("/healthz").json() == {"status": "alive"}
     assert client.get("/readyz").json()["status"] == "ready"
     client.post("/v1/detect", content=jpeg())

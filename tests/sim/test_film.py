@@ -176,7 +176,7 @@ def test_two_films_of_a_seed_are_the_same_and_another_seed_is_not(scenario: Scen
         ({"rain": 1.0}, lambda given, day: given.std() < 0.9 * day.std() and streaks(given, day)),
     ],
 )
-def test_light_and_rain(
+def test_dusk_and_night_are_darker_and_rain_greys_and_streaks(
     scenario: Scenario,
     change: dict[str, str],
     seems: Callable[[np.ndarray, np.ndarray], bool],

@@ -42,7 +42,9 @@ def test_only_an_mp4_file_is_written(name: str) -> None:
         Outputs.beside(Path(name))
 
 
-def test_an_earlier_clip_is_replaced(tmp_path: Path, scenario: Path) -> None:
+def test_a_new_name_and_that_of_an_earlier_clip_may_be_written(
+    tmp_path: Path, scenario: Path
+) -> None:
     Outputs.beside(tmp_path / "new.mp4").check(scenario, SITE)
     made(tmp_path / "clip.mp4").check(scenario, SITE)
 

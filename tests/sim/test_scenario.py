@@ -145,7 +145,9 @@ def test_passers_come_and_go_the_same_way_for_a_seed(file: Path) -> None:
         ),
     ],
 )
-def test_mistakes_are_named(file: Path, old: str, new: str, said: str) -> None:
+def test_a_mistake_in_a_scenario_names_file_and_key(
+    file: Path, old: str, new: str, said: str
+) -> None:
     file.write_text(TEXT.replace(old, new), encoding="utf-8")
     with pytest.raises(UserError) as caught:
         load_scenario(file)

@@ -109,7 +109,7 @@ def check(tmp_path):
     return from_text
 
 
-def test_every_key_arrives(read, tmp_path) -> None:
+def test_every_key_of_the_site_file_arrives_in_the_site(read, tmp_path) -> None:
     site = read(FULL)
     assert (site.name, site.division, site.tz) == ("Shashi", "421002", ZoneInfo("Asia/Urumqi"))
     assert site.codes.standard_ref == "GB/T 30428.2-2013"

@@ -31,7 +31,7 @@ def small(exact: ModelFile, few_photos: Path) -> ModelFile:
     return ModelFile(Path("small.onnx"), quantized(exact.content, read_sources(few_photos)))
 
 
-def test_it_is_much_smaller(exact: ModelFile, small: ModelFile) -> None:
+def test_an_int8_file_has_less_than_half_the_size(exact: ModelFile, small: ModelFile) -> None:
     assert len(small.content) < 0.5 * len(exact.content)
 
 

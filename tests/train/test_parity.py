@@ -50,7 +50,7 @@ class TestOnPhotos:
         spots = [(y, x) for y in range(40, height - 40, 80) for x in range(40, width - 40, 80)]
         return rows(*((x - 30, y - 30, x + 30, y + 30, bright[y, x], 8) for y, x in spots))
 
-    def test_equal_networks_pass(self, few_photos: Path) -> None:
+    def test_equal_networks_pass_at_both_input_shapes(self, few_photos: Path) -> None:
         samples = read_sources(few_photos)
         result = check_parity(samples, self.reference, {"onnxruntime": self.reference})
         assert [row.shape for row in result] == [(640, 640), (384, 640)]
