@@ -166,11 +166,15 @@ def anchors(document: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", h.lower()).strip().replace(" ", "-") for h in headings}
 
 
-@pytest.mark.parametrize(
-    "document",
-    [ROOT / "README.md", *sorted(ROOT.glob("d*/*.md")), ROOT / "weights/README.md"],
-    ids=lambda path: path.relative_to(ROOT).as_posix(),
-)
+DOCUMENTS = [
+    ROOT / "README.md",
+    *sorted(
+        file for name in ("docs", "datasets", "weights") for file in (ROOT / name).glob("*.md")
+    ),
+]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_links_in_a_document_lead_to_files_and_headings(document: Path) -> None:
     for target in re.findall(r"\]\(([^)]+)\)", document.read_text(encoding="utf-8")):
         if "://" in target:
