@@ -14,7 +14,7 @@ from cv.cases.filter import CaseFilter, Position
 from cv.cases.review import RejectReason
 from cv.labels import Matter
 from cv.plausible_time import EARLIEST, clamped
-from serve.given import Moment
+from serve.parameter_types import Moment
 
 __all__ = ["CaseAnswer", "CaseQuery", "CasesAnswer", "Confirmed", "Rejected", "cursor_of"]
 

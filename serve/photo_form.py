@@ -21,7 +21,7 @@ from cv.photos.record import PhotoLocation
 from cv.plain_text import one_line, plain_text
 from cv.plausible_place import is_place
 from cv.plausible_time import is_plausible
-from serve.given import Degrees, Moment
+from serve.parameter_types import Degrees, Moment
 from serve.problems import FormError
 
 __all__ = ["MOST_IMAGES", "PhotoForm", "form_of", "form_schema", "location_of"]

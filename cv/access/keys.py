@@ -18,9 +18,9 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import exists, select
 
 from cv.access.roles import Role
-from cv.cases.again import retried, retried_if_undone
 from cv.cases.database import Database
 from cv.cases.tables import KeyRow
+from cv.cases.transaction_retry import retried, retried_if_undone
 from cv.errors import UserError
 
 __all__ = ["Key", "Keys"]

@@ -8,13 +8,13 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import or_, select
 
-from cv.cases.again import retried
 from cv.cases.case import Case
 from cv.cases.database import Database
+from cv.cases.messages import Consequence, apply_closure
 from cv.cases.parts import ClosurePart
 from cv.cases.tables import CaseRow, DeliveryRow
 from cv.cases.targets import Answering, Target
-from cv.cases.telling import Consequence, apply_closure
+from cv.cases.transaction_retry import retried
 from cv.errors import DeliveryError
 from cv.plausible_time import clamped
 

@@ -17,9 +17,9 @@ from sqlalchemy.exc import (
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
-from cv.cases.again import retried
 from cv.cases.engine import database_name, database_url, driver_missing, make_engine, reason
 from cv.cases.migrate import is_current, migrate
+from cv.cases.transaction_retry import retried
 from cv.errors import StoreError, UserError
 
 __all__ = ["Database"]

@@ -14,11 +14,11 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, case, delete, exists, func, or_, select, true, update
 from sqlalchemy.orm import Session, aliased
 
-from cv.cases.again import retried, retried_if_undone
 from cv.cases.database import Database
 from cv.cases.due import claimable_at, is_free, is_its_turn
+from cv.cases.messages import supersede
 from cv.cases.tables import CaseRow, DeliveryRow, TargetRow
-from cv.cases.telling import supersede
+from cv.cases.transaction_retry import retried, retried_if_undone
 
 __all__ = ["Claim", "Deliveries", "DeliveryRecord", "LaneStanding"]
 

@@ -126,7 +126,7 @@ def _is_sqlite(url: URL) -> bool:
 
 
 def _connect(_: Dialect, __: object, arguments: list[Any], named: dict[str, Any]) -> Any:
-    from cv.cases.patience import PatientConnection  # psycopg is an extra
+    from cv.cases.patient_connection import PatientConnection  # psycopg is an extra
 
     return PatientConnection.connect(*arguments, **named)
 

@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 from cv.cases.adopting import NOWHERE, adopting
 from cv.cases.case import Case
 from cv.cases.continued import continued
+from cv.cases.messages import message, settle, supersede, unsent_state
 from cv.cases.reported import adopted, joinable, joined, under
 from cv.cases.tables import CaseRow, DeliveryRow
-from cv.cases.telling import message, settle, supersede, unsent_state
 from cv.site import PhotoSettings, Site
 
 __all__ = ["file_case", "file_report"]

@@ -17,7 +17,7 @@ from cv.detect.detector import ModelInfo as LoadedModel
 from cv.detect.evidence import EvidenceFile
 from cv.detect.incident import Incident
 from cv.detect.look import Filing
-from cv.detect.main_stream import MainStream, places
+from cv.detect.main_stream import MainStream, fetch_slots
 from cv.detect.run import Job, Options
 from cv.detect.watch import CameraWatch
 from cv.errors import StoreError
@@ -132,7 +132,7 @@ def watches(
     Args:
         refresh_s: as for a watch.
     """
-    sending = places()
+    slots = fetch_slots()
 
     def watch_of(camera: Camera, job: Job) -> CameraWatch:
         return CameraWatch(
@@ -143,7 +143,7 @@ def watches(
             every_s=options.every_for(camera) or 1.0,
             # Who asks for every frame wants every frame analysed.
             refresh_s=0.0 if options.all_frames else refresh_s,
-            main=MainStream(job.main, sending) if job.main else None,
+            main=MainStream(job.main, slots) if job.main else None,
         )
 
     return watch_of

@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from cv.cases.again import retried
 from cv.cases.database import Database
 from cv.cases.engine import take_turns
 from cv.cases.filing import file_report
@@ -19,6 +18,7 @@ from cv.cases.parts import ReportPart
 from cv.cases.reported import GivenPoint, case_from_report
 from cv.cases.requested import Requested, Wanted, requests_of, requests_wanted
 from cv.cases.tables import RequestRow
+from cv.cases.transaction_retry import retried
 from cv.codes import Code
 from cv.errors import KerbwatchError
 from cv.labels import Matter

@@ -11,19 +11,19 @@ from typing import Self
 from sqlalchemy import Select, func, or_, select
 
 from cv.cases.adopting import Watched, same_case
-from cv.cases.again import retried, retried_if_undone
 from cv.cases.case import Case
 from cv.cases.database import Database
 from cv.cases.deliveries import Deliveries, DeliveryRecord
 from cv.cases.filing import file_case
 from cv.cases.filter import CaseFilter, Position
+from cv.cases.messages import Consequence, apply_review
 from cv.cases.nearby import Sighting
 from cv.cases.parts import ReviewPart
 from cv.cases.recoding import Recoding
 from cv.cases.reported import only_reported, take_turns_nearby
 from cv.cases.review import is_same_word, review_digest
 from cv.cases.tables import AdoptedRow, AnyText, CaseRow, StateRow
-from cv.cases.telling import Consequence, apply_review
+from cv.cases.transaction_retry import retried, retried_if_undone
 from cv.errors import KerbwatchError, UserError
 from cv.site import PhotoSettings
 

@@ -8,10 +8,10 @@ from itertools import islice
 
 from sqlalchemy import select
 
-from cv.cases.again import retried
 from cv.cases.case import Case
 from cv.cases.database import Database
 from cv.cases.tables import CaseRow
+from cv.cases.transaction_retry import retried
 from cv.labels import ZoneKind
 from cv.site import Site
 

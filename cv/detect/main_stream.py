@@ -16,7 +16,7 @@ from cv.detect.frames import Frame, Source, SourceKind, SourceUrl
 from cv.detect.patrol import glimpse
 from cv.errors import SourceError
 
-__all__ = ["AHEAD_S", "MainStream", "places"]
+__all__ = ["AHEAD_S", "MainStream", "fetch_slots"]
 
 AHEAD_S = 20.0
 """From so long before a change may come, pictures are fetched."""
@@ -27,8 +27,8 @@ _AT_ONCE = 8
 logger = logging.getLogger(__name__)
 
 
-def places() -> Semaphore:
-    """So many cameras send a picture at once: each takes a decoder's memory."""
+def fetch_slots() -> Semaphore:
+    """Lets so many cameras send a picture at once: each takes a decoder's memory."""
     return Semaphore(_AT_ONCE)
 
 
@@ -37,12 +37,12 @@ class MainStream:
 
     Args:
         url: its address.
-        places: shared by all cameras.
+        slots: `fetch_slots`, shared by all cameras.
     """
 
-    def __init__(self, url: SourceUrl, places: Semaphore) -> None:
+    def __init__(self, url: SourceUrl, slots: Semaphore) -> None:
         self._source = Source(SourceKind.STREAM, url)
-        self._places = places
+        self._slots = slots
         self._frame: Frame | None = None
         self._fetching: Thread | None = None
         self._next_s = 0.0
@@ -78,7 +78,7 @@ class MainStream:
 
     def _fetch(self) -> None:
         try:
-            with self._places:
+            with self._slots:
                 frame = glimpse(self._source, self._closed.is_set)
         except SourceError as error:
             if not self._lost:

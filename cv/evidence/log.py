@@ -21,10 +21,10 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict
 from sqlalchemy import Select, delete, func, select
 from sqlalchemy.orm import Session
 
-from cv.cases.again import retried, retried_if_undone
 from cv.cases.database import Database
 from cv.cases.engine import take_turns
 from cv.cases.tables import EvidenceLogRow
+from cv.cases.transaction_retry import retried, retried_if_undone
 
 __all__ = [
     "LEAST_KEPT_S",

@@ -32,13 +32,13 @@ from cv.evidence.log import Event, EvidenceLog, os_user
 from cv.evidence.sealing import sealed_digest
 from cv.site import Site
 
-__all__ = ["BusyError", "Retention", "Sweep", "deleting_hourly"]
+__all__ = ["AlreadyRunningError", "Retention", "Sweep", "deleting_hourly"]
 
 _EVERY_S = 3600.0
 logger = logging.getLogger(__name__)
 
 
-class BusyError(KerbwatchError):
+class AlreadyRunningError(KerbwatchError):
     """Another process deletes just now."""
 
 
@@ -83,7 +83,7 @@ class Retention:
             stop: ends the run after what it is at.
 
         Raises:
-            BusyError: another process is at it.
+            AlreadyRunningError: another process is at it.
             KerbwatchError: the proof cannot be written; then what it is about stays.
         """
         with self._alone() as folder:
@@ -236,7 +236,7 @@ class Retention:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
-                raise BusyError("another process is deleting just now") from error
+                raise AlreadyRunningError("another process is deleting just now") from error
             file.seek(0)
             name = file.read().strip()
             if not name:
@@ -255,7 +255,7 @@ def deleting_hourly(site: Site, database: Database) -> Iterator[None]:
         while not stop.is_set():
             try:
                 sweep = retention.run(datetime.now(UTC), stop)
-            except BusyError:
+            except AlreadyRunningError:
                 pass  # then it is being done
             except (KerbwatchError, OSError) as error:
                 logger.error("nothing is deleted that should be: %s", error)

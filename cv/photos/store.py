@@ -9,13 +9,13 @@ from datetime import datetime
 from sqlalchemy import exists, literal_column, or_, select
 from sqlalchemy.orm import Session
 
-from cv.cases.again import retried
 from cv.cases.case import Case
 from cv.cases.database import Database
 from cv.cases.filing import file_report
 from cv.cases.nearby import NearCase, Sighting, open_near
 from cv.cases.parts import ReviewPart
 from cv.cases.tables import CaseRow, DeliveryRow, PhotoImageRow, PhotoRow, phash_piece
+from cv.cases.transaction_retry import retried
 from cv.photos.case import case_of
 from cv.photos.likeness import PIECES
 from cv.photos.record import PhotoRecord

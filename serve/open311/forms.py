@@ -17,8 +17,8 @@ from cv.plain_text import one_line, plain_text
 from cv.plausible_place import is_place
 from cv.plausible_time import clamped
 from cv.site import Site
-from serve.given import degrees
 from serve.open311.errors import RefusedError
+from serve.parameter_types import degrees
 
 __all__ = ["CONTACT", "FORM", "RequestQuery", "listed", "new_request", "read_form", "wanted"]
 

@@ -10,12 +10,12 @@ import pytest
 from cv.cases.case import Case
 from cv.cases.closing import ASK_EVERY_S, close_case, reopen_case
 from cv.cases.filter import CaseFilter
+from cv.cases.messages import Consequence
 from cv.cases.outbox import Outbox
 from cv.cases.parts import ClosurePart
 from cv.cases.review import RejectReason, review_of
 from cv.cases.store import CaseStore
 from cv.cases.targets import Message, Receipt
-from cv.cases.telling import Consequence
 from cv.cases.unwatched import is_unwatched
 from cv.errors import DeliveryError
 from cv.site import Site

@@ -16,7 +16,6 @@ import numpy as np
 import pytest
 from sqlalchemy import create_engine, event, text
 
-from cv.cases.again import retried, retried_if_undone
 from cv.cases.database import Database
 from cv.cases.engine import take_turns
 from cv.cases.migrate import _TURNS
@@ -27,6 +26,7 @@ from cv.cases.review import review_of
 from cv.cases.store import CaseStore
 from cv.cases.targets import Message, Receipt
 from cv.cases.targets.webhook import WebhookTarget
+from cv.cases.transaction_retry import retried, retried_if_undone
 from cv.detect.detector import Detector
 from cv.detect.frames import Frame
 from cv.detect.picture import Pixels
@@ -151,7 +151,7 @@ def test_a_restart_is_waited_out(
 ) -> None:
     """With more patience: how long a restart takes is this machine's affair."""
     monkeypatch.setattr("cv.cases.database._PATIENCE_S", 60)
-    monkeypatch.setattr("cv.cases.again._WAITS_S", (0.1,) * 600)
+    monkeypatch.setattr("cv.cases.transaction_retry._WAITS_S", (0.1,) * 600)
     with CaseStore(url) as store:
         commit(store, site, 1)
         server.kill()
@@ -186,7 +186,7 @@ def test_a_server_that_hangs_is_an_outage_too(
     server: PostgreSQL, url: str, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its machine answers for it, so that the network sees nothing wrong."""
-    monkeypatch.setattr("cv.cases.patience.ANSWER_S", 0.5)
+    monkeypatch.setattr("cv.cases.patient_connection.ANSWER_S", 0.5)
     with CaseStore(url) as store:
         commit(store, site, 1)
         with server.hanging():
@@ -211,7 +211,7 @@ def test_a_server_that_hangs_is_an_outage_too(
 def test_a_hang_in_the_middle_of_a_transaction_says_how_long_it_was_waited_for(
     server: PostgreSQL, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("cv.cases.patience.ANSWER_S", 1)
+    monkeypatch.setattr("cv.cases.patient_connection.ANSWER_S", 1)
     monkeypatch.setattr("cv.cases.database._PAUSE_S", 0)
     with CaseStore(url) as store:
         with (
@@ -229,8 +229,8 @@ def test_a_migration_may_take_as_long_as_it_does(
     server: PostgreSQL, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Here it waits for another process that migrates."""
-    monkeypatch.setattr("cv.cases.patience.ANSWER_S", 0.3)
-    monkeypatch.setattr("cv.cases.again._WAITS_S", ())
+    monkeypatch.setattr("cv.cases.patient_connection.ANSWER_S", 0.3)
+    monkeypatch.setattr("cv.cases.transaction_retry._WAITS_S", ())
     engine = create_engine(url)
     with ThreadPoolExecutor() as threads, engine.connect() as migrating:
         take_turns(migrating, _TURNS)

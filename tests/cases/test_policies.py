@@ -11,12 +11,12 @@ import pytest
 
 from cv.cases.case import Case
 from cv.cases.filter import CaseFilter
+from cv.cases.messages import Consequence
 from cv.cases.outbox import Outbox
 from cv.cases.recorder import CaseRecorder
 from cv.cases.review import RejectReason, review_of
 from cv.cases.store import CaseStore
 from cv.cases.targets import Message, Receipt
-from cv.cases.telling import Consequence
 from cv.detect.detector import ModelInfo
 from cv.detect.incident import Change
 from cv.detect.look import Filing

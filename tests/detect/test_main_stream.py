@@ -10,7 +10,7 @@ import pytest
 
 from cv.bench.rtsp import RtspServer, free_port
 from cv.detect.frames import SourceUrl
-from cv.detect.main_stream import MainStream, places
+from cv.detect.main_stream import MainStream, fetch_slots
 from tests.detect.streams import needs_rtsp, warnings_in
 from tests.listening import until
 
@@ -20,7 +20,7 @@ LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
 @needs_rtsp
 def test_a_picture_is_fetched_when_a_change_may_come_and_kept_for_a_minute(clip: Path) -> None:
     with RtspServer(clip, loop=True) as server:
-        main = MainStream(SourceUrl(server.url), places())
+        main = MainStream(SourceUrl(server.url), fetch_slots())
         began = datetime.now(UTC)
         main.look(began, None)
         time.sleep(0.5)
@@ -41,7 +41,7 @@ def test_a_picture_is_fetched_when_a_change_may_come_and_kept_for_a_minute(clip:
 def test_what_came_later_needs_another_picture(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cv.detect.main_stream._NEXT_S", 0.1)
     with RtspServer(clip, loop=True) as server:
-        main = MainStream(SourceUrl(server.url), places())
+        main = MainStream(SourceUrl(server.url), fetch_slots())
 
         def picture_after(moment: datetime) -> bool:
             main.look(moment, moment)
@@ -58,7 +58,7 @@ def test_a_camera_that_hangs_or_is_gone_holds_nobody_up_and_is_told_of_once(
 ) -> None:
     monkeypatch.setattr("cv.detect.main_stream._AGAIN_S", 0.1)
     server = RtspServer(clip, loop=True, port=free_port())
-    main = MainStream(SourceUrl(server.url), places())
+    main = MainStream(SourceUrl(server.url), fetch_slots())
 
     def ask() -> bool:
         began = time.monotonic()

@@ -22,7 +22,7 @@ from cv.detect.evidence import EvidenceFolder, Mask, span
 from cv.detect.frames import Frame, SourceUrl
 from cv.detect.incident import Incident
 from cv.detect.look import Filing
-from cv.detect.main_stream import MainStream, places
+from cv.detect.main_stream import MainStream, fetch_slots
 from cv.detect.masking import MaskCounts
 from cv.detect.picture import Picture, Pixels
 from cv.detect.state import parse_state
@@ -446,7 +446,7 @@ def test_pictures_of_a_case_are_the_main_streams(
     clip = make_clip(tmp_path / "main.mp4", frames=30, images=[large] * 30, size=(1920, 1080))
     site, memory = site_in(tmp_path / "data"), Memory()
     with RtspServer(clip, loop=True) as server:
-        main = MainStream(SourceUrl(server.url), places())
+        main = MainStream(SourceUrl(server.url), fetch_slots())
         watch = CameraWatch(site, site.cameras[0], detector, memory, every_s=1, main=main)
         looks(watch, junction, range(2))
         until(lambda: main.frame(START) is not None)

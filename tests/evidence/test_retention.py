@@ -34,7 +34,7 @@ from cv.errors import KerbwatchError
 from cv.evidence.chain import verify_chain
 from cv.evidence.log import EvidenceLog
 from cv.evidence.originals import frame_file, open_originals
-from cv.evidence.retention import BusyError, Retention, deleting_hourly
+from cv.evidence.retention import AlreadyRunningError, Retention, deleting_hourly
 from cv.evidence.sealing import KEY_VARIABLE, new_key
 from cv.labels import Matter
 from cv.site import Site
@@ -483,7 +483,7 @@ def test_one_process_deletes_at_a_time(store: CaseStore, site: Site) -> None:
     file(site, "originals/gate/old.jpg", REPORTED)
     with (site.reporting.data / "retention.lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        with pytest.raises(BusyError):
+        with pytest.raises(AlreadyRunningError):
             Retention(site, store.database).run(REPORTED + 99 * DAY)
     assert sweep(site, store, REPORTED + 99 * DAY) == {"originals/gate/old.jpg"}
 
