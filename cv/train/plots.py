@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from cv.labels import LABELS
@@ -24,22 +25,13 @@ _COLUMNS = 4
 def curves_plot(scores: Scores, thresholds: Mapping[str, Threshold]) -> bytes:
     """Precision over recall for each label that has true boxes; a dot at the chosen threshold."""
     shown = [row for row in scores.labels if row.boxes]
-    rows = max(1, -(-len(shown) // _COLUMNS))
-    figure = Figure(figsize=(12, 2.9 * rows), layout="constrained")
-    axes = figure.subplots(rows, _COLUMNS, sharex=True, sharey=True, squeeze=False).ravel()
-    for axis in axes:
-        axis.set_axis_off()
-    for axis, row in zip(axes, shown, strict=False):
-        axis.set_axis_on()
+    figure, axes = _panels(len(shown))
+    for axis, row in zip(axes, shown, strict=True):
         recall, precision = _curve(row)
         axis.step(recall, precision, where="post", color=_BLUE)
         chosen = thresholds[row.label]
         axis.plot(chosen.recall, chosen.precision, "o", color=_ORANGE)
         axis.set_title(f"{row.label}\nAP50 {row.ap50:.2f}, {row.boxes} boxes", fontsize=10)
-        axis.set_xlim(0, 1)
-        axis.set_ylim(0, 1.02)
-        axis.grid(alpha=0.3)
-        axis.tick_params(labelsize=8, labelbottom=True, labelleft=True)
     figure.supxlabel("recall")
     figure.supylabel("precision")
     return _png(figure)
@@ -76,13 +68,8 @@ def reliability_plot(together: Calibration, labels: Mapping[str, Calibration]) -
         ("all labels", together),
         *((label, result) for label, result in labels.items() if result.bins),
     ]
-    rows = -(-len(shown) // _COLUMNS)
-    figure = Figure(figsize=(12, 2.9 * rows), layout="constrained")
-    axes = figure.subplots(rows, _COLUMNS, sharex=True, sharey=True, squeeze=False).ravel()
-    for axis in axes:
-        axis.set_axis_off()
-    for axis, (name, result) in zip(axes, shown, strict=False):
-        axis.set_axis_on()
+    figure, axes = _panels(len(shown))
+    for axis, (name, result) in zip(axes, shown, strict=True):
         axis.plot([0, 1], [0, 1], "--", color=_GREY, linewidth=1)
         count = np.array([b.count for b in result.bins], dtype=float)
         axis.plot([b.score for b in result.bins], [b.precision for b in result.bins], color=_BLUE)
@@ -94,13 +81,24 @@ def reliability_plot(together: Calibration, labels: Mapping[str, Calibration]) -
             alpha=0.7,
         )
         axis.set_title(f"{name}\nECE {result.ece:.2f}, {int(count.sum())} detections", fontsize=10)
+    figure.supxlabel("mean score of a bin (size of the dot: how many)")
+    figure.supylabel("share that is right")
+    return _png(figure)
+
+
+def _panels(count: int) -> tuple[Figure, list[Axes]]:
+    """A figure with so many small plots of 0..1 over 0..1."""
+    rows = max(1, -(-count // _COLUMNS))
+    figure = Figure(figsize=(12, 2.9 * rows), layout="constrained")
+    axes = figure.subplots(rows, _COLUMNS, sharex=True, sharey=True, squeeze=False).ravel()
+    for axis in axes[count:]:
+        axis.set_axis_off()
+    for axis in axes[:count]:
         axis.set_xlim(0, 1)
         axis.set_ylim(0, 1.02)
         axis.grid(alpha=0.3)
         axis.tick_params(labelsize=8, labelbottom=True, labelleft=True)
-    figure.supxlabel("mean score of a bin (size of the dot: how many)")
-    figure.supylabel("share that is right")
-    return _png(figure)
+    return figure, list(axes[:count])
 
 
 def _curve(row: LabelScore) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
