@@ -24,8 +24,8 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 import httpx2
 
 from cv.cases.targets import UnreachableError
-from cv.detect.source_url import redact
 from cv.errors import DeliveryError
+from cv.source_url import redact
 
 __all__ = ["Answer", "Conversation", "Endpoint", "number_of"]
 

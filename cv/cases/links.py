@@ -10,6 +10,7 @@ from typing import Any
 from itsdangerous import BadData, SignatureExpired, TimestampSigner, URLSafeTimedSerializer
 
 from cv.errors import UserError
+from cv.site.receivers import SECRET_VARIABLE
 
 __all__ = [
     "LINK_LIFE_S",
@@ -20,7 +21,6 @@ __all__ = [
     "verify",
 ]
 
-SECRET_VARIABLE = "KERBWATCH_SECRET"  # noqa: S105 - the variable's name
 LINK_LIFE_S = 7 * 86400
 """A receiver must copy what it wants to keep."""
 

@@ -19,7 +19,7 @@ from sqlalchemy.ext.hybrid import hybrid_property
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
-from cv.photos.likeness import PIECES
+from cv.likeness import PIECES
 
 __all__ = [
     "AdoptedRow",

@@ -18,7 +18,7 @@ from cv.data.sources import SourceFile, read_source_files
 from cv.data.splitting import split
 from cv.errors import ModelError, UserError
 from cv.labels import LABELS
-from cv.photos.likeness import difference_hash, near_pairs
+from cv.likeness import difference_hash, near_pairs
 
 __all__ = ["Build", "build_data"]
 

@@ -15,7 +15,7 @@ from cv.data.samples import Sample, read_image
 from cv.data.splitting import split, why_unscored, why_untrained
 from cv.data.suspicious import Suspicious, suspicious_boxes
 from cv.errors import ModelError
-from cv.photos.likeness import difference_hash, near_pairs
+from cv.likeness import difference_hash, near_pairs
 
 __all__ = ["Checked", "check_data", "photo_name"]
 

@@ -32,7 +32,6 @@ from cv.detect.report import Report
 from cv.detect.resume import Resume
 from cv.detect.run import Listener, Options
 from cv.detect.save_video import AnnotatedCopies
-from cv.detect.source_url import SourceUrl
 from cv.disk import DiskSpace
 from cv.durations import option_seconds
 from cv.errors import UserError
@@ -42,6 +41,7 @@ from cv.memory import spare_memory
 from cv.plausible_time import is_plausible
 from cv.site import Site
 from cv.site.choice import SiteOption, open_site
+from cv.source_url import SourceUrl
 
 __all__ = ["detect"]
 

@@ -19,9 +19,9 @@ from cv.detect.keyframes import Decode, KeyframeChoice
 from cv.detect.media_time import StampGuess
 from cv.detect.opening import open_container
 from cv.detect.packets import indexed_keyframes, packets, seconds
-from cv.detect.source_url import SourceUrl
 from cv.detect.sources import SourceStats
 from cv.errors import SourceError
+from cv.source_url import SourceUrl
 
 __all__ = ["Decoded", "Video"]
 

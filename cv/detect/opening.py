@@ -8,8 +8,8 @@ import av
 from av.container import InputContainer
 from av.error import FFmpegError
 
-from cv.detect.source_url import SourceUrl
 from cv.errors import SourceError
+from cv.source_url import SourceUrl
 
 __all__ = ["RefusedError", "open_container", "problem_of"]
 

@@ -13,8 +13,8 @@ from av.error import FFmpegError
 from av.video.stream import VideoStream
 
 from cv.detect.opening import problem_of
-from cv.detect.source_url import SourceUrl
 from cv.errors import SourceError
+from cv.source_url import SourceUrl
 
 __all__ = ["indexed_keyframes", "packets", "seconds"]
 

@@ -14,10 +14,10 @@ from cv.detect.decoding import Video
 from cv.detect.keyframes import Decode
 from cv.detect.media_time import Cadence, MediaClock
 from cv.detect.picture import Upright
-from cv.detect.source_url import SourceUrl
 from cv.detect.sources import Frame, Source, SourceStats
 from cv.detect.start_time import StartSource, find_start
 from cv.errors import SourceError
+from cv.source_url import SourceUrl
 
 __all__ = ["CHINA_TIME", "Recording", "check_every", "open_recording"]
 

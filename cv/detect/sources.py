@@ -12,9 +12,9 @@ from enum import StrEnum
 from pathlib import Path
 
 from cv.detect.picture import Picture
-from cv.detect.source_url import SourceUrl, redact
 from cv.errors import SourceError
 from cv.geometry import Image
+from cv.source_url import SourceUrl, redact
 
 __all__ = [
     "PHOTO_SUFFIXES",

@@ -21,10 +21,10 @@ from cv.detect.opening import RefusedError
 from cv.detect.pacer import Pacer
 from cv.detect.picture import Upright
 from cv.detect.recording import CHINA_TIME, Recording, check_every
-from cv.detect.source_url import SourceUrl
 from cv.detect.sources import Frame, Source, SourceKind
 from cv.detect.turns import Turns
 from cv.errors import SourceError
+from cv.source_url import SourceUrl
 
 __all__ = ["Stream", "StreamState", "open_stream"]
 

@@ -8,7 +8,7 @@ from heapq import nsmallest
 from typing import Literal
 
 from cv.cases.nearby import Sighting
-from cv.photos.likeness import NEAR
+from cv.likeness import NEAR
 from cv.photos.record import Duplicate, PhotoImage, PhotoLocation
 from cv.photos.store import PhotoStore
 from cv.site import PhotoSettings

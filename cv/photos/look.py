@@ -17,7 +17,7 @@ from cv.detect.photo import Photo
 from cv.errors import KerbwatchError
 from cv.geometry import Image
 from cv.labels import LABEL_NAMES_ZH
-from cv.photos.likeness import difference_hash
+from cv.likeness import difference_hash
 from cv.photos.quality import measure_quality, reduced_grey
 from cv.photos.record import MaskedEvidence, PhotoDetection, PhotoImage
 from cv.site import Privacy

@@ -16,8 +16,8 @@ from cv.cases.nearby import NearCase, Sighting, open_near
 from cv.cases.parts import ReviewPart
 from cv.cases.tables import CaseRow, DeliveryRow, PhotoImageRow, PhotoRow, phash_piece
 from cv.cases.transaction_retry import retried
+from cv.likeness import PIECES
 from cv.photos.case import case_of
-from cv.photos.likeness import PIECES
 from cv.photos.record import PhotoRecord
 from cv.site import PhotoSettings, Site
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from cv.codes import CodeTable
-from cv.detect.source_url import SourceUrl
 from cv.disk import DiskLimits
 from cv.errors import SiteError
 from cv.geometry import Point
@@ -16,6 +15,7 @@ from cv.site.places import Place, Places
 from cv.site.receivers import Gat1400, Mqtt, Open311, Roundup, Spool, Webhook
 from cv.site.routing import Routing
 from cv.site.rules import Rule, RuleChange, effective_rule
+from cv.source_url import SourceUrl
 
 __all__ = [
     "Camera",

@@ -13,6 +13,7 @@ __all__ = [
     "MQTT_VARIABLE",
     "OPEN311_VARIABLE",
     "ROUNDUP_VARIABLE",
+    "SECRET_VARIABLE",
     "SIGNING_VARIABLE",
     "Gat1400",
     "Mqtt",
@@ -22,6 +23,8 @@ __all__ = [
     "Webhook",
 ]
 
+SECRET_VARIABLE = "KERBWATCH_SECRET"  # noqa: S105 - the variable's name
+"""Its secret signs the links by which receivers fetch pictures."""
 SIGNING_VARIABLE = "KERBWATCH_WEBHOOK_SECRET"
 ROUNDUP_VARIABLE = "KERBWATCH_ROUNDUP_PASSWORD"
 OPEN311_VARIABLE = "KERBWATCH_OPEN311_KEY"

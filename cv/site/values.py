@@ -13,7 +13,6 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, InstanceOf, Strict, ValidationInfo
 
-from cv.detect.source_url import SCHEMES, SourceUrl
 from cv.disk import parse_size
 from cv.durations import format_duration, parse_duration
 from cv.errors import SourceError, UserError
@@ -21,6 +20,7 @@ from cv.labels import Matter, ZoneKind
 from cv.site.errors import not_allowed, shown
 from cv.site.polygon import sound_polygon
 from cv.site.schedule import Schedule
+from cv.source_url import SCHEMES, SourceUrl
 
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)

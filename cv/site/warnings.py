@@ -9,14 +9,13 @@ from urllib.parse import urlsplit
 
 from shapely import Polygon
 
-from cv.cases.links import SECRET_VARIABLE
 from cv.codes import Code
 from cv.labels import ZONE_MATTERS, Matter, ZoneKind
 from cv.site.errors import Problem
 from cv.site.file import TARGETS_WITH_LINKS, TARGETS_WITH_URL
 from cv.site.model import Camera, Reporting, Site
 from cv.site.places import Place, Places
-from cv.site.receivers import Gat1400, Mqtt, Open311, Roundup, Webhook
+from cv.site.receivers import SECRET_VARIABLE, Gat1400, Mqtt, Open311, Roundup, Webhook
 from cv.site.toml_lines import KeyPath
 from cv.site.units import areas_of
 

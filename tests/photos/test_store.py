@@ -12,7 +12,7 @@ import pytest
 
 from cv.cases.store import CaseStore
 from cv.labels import Matter
-from cv.photos.likeness import NEAR
+from cv.likeness import NEAR
 from cv.photos.record import PhotoRecord
 from cv.photos.store import PhotoStore
 from cv.site import Site

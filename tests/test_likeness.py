@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from cv.photos.likeness import NEAR, difference_hash, near_pairs
+from cv.likeness import NEAR, difference_hash, near_pairs
 
 
 def picture(seed: int) -> np.ndarray:
