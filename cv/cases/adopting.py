@@ -59,7 +59,7 @@ def same_case(session: Session, seen: Watched, beside: Collection[str] = ()) -> 
 def adopting(
     session: Session, case: Case, within: PhotoSettings, beside: Collection[str] = ()
 ) -> str | None:
-    """The id of the case that goes on with a camera's which nobody has filed under its own id.
+    """The id of the case that a camera's new case continues; None if it is a case of its own.
 
     The watch asked when the incident opened. What was filed since then, while it prepared the
     pictures or the store was away, it cannot know, and it keeps calling the incident by its own id:

@@ -40,8 +40,12 @@ _HAS_LATER = exists().where(
 def message(
     case: Case, document: str, target: str, state: str, now: datetime, *, key: str | None = None
 ) -> DeliveryRow:
-    """What is to be told to one target; `key` is the change's own, if it has another than the
-    case's.
+    """A new row of the outbox: what is to be told to one target.
+
+    Args:
+        document: the case as JSON.
+        state: of the message, such as `pending` or `held`.
+        key: identifies the message, if not by the change of the case.
     """
     return DeliveryRow(
         key=key or case.key,

@@ -174,7 +174,7 @@ _BACKENDS: dict[str, _Kind] = {
 
 
 def installed_backends(model: Path) -> list[str]:
-    """Those that can run a model here, the default first.
+    """The names of the backends that can run a model here, the default first.
 
     INT8 is among them if its file is there, was made from this model, and the processor adds up
     8-bit products exactly.
@@ -217,7 +217,7 @@ def _read_int8(exact: ModelFile) -> ModelFile:
 def open_backend(
     name: str, model: Path, threads: int | None = None, *, side_by_side: bool = False
 ) -> tuple[Backend, ModelFile]:
-    """Load a model; gives the file that runs, too.
+    """Load a model; gives the backend, and the file that it runs (INT8 has one of its own).
 
     Args:
         name: "auto" is the fastest one here (`cv.detect.fastest`).

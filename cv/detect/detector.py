@@ -186,8 +186,8 @@ class Detector:
         )
         return [detection for detection in found if detection.box.area > 0]
 
-    def clear(self, found: Sequence[Detection]) -> list[Detection]:
-        """Those of a look with a low `min_score` that reach the model's own thresholds."""
+    def above_thresholds(self, found: Sequence[Detection]) -> list[Detection]:
+        """What of detections with a low `min_score` reaches the model's own thresholds."""
         return [d for d in found if d.score >= self.thresholds[d.label]]
 
     def warm_up(self) -> None:

@@ -18,7 +18,7 @@ _IGNORED_FROM = 0.5
 
 
 class IgnoreZones:
-    """Those among a camera's zones, for pictures of any size."""
+    """The `ignore` zones of one camera, for pictures of any size."""
 
     def __init__(self, zones: Sequence[Zone]) -> None:
         self._polygons = [zone.polygon for zone in zones if zone.kind is ZoneKind.IGNORE]

@@ -21,7 +21,9 @@ _MARKED_RIGHTLY = ("vp8", "vp9", "av1")
 
 
 class KeyDecoder:
-    """Of a track; to `begin` whenever the track's own decoder was used in between.
+    """Decodes single key frames of one video track.
+
+    Call `begin` first, and again whenever the track's own decoder was used in between.
 
     Args:
         track: its decoder.

@@ -30,7 +30,7 @@ class Arrival:
 
 
 class LatestFrame:
-    """Never a queue: a frame that was not fetched in time gives way to the next one."""
+    """Holds one frame, never a queue: one that was not fetched in time gives way to the next."""
 
     def __init__(self, cadence: Cadence) -> None:
         self._cadence = cadence

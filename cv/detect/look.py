@@ -20,7 +20,7 @@ class Filing(NamedTuple):
     """An incident's change with its pictures: what becomes, or updates, a case.
 
     Attributes:
-        beside: ids that the same watch gave to what it saw beside it, which is not this.
+        beside: ids that the same watch has given out: what has another of them is another thing.
     """
 
     change: Change

@@ -58,7 +58,7 @@ class Pace:
 
 
 def _quality(stats: SourceStats) -> tuple[bool, int]:
-    """Least of a camera that gave nothing at all: it is asked for nothing, so nothing is late."""
+    """Sorts the worst first. Of a camera that gave nothing nothing is late, but it is the worst."""
     return stats.looks > 0, -(stats.missed + stats.late + stats.failures)
 
 

@@ -104,9 +104,15 @@ class IncidentRules:
         ]
 
     def foreseen(self, time: datetime, within_s: float) -> datetime | None:
-        """After when a picture shows all that may open, be told of again or be cleared so soon.
+        """How new a picture must be to serve every change that may come soon.
 
-        None where nothing may.
+        Args:
+            time: of this look.
+            within_s: how soon, in seconds.
+
+        Returns:
+            The time after which it must have been taken, to show all that may open, be updated or
+            be cleared by then; None if nothing may.
         """
         moments = [
             c.incident.last_seen if c.incident and c.absent_since else c.first_seen

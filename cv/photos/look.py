@@ -66,7 +66,7 @@ def look_at(
         photo: decoded from them, possibly at a part of its size.
         found: down to `lowest_score`, in pixels of the whole photo.
     """
-    detections = detector.clear(found)
+    detections = detector.above_thresholds(found)
     grey = reduced_grey(photo.image)
     masked, evidence = _masked(photo, [d for d in found if d.score >= MASK_SCORE], privacy)
     image = PhotoImage(
