@@ -8,11 +8,10 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
-import numpy.typing as npt
 from shapely import Polygon
 
 from cv.detect.still import StillObject
-from cv.geometry import Box, areas, edges, overlap, pixel_polygon, shared_areas
+from cv.geometry import Box, Edges, areas, edges, overlap, pixel_polygon, shared_areas
 from cv.labels import LABELS, Matter, ZoneKind, matter_for
 from cv.site import Rule, Zone
 
@@ -41,10 +40,10 @@ def footprint(box: Box) -> Box:
 
 
 class _Drawn(NamedTuple):
-    """The zones in pixels of one picture size, and their bounds, [zones, 4]."""
+    """The zones in pixels of one picture size, and their bounds."""
 
     polygons: list[Polygon]
-    bounds: npt.NDArray[np.float64]
+    bounds: Edges
 
 
 class _Measured:
@@ -126,7 +125,7 @@ class CameraZones:
         if not things or not self._zones:
             return
         boxes = edges([thing.box for thing in things])
-        boxes[:, 1] = (boxes[:, 1] + boxes[:, 3]) / 2
+        boxes[1] = (boxes[1] + boxes[3]) / 2
         labels = [_NUMBERS.get(thing.label, -1) for thing in things]
         shared = shared_areas(self._draw(size).bounds, boxes)
         near = (shared > 0) & (shared >= self._needed[:, labels] * areas(boxes))
@@ -182,7 +181,7 @@ class CameraZones:
     def _draw(self, size: tuple[int, int]) -> _Drawn:
         if size not in self._drawn:
             polygons = [pixel_polygon(zone.polygon, *size) for zone in self._zones.values()]
-            self._drawn[size] = _Drawn(polygons, np.array([p.bounds for p in polygons]))
+            self._drawn[size] = _Drawn(polygons, edges([Box(*p.bounds) for p in polygons]))
         return self._drawn[size]
 
     def _forget(self, things: Sequence[StillObject]) -> None:
