@@ -90,10 +90,12 @@ def intersection(a: Box, b: Box) -> float:
     """Shared area in square pixels."""
     ax1, ay1, ax2, ay2 = a
     bx1, by1, bx2, by2 = b
-    # Most pairs of boxes are apart, and rules ask for a hundred pairs a look.
-    if ax1 >= bx2 or bx1 >= ax2 or ay1 >= by2 or by1 >= ay2:
-        return 0.0
-    return (min(ax2, bx2) - max(ax1, bx1)) * (min(ay2, by2) - max(ay1, by1))
+    # A look asks for a hundred pairs, and min() and max() take three times as long.
+    left = ax1 if ax1 > bx1 else bx1
+    top = ay1 if ay1 > by1 else by1
+    right = ax2 if ax2 < bx2 else bx2
+    bottom = ay2 if ay2 < by2 else by2
+    return (right - left) * (bottom - top) if left < right and top < bottom else 0.0
 
 
 def iou(a: Box, b: Box) -> float:
