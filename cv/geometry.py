@@ -18,6 +18,7 @@ from shapely import box as shapely_box
 __all__ = [
     "UNIT",
     "Box",
+    "Edges",
     "Image",
     "IouPair",
     "Point",
@@ -39,7 +40,7 @@ Point = tuple[float, float]
 IouPair = tuple[int, int, float]
 
 Edges = npt.NDArray[np.float64]
-
+"""[4, N]: x1, y1, x2 and y2 of N boxes."""
 
 UNIT = (1.0, 1.0)
 """Width and height of a picture in which boxes are shares of it."""
@@ -89,10 +90,12 @@ def intersection(a: Box, b: Box) -> float:
     """Shared area in square pixels."""
     ax1, ay1, ax2, ay2 = a
     bx1, by1, bx2, by2 = b
-    # Most pairs of boxes are apart, and rules ask for a hundred pairs a look.
-    if ax1 >= bx2 or bx1 >= ax2 or ay1 >= by2 or by1 >= ay2:
-        return 0.0
-    return (min(ax2, bx2) - max(ax1, bx1)) * (min(ay2, by2) - max(ay1, by1))
+    # A look asks for a hundred pairs, and min() and max() take three times as long.
+    left = ax1 if ax1 > bx1 else bx1
+    top = ay1 if ay1 > by1 else by1
+    right = ax2 if ax2 < bx2 else bx2
+    bottom = ay2 if ay2 < by2 else by2
+    return (right - left) * (bottom - top) if left < right and top < bottom else 0.0
 
 
 def iou(a: Box, b: Box) -> float:
@@ -106,10 +109,10 @@ def iou(a: Box, b: Box) -> float:
 
 
 def edges(boxes: Collection[Box]) -> Edges:
-    """x1, y1, x2, y2 of every box, [len(boxes), 4]."""
     # Four times as fast as np.array() is with tuples.
     flat = np.fromiter(chain.from_iterable(boxes), np.float64, 4 * len(boxes))
-    return flat.reshape(-1, 4)
+    # A copy, so that each row lies in one piece: numpy is much slower with stripes.
+    return flat.reshape(-1, 4).T.copy()
 
 
 def iou_pairs(a: Collection[Box], b: Collection[Box], grow: float = 0) -> list[IouPair]:
@@ -122,31 +125,30 @@ def iou_pairs(a: Collection[Box], b: Collection[Box], grow: float = 0) -> list[I
     first = edges(a)
     second = first if b is a else edges(b)
     if grow:
-        margin = np.array([-grow, -grow, grow, grow])
+        margin = np.array([[-grow], [-grow], [grow], [grow]])
         first, second = first + margin, second + margin
     shared = shared_areas(first, second).ravel()
     # Most are apart: the arithmetic is for the few that are not.
-    overlapping = np.flatnonzero(shared)
+    overlapping = np.flatnonzero(shared > 0)
     i, j = np.divmod(overlapping, max(1, len(b)))
     shared = shared[overlapping]
     share = shared / (areas(first)[i] + areas(second)[j] - shared)
     return list(zip(i.tolist(), j.tolist(), share.tolist(), strict=True))
 
 
-def areas(boxes: Edges) -> Edges:
-    """In square pixels, [N], of boxes, [N, 4]."""
-    x1, y1, x2, y2 = boxes.T
-    found: Edges = (x2 - x1) * (y2 - y1)
+def areas(boxes: Edges) -> npt.NDArray[np.float64]:
+    """In square pixels, [N]."""
+    width, height = boxes[2:] - boxes[:2]
+    found: npt.NDArray[np.float64] = width * height
     return found
 
 
-def shared_areas(a: Edges, b: Edges) -> Edges:
-    """Of boxes of `a`, [A, 4], with those of `b`, [B, 4], in square pixels: [A, B]."""
-    ax1, ay1, ax2, ay2 = a.T[..., None]
-    bx1, by1, bx2, by2 = b.T
-    width = np.minimum(ax2, bx2) - np.maximum(ax1, bx1)
-    height = np.minimum(ay2, by2) - np.maximum(ay1, by1)
-    found: Edges = np.maximum(width, 0) * np.maximum(height, 0)
+def shared_areas(a: Edges, b: Edges) -> npt.NDArray[np.float64]:
+    """Of A boxes with B others, in square pixels: [A, B]."""
+    low = np.maximum(a[:2, :, None], b[:2, None])
+    high = np.minimum(a[2:, :, None], b[2:, None])
+    width, height = np.maximum(high - low, 0)
+    found: npt.NDArray[np.float64] = width * height
     return found
 
 

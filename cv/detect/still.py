@@ -7,9 +7,11 @@ what moves on, however slowly, becomes a new object and starts from zero.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import attrgetter, itemgetter
 from statistics import median
 
 import numpy as np
@@ -132,12 +134,11 @@ class StillObjects:
         grow = _SHAKE * float(np.hypot(*size)) / 2
         pairs = iou_pairs([o.box for o in self.objects], [d.box for d in seen], grow)
         matched = self._match(seen, pairs)
-        since = [time] * len(seen)
-        for i, j in matched.items():
-            since[j] = self.objects[i].first_seen
-        touching: list[list[int]] = [[] for _ in self.objects]
+        since = {j: self.objects[i].first_seen for i, j in matched.items()}
+        newcomers: defaultdict[int, list[Detection]] = defaultdict(list)
         for i, j, _ in pairs:
-            touching[i].append(j)
+            if i not in matched and since.get(j, time) > self.objects[i].first_seen:
+                newcomers[i].append(seen[j])
         kept: list[StillObject] = []
         forgotten: list[StillObject] = []
         for i, thing in enumerate(self.objects):
@@ -145,13 +146,13 @@ class StillObjects:
                 self._hit(thing, seen[matched[i]], time)
                 gone = iou(thing.box, thing.origin) < _DRIFT_IOU
             else:
-                newcomers = [seen[j] for j in touching[i] if since[j] > thing.first_seen]
-                self._miss(thing, newcomers, time)
+                self._miss(thing, newcomers[i], time)
                 gone = self._lost(thing, time, keep)
             (forgotten if gone else kept).append(thing)
         self.objects = kept
-        for j in sorted(set(range(len(seen))) - set(matched.values())):
-            self._start(seen[j], time)
+        for j, detection in enumerate(seen):
+            if j not in since:
+                self._start(detection, time)
         return forgotten
 
     def restore(self, objects: Sequence[StillObject], next_key: int) -> None:
@@ -168,7 +169,7 @@ class StillObjects:
         matched: dict[int, int] = {}
         taken: set[int] = set()
         near = [pair for pair in pairs if pair[2] >= _MATCH_IOU]
-        for i, j, _ in sorted(near, key=lambda pair: -pair[2]):
+        for i, j, _ in sorted(near, key=itemgetter(2), reverse=True):
             if i in matched or j in taken or not is_lookalike(self.objects[i].label, seen[j].label):
                 continue
             matched[i] = j
@@ -254,7 +255,7 @@ def is_lookalike(a: str, b: str) -> bool:
 
 def _without_twins(detections: Sequence[Detection]) -> list[Detection]:
     """Drop the weaker of two boxes of lookalike labels on one object (a van as car and truck)."""
-    best = sorted(detections, key=lambda d: -d.score)
+    best = sorted(detections, key=attrgetter("score"), reverse=True)
     boxes = [d.box for d in best]
     twins = [(i, j) for i, j, overlap in iou_pairs(boxes, boxes) if i < j and overlap >= _TWIN_IOU]
     dropped: set[int] = set()

@@ -3,7 +3,9 @@
 A camera that was bumped, turned or zoomed puts every zone in the wrong place. What stays the same
 through crowds, rain and nightfall is where edges are and which way they run; most of them belong to
 walls, kerbs and lines. So each look's edges are compared with those of the view known so far, piece
-by piece of the picture: a bus hides some pieces, a turned camera changes nearly all.
+by piece of the picture: a bus hides some pieces, a turned camera changes nearly all. One that was
+turned or zoomed less leaves many of them alike, but then the known view lies in another place of
+the picture (`cv.detect.registration`).
 
 A picture that hardly has edges (a black one, one of fog, a covered lens) shows no view at all, and
 that nothing is seen in it says nothing about the street.
@@ -21,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cv.detect.detector import Detection
+from cv.detect.registration import is_displaced
 from cv.geometry import Image
 from cv.site import Camera
 
@@ -96,7 +99,8 @@ class View:
         if self._known is None:
             self._known = edges
         alike, size = _alike(self._known, edges)
-        if alike >= (_SAME_FROM if self.moved else _MOVED_BELOW):
+        same = alike >= (_SAME_FROM if self.moved else _MOVED_BELOW)
+        if same and not is_displaced(self._known, edges):
             self._other, self._blank, self.moved = 0, 0, False
             self._follow(edges)
             return Shown.HERE

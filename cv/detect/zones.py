@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Container, Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
-import numpy.typing as npt
 from shapely import Polygon
 
 from cv.detect.still import StillObject
-from cv.geometry import Box, areas, edges, overlap, pixel_polygon, shared_areas
+from cv.geometry import Box, Edges, areas, edges, overlap, pixel_polygon, shared_areas
 from cv.labels import LABELS, Matter, ZoneKind, matter_for
 from cv.site import Rule, Zone
 
@@ -41,10 +40,10 @@ def footprint(box: Box) -> Box:
 
 
 class _Drawn(NamedTuple):
-    """The zones in pixels of one picture size, and their bounds, [zones, 4]."""
+    """The zones in pixels of one picture size, and their bounds."""
 
     polygons: list[Polygon]
-    bounds: npt.NDArray[np.float64]
+    bounds: Edges
 
 
 class _Measured:
@@ -98,7 +97,7 @@ class CameraZones:
             [[self._overlap_needed(zone.id, label) for label in (*LABELS, "")] for zone in ordered]
         )
         self._drawn: dict[tuple[int, int], _Drawn] = {}
-        self._measured: dict[int, dict[str, _Measured]] = {}
+        self._measured: dict[tuple[int, str], _Measured] = {}
 
     def __contains__(self, zone: str) -> bool:
         return zone in self._zones
@@ -122,15 +121,15 @@ class CameraZones:
         Yields:
             Objects and ids of zones: zone by zone, the gravest first, objects in their order.
         """
-        self._forget(things)
+        numbers = {thing.key: n for n, thing in enumerate(things)}
+        self._forget(numbers)
         if not things or not self._zones:
             return
         boxes = edges([thing.box for thing in things])
-        boxes[:, 1] = (boxes[:, 1] + boxes[:, 3]) / 2
+        boxes[1] = (boxes[1] + boxes[3]) / 2
         labels = [_NUMBERS.get(thing.label, -1) for thing in things]
         shared = shared_areas(self._draw(size).bounds, boxes)
-        near = (shared > 0) & (shared >= self._needed[:, labels] * areas(boxes))
-        numbers = {thing.key: n for n, thing in enumerate(things)}
+        near = (shared > 0) & (shared >= self._needed.take(labels, axis=1) * areas(boxes))
         for key, zone in known:
             if key in numbers:
                 near[self._numbers[zone], numbers[key]] = True
@@ -168,23 +167,21 @@ class CameraZones:
 
     def _overlap(self, thing: StillObject, zone: str, size: tuple[int, int]) -> float:
         """Measured again only when the box moved: still objects seldom do."""
-        box = thing.box
-        of_thing = self._measured.get(thing.key)
-        if of_thing is None:
-            of_thing = self._measured[thing.key] = {}
-        measured = of_thing.get(zone)
-        if measured is not None and measured.holds_for(box):
-            return measured.share
-        polygon = self._draw(size).polygons[self._numbers[zone]]
-        of_thing[zone] = measured = _Measured(box, overlap(footprint(box), polygon))
+        place, box = (thing.key, zone), thing.box
+        measured = self._measured.get(place)
+        if measured is None or not measured.holds_for(box):
+            polygon = self._draw(size).polygons[self._numbers[zone]]
+            measured = _Measured(box, overlap(footprint(box), polygon))
+            self._measured[place] = measured
         return measured.share
 
     def _draw(self, size: tuple[int, int]) -> _Drawn:
         if size not in self._drawn:
             polygons = [pixel_polygon(zone.polygon, *size) for zone in self._zones.values()]
-            self._drawn[size] = _Drawn(polygons, np.array([p.bounds for p in polygons]))
+            self._drawn[size] = _Drawn(polygons, edges([Box(*p.bounds) for p in polygons]))
         return self._drawn[size]
 
-    def _forget(self, things: Sequence[StillObject]) -> None:
-        for key in self._measured.keys() - {thing.key for thing in things}:
-            del self._measured[key]
+    def _forget(self, kept: Container[int]) -> None:
+        """Drop what was measured of objects that are no more, by their keys."""
+        for place in [place for place in self._measured if place[0] not in kept]:
+            del self._measured[place]

@@ -1,0 +1,88 @@
+"""Where a known view lies in a picture: cameras that were turned or zoomed, others in a crowd."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from cv.detect.frames import find_sources, open_recording
+from cv.detect.recording import CHINA_TIME
+from cv.detect.registration import best_fit, is_displaced
+from cv.detect.view import Shown, View
+from cv.geometry import Image
+
+FIXED = (
+    "china_highway_cctv_crash_danishgawai.mp4",
+    "highway_cctv_low_res_yashbansal24.avi",
+    "shopping_street_towncentre_yas-sim.mp4",
+    "street_corner_traffic_light_danishgawai.mp4",
+)
+"""Real cameras that do not move, busy roads and a crowd before them."""
+
+
+@pytest.fixture(scope="module", params=FIXED)
+def frames(request: pytest.FixtureRequest, media: Path) -> list[Image]:
+    """One every two seconds."""
+    (source,) = find_sources([str(media / "video" / request.param)])
+    with open_recording(source, every_s=2, start=None, tz=CHINA_TIME) as recording:
+        return [frame.picture.bgr() for frame in recording]
+
+
+def seen(frame: Image, zoom: float = 1, x: float = 0, y: float = 0) -> Image:
+    """A frame's middle as the picture of a camera that was zoomed, or turned by shares of it."""
+    high, wide = frame.shape[:2]
+    size = (640, 640 * high // wide) if wide > high else (640 * wide // high, 640)
+    matrix = cv2.getRotationMatrix2D((wide / 2, high / 2), 0, zoom * size[0] / (0.72 * wide))
+    matrix[:, 2] += size[0] / 2 - wide / 2 - x * size[0], size[1] / 2 - high / 2 - y * size[1]
+    return np.asarray(cv2.warpAffine(frame, matrix, size, flags=cv2.INTER_AREA), np.uint8)
+
+
+def home_after(frames: list[Image], zoom: float, x: float, y: float) -> list[bool]:
+    """Whether each later frame of a camera that was moved after the first passes for its view."""
+    view = View()
+    view.look(seen(frames[0]))
+    return [view.look(seen(frame, zoom, x, y)) is Shown.HERE for frame in frames[1:]]
+
+
+@pytest.mark.parametrize(
+    ("zoom", "x", "y"),
+    [(1.25, 0, 0), (0.8, 0, 0), (1.0, 0.1, 0), (1.0, -0.1, 0), (1.0, 0, 0.12), (1.25, 0.1, -0.05)],
+)
+def test_a_camera_turned_by_a_tenth_or_zoomed_by_a_quarter_shows_another_view(
+    frames: list[Image], zoom: float, x: float, y: float
+) -> None:
+    assert not any(home_after(frames, zoom, x, y))
+
+
+@pytest.mark.parametrize(("zoom", "x", "y"), [(1.0, 0, 0), (1.05, 0, 0), (1.0, 0.03, 0.02)])
+def test_crowds_traffic_and_small_shakes_leave_it_the_same_view(
+    frames: list[Image], zoom: float, x: float, y: float
+) -> None:
+    assert all(home_after(frames, zoom, x, y))
+
+
+def noise_edges() -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    rng = np.random.default_rng(4)
+    edges = rng.normal(0, 1, (108, 192, 2)).astype(np.float32)
+    return np.asarray(cv2.GaussianBlur(edges, (0, 0), 3), np.float32)
+
+
+def test_zoom_and_shift_are_found() -> None:
+    edges = noise_edges()
+    whole = edges[27:81, 48:144]
+    shifted = edges[32:86, 38:134]
+    score, zoom, x, y = best_fit(whole, shifted)
+    assert score > 0.7
+    assert zoom == 1
+    assert (x, y) == pytest.approx((10 / 96, -5 / 54), abs=0.02)
+    wider = np.asarray(cv2.resize(edges[20:88, 36:156], (96, 54)), np.float32)
+    assert best_fit(whole, wider).zoom == pytest.approx(0.8)
+    assert best_fit(wider, whole).zoom == pytest.approx(1.25)
+
+
+def test_unrelated_edges_fit_nowhere() -> None:
+    edges = noise_edges()
+    assert not is_displaced(edges[:54, :96], edges[54:, 96:])
