@@ -48,6 +48,7 @@ def model_card(evaluation: Evaluation, int8: Evaluation | None = None) -> str:
     file = ModelFile.read(evaluation.model)
     metadata = _metadata(file)
     sources = by_source(evaluation.found)
+    runs = texts_in(metadata, "trained", file.path)
     return Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
         name=metadata["name"],
         file=file.path.name,
@@ -55,7 +56,7 @@ def model_card(evaluation: Evaluation, int8: Evaluation | None = None) -> str:
         version=metadata["version"],
         sha256=file.sha256,
         network=size_in(metadata, file.path).network,
-        trained="; then ".join(texts_in(metadata, "trained", file.path)),
+        runs="\n".join(f"{n}. {run}" for n, run in enumerate(runs, start=1)),
         photos=evaluation.images,
         input="x".join(map(str, evaluation.shape)),
         ap50=_cell(evaluation.scores.ap50, 3),

@@ -31,7 +31,7 @@ def test_the_card_has_every_label_and_the_file_s_hash(tmp_path: Path) -> None:
     text = model_card(evaluation(file))
     assert hashlib.sha256(file.read_bytes()).hexdigest() in text
     assert "| `car` | 50 | 8 | 0.580 | 0.250 | 0.40 | 0.85 | - | - | - |" in text
-    assert "imgsz 416, epochs 8; then imgsz 512, epochs 7" in text
+    assert "\n1. imgsz 416, epochs 8\n2. imgsz 512, epochs 7\n" in text
     assert "**0.623**" in text
     assert all(f"`{label}`" in text for label in LABELS)
     assert "$" not in text
