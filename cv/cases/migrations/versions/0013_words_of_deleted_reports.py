@@ -33,7 +33,7 @@ def upgrade() -> None:
 def _forget_deleted(connection: sa.Connection, case_id: str) -> None:
     """Take out of a case and its messages what reports said that there are no more."""
     mine = _CASES.c.id == case_id
-    document = connection.scalar(sa.select(_CASES.c.document).where(mine))
+    document: str = connection.execute(sa.select(_CASES.c.document).where(mine)).scalar_one()
     ids = {r["id"] for r in json.loads(document).get("reports", ()) if r["id"].startswith("ph-")}
     gone = ids - set(connection.scalars(sa.select(_PHOTOS.c.id).where(_PHOTOS.c.id.in_(ids))))
     if not gone:
