@@ -76,7 +76,7 @@ class Closings:
         try:
             for numbers in self._left:
                 found = _closures(self._target, list(numbers))
-                closed += sum(self._note(numbers[n], found[n], now) for n in found)
+                closed += sum(self._note(numbers[n], found[n], now) for n in found if n in numbers)
                 if is_awaited():
                     break
         except DeliveryError as error:

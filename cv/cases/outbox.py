@@ -177,6 +177,10 @@ class _Lane:
                 if str(error) != said:
                     said = str(error)
                     logger.error("%s: delivery pauses: %s", self.target.name, error)
+            except Exception as error:  # a bug of today must not end delivery for good
+                if type(error).__name__ != said:
+                    said = type(error).__name__
+                    logger.exception("ALARM: %s: delivery pauses", self.target.name)
             stop.wait(max(wait_s, 0.01))
 
     def deliver_due(self, stop: threading.Event | None) -> tuple[int, int, int]:
