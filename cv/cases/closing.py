@@ -185,7 +185,7 @@ def reopen_case(
             return False
         opened = case.model_copy(update={"closure": None})
         row.document, row.closed_at = opened.model_dump_json(), None
-        silent = case.is_watched and not unwatched(case)
+        silent = row.state == "cleared" or (case.is_watched and not unwatched(case))
         others = () if silent else [target for target in told if target != by]
         apply_closure(session, opened, case.closure, now or datetime.now(UTC), others)
         logger.info("%s: open again, says %s", case_id, by)

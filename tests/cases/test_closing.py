@@ -211,6 +211,24 @@ class TestSomebodyHasIt:
         assert webhook.taken == [("new", None), ("updated", "roundup"), ("updated", None)]
         assert roundup.taken == [("new", None)]
 
+    def test_what_has_cleared_stays_over_for_the_others_when_a_desk_opens_it_again(
+        self, store: CaseStore, posting: Site, clock: Clock, desks: tuple[Desk, Desk]
+    ) -> None:
+        """It cleared because its zone is gone."""
+        roundup, webhook = desks
+        cleared = case_of(posting, event="cleared")
+        for case in (case_of(posting), cleared):
+            store.commit_look(
+                camera="gate", stream="live", filings=[case], state=None, targets=TARGETS,
+                now=clock.now,
+            )  # fmt: skip
+        gone = replace(posting, cameras=())
+        for closure in (ClosurePart(at=clock.now, by="roundup"), None):
+            roundup.closed["roundup 1"] = closure
+            deliver(store, clock, desks, site=gone)
+        assert store.case(cleared.id).case.closure is None
+        assert webhook.taken == [("new", None), ("cleared", None)]
+
     def test_of_what_a_camera_clears_nobody_is_told(
         self, store: CaseStore, posting: Site, clock: Clock, desks: tuple[Desk, Desk]
     ) -> None:
