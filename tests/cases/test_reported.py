@@ -411,6 +411,7 @@ def test_old_cases_get_their_place(tmp_path: Path, site: Site) -> None:
         raw.executescript(
             "".join(f"DROP INDEX ix_photo_images_phash_{n};" for n in (1, 4, 7, 10, 13))
             + "DROP TABLE adopted_incidents; DROP TABLE service_requests;"
+            "DROP INDEX ix_cases_review; DROP INDEX ix_outbox_standing;"
             "DROP INDEX ix_cases_first_seen;"
             "DROP INDEX ix_cases_filed_at; DROP INDEX ix_cases_point;"
             "ALTER TABLE cases DROP COLUMN code5; ALTER TABLE cases DROP COLUMN review;"
