@@ -9,11 +9,13 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from cv.access.keys import Key, Keys
 from cv.access.roles import Role
 from cv.cases.opening import existing_store, open_store
 from cv.errors import UserError
+from cv.plain_text import one_line
 from cv.site.choice import DataOption, SiteOption, open_site
 from cv.tables import plain_table
 
@@ -34,7 +36,7 @@ def create(
         key, text = Keys(store.database).create(name, role, datetime.now(UTC))
     typer.echo(text)
     typer.echo(
-        f"{key.id}: {key.role} key of {key.name} in {store.database.name}; "
+        f"{key.id}: {key.role} key of {one_line(key.name)} in {store.database.name}; "
         "it cannot be shown again",
         err=True,
     )
@@ -54,7 +56,8 @@ def list_keys(
         return
     table = plain_table("key", "role", "name", "created", "revoked")
     for key in found:
-        table.add_row(key.id, str(key.role), key.name, _day(key.created_at), _revoked(key))
+        name = escape(one_line(key.name))
+        table.add_row(key.id, str(key.role), name, _day(key.created_at), _revoked(key))
     Console().print(table if found else "No keys: the service answers on this machine only.")
 
 
@@ -71,7 +74,7 @@ def revoke(
         if store is None:
             raise UserError("there are no keys yet")
         ended = Keys(store.database).revoke(key, datetime.now(UTC))
-    typer.echo(f"{ended.id}: {ended.role} key of {ended.name} is revoked")
+    typer.echo(f"{ended.id}: {ended.role} key of {one_line(ended.name)} is revoked")
 
 
 def _day(time: datetime) -> str:

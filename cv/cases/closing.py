@@ -38,6 +38,7 @@ class Closings:
     Args:
         clock: aware UTC.
         served: the names of all targets, of which others may be told.
+        unwatched: whether a camera saw a case that looks there no more.
     """
 
     def __init__(
@@ -46,35 +47,51 @@ class Closings:
         target: Target,
         clock: Callable[[], datetime],
         served: Collection[str] = (),
+        unwatched: Callable[[Case], bool] = lambda _: False,
     ) -> None:
         self._database = database
         self._served = served
+        self._unwatched = unwatched
         self._name = target.name
         self._target = target if isinstance(target, Answering) else None
         self._clock = clock
         self._asked_at: datetime | None = None
+        self._left: Iterator[dict[str, str]] = iter(())
 
-    def ask_if_due(self) -> int:
+    def ask_if_due(self, is_awaited: Callable[[], bool] = lambda: False) -> int:
         """Ask, unless that was done within `ASK_EVERY_S`; gives how many cases were closed.
 
         A target that does not answer costs nothing but the news.
+
+        Args:
+            is_awaited: whether there is something more urgent; then the rest is asked the next
+                time. A city has tens of thousands of cases, a thousand calls.
         """
         now = self._clock()
-        if self._target is None or not self._is_due(now):
+        if self._target is None:
             return 0
-        self._asked_at = now
+        if self._is_due(now):
+            self._asked_at, self._left = now, self._asked(now)
         closed = 0
         try:
-            for numbers in self._asked(now):
-                for number, closure in _closures(self._target, list(numbers)).items():
-                    case_id, told = numbers[number], self._served
-                    if closure is None:
-                        reopen_case(self._database, case_id, self._name, told=told, now=now)
-                    elif close_case(self._database, case_id, closure, told=told, now=now):
-                        closed += 1
+            for numbers in self._left:
+                found = _closures(self._target, list(numbers))
+                closed += sum(self._note(numbers[n], found[n], now) for n in found if n in numbers)
+                if is_awaited():
+                    break
         except DeliveryError as error:
+            self._left = iter(())
             logger.warning("%s: does not say which cases are closed: %s", self._name, error)
         return closed
+
+    def _note(self, case_id: str, closure: ClosurePart | None, now: datetime) -> bool:
+        """Keep what the desk says of a case; gives whether it closed it."""
+        database, told, unwatched = self._database, self._served, self._unwatched
+        if closure is None:
+            reopen_case(database, case_id, self._name, told=told, unwatched=unwatched, now=now)
+            return False
+        done = close_case(database, case_id, closure, told=told, unwatched=unwatched, now=now)
+        return done is not None
 
     def _is_due(self, now: datetime) -> bool:
         """It is also where the clock was set back to before it was asked."""
@@ -117,7 +134,7 @@ def close_case(
     closure: ClosurePart,
     *,
     told: Collection[str] = (),
-    unwatched: bool = False,
+    unwatched: Callable[[Case], bool] = lambda _: False,
     now: datetime | None = None,
 ) -> Consequence | None:
     """Keep that somebody is done with a case; None if somebody was before.
@@ -127,7 +144,7 @@ def close_case(
     Args:
         told: targets that are told at once if they have the case and nobody has said before that
             it is over, nor will a camera; but for the one that says so.
-        unwatched: a camera saw it that looks there no more.
+        unwatched: whether a camera saw it that looks there no more.
         now: aware; by default the present.
     """
     with database.write() as session:
@@ -140,7 +157,7 @@ def close_case(
         closed = case.model_copy(update={"closure": closure})
         row.document, row.closed_at = closed.model_dump_json(), at
         is_over = row.state == "cleared" or row.review == "rejected"
-        silent = is_over or (case.is_watched and not unwatched)
+        silent = is_over or (case.is_watched and not unwatched(case))
         others = () if silent else [target for target in told if target != closure.by]
         return apply_closure(session, closed, closure, now or datetime.now(UTC), others)
 
@@ -152,12 +169,13 @@ def reopen_case(
     by: str,
     *,
     told: Collection[str] = (),
+    unwatched: Callable[[Case], bool] = lambda _: False,
     now: datetime | None = None,
 ) -> bool:
     """Somebody is not done with a case after all; False if `by` is not who closed it.
 
     Args:
-        told: as for `close_case`.
+        told, unwatched: as for `close_case`.
         now: aware; by default the present.
     """
     with database.write() as session:
@@ -167,7 +185,8 @@ def reopen_case(
             return False
         opened = case.model_copy(update={"closure": None})
         row.document, row.closed_at = opened.model_dump_json(), None
-        others = () if case.is_watched else [target for target in told if target != by]
+        silent = row.state == "cleared" or (case.is_watched and not unwatched(case))
+        others = () if silent else [target for target in told if target != by]
         apply_closure(session, opened, case.closure, now or datetime.now(UTC), others)
         logger.info("%s: open again, says %s", case_id, by)
         return True

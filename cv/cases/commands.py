@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -208,7 +209,11 @@ def close(
         told = place.reporting.targets
         done = [
             close_case(
-                store.database, case.id, closure, told=told, unwatched=is_unwatched(case, place)
+                store.database,
+                case.id,
+                closure,
+                told=told,
+                unwatched=partial(is_unwatched, site=place),
             )
             for case in found
         ]
@@ -234,7 +239,9 @@ def deliver(
         if store is None:
             typer.echo(_nothing_yet(place))
             return
-        with Outbox(store, build_targets(place)) as outbox:
+        with Outbox(
+            store, build_targets(place), unwatched=partial(is_unwatched, site=place)
+        ) as outbox:
             report = outbox.deliver_due()
             off, unserved = outbox.turned_off(), outbox.unserved()
     typer.echo(report_sentence(report, place))
@@ -283,7 +290,7 @@ def schema() -> None:
 def _deliver_until_stopped(site: Site) -> None:
     with (
         open_store(site) as store,
-        Outbox(store, build_targets(site)) as outbox,
+        Outbox(store, build_targets(site), unwatched=partial(is_unwatched, site=site)) as outbox,
         _until_signal() as stop,
     ):
         outbox.run(stop)

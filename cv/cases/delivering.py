@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from cv.background import in_background
 from cv.cases.outbox import Outbox
 from cv.cases.store import CaseStore
 from cv.cases.targets import build_targets
+from cv.cases.unwatched import is_unwatched
 from cv.site import Site
 
 __all__ = ["delivering"]
@@ -20,7 +22,7 @@ def delivering(store: CaseStore, site: Site) -> Iterator[None]:
 
     Several processes may do so at a time: each message is leased to one of them.
     """
-    with Outbox(store, build_targets(site)) as outbox:
+    with Outbox(store, build_targets(site), unwatched=partial(is_unwatched, site=site)) as outbox:
         try:
             with in_background(outbox.run, "deliver"):
                 yield

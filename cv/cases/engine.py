@@ -69,17 +69,19 @@ def database_name(url: URL) -> str:
 def make_engine(url: URL) -> Engine:
     """Connections come from a pool; nothing is opened yet.
 
+    Errors do not show what was to be stored: it holds what citizens wrote.
+
     Raises:
         ArgumentError, ImportError: there is no driver for it.
     """
     if not _is_sqlite(url):
         wanted = _POSTGRESQL if url.get_backend_name() == "postgresql" else {}
         settings = {name: value for name, value in wanted.items() if name not in url.query}
-        engine = create_engine(url, pool_pre_ping=True, connect_args=settings)
+        engine = create_engine(url, pool_pre_ping=True, connect_args=settings, hide_parameters=True)
         if url.get_driver_name() == "psycopg":
             event.listen(engine, "do_connect", _connect)
         return engine
-    engine = create_engine(url, connect_args={"timeout": _BUSY_S})
+    engine = create_engine(url, connect_args={"timeout": _BUSY_S}, hide_parameters=True)
     event.listen(engine, "connect", _set_up_sqlite)
     event.listen(engine, "begin", _begin)
     return engine

@@ -106,7 +106,8 @@ def apply_closure(
         case: as it is now: with this closure, or open again.
         told: targets that are told at once if they may have a message of the case already.
     """
-    what = f"{'closed' if case.closure else 'open'} {closure.model_dump_json()}"
+    # A desk may end it twice on one day, and say only the day.
+    what = f"{'closed' if case.closure else 'open'} {now.isoformat()} {closure.model_dump_json()}"
     digest = hashlib.sha256(what.encode()).hexdigest()[:16]
     withdrawn = {"held": "withdrawn"} if case.closure else {}
     return _apply(

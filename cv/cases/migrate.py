@@ -12,7 +12,7 @@ from cv.errors import UserError
 
 __all__ = ["HEAD", "is_current", "migrate", "migrations_folder"]
 
-HEAD = "0012"
+HEAD = "0013"
 """The newest revision in migrations/versions."""
 
 _TURNS = 0x6B657262

@@ -17,7 +17,7 @@ from typing import Self
 
 from cv.cases.case import Case
 from cv.cases.closing import Closings
-from cv.cases.deliveries import Claim
+from cv.cases.deliveries import Claim, Deliveries
 from cv.cases.due import JITTER, LEASE_S, RETRY_DELAYS_S
 from cv.cases.store import CaseStore
 from cv.cases.targets import Message, Target, UnreachableError
@@ -60,6 +60,7 @@ class Outbox:
         clock: aware UTC.
         rng: for jitter.
         lease_s: a message whose deliverer died is taken over after this time.
+        unwatched: whether a camera saw a case that looks there no more: it will not say the end.
     """
 
     def __init__(
@@ -70,13 +71,22 @@ class Outbox:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         rng: Random | None = None,
         lease_s: float = LEASE_S,
+        unwatched: Callable[[Case], bool] = lambda _: False,
     ) -> None:
         self._rows = store.outbox
         self._clock = clock
         rng = rng or Random()  # noqa: S311 - spreads load, guards nothing
         served = [target.name for target in targets]
         self._lanes = [
-            _Lane(store, target, clock, rng, lease_s, served=served) for target in targets
+            _Lane(
+                store.outbox,
+                target,
+                clock,
+                rng,
+                lease_s,
+                closings=Closings(store.database, target, clock, served, unwatched),
+            )
+            for target in targets
         ]
 
     def __enter__(self) -> Self:
@@ -132,17 +142,17 @@ class _Lane:
 
     def __init__(
         self,
-        store: CaseStore,
+        rows: Deliveries,
         target: Target,
         clock: Callable[[], datetime],
         rng: Random,
         lease_s: float,
         *,
-        served: Sequence[str],
+        closings: Closings,
     ) -> None:
         self.target = target
-        self._rows = store.outbox
-        self._closings = Closings(store.database, target, clock, served)
+        self._rows = rows
+        self._closings = closings
         self._clock = clock
         self._rng = rng
         self._lease_s = lease_s
@@ -156,7 +166,7 @@ class _Lane:
             wait_s = _POLL_S
             try:
                 self.deliver_due(stop)
-                self.ask()
+                self.ask(stop)
                 due = self.next_at()
                 if due is not None:
                     wait_s = min(_POLL_S, max(0.0, (due - self._clock()).total_seconds()))
@@ -167,6 +177,10 @@ class _Lane:
                 if str(error) != said:
                     said = str(error)
                     logger.error("%s: delivery pauses: %s", self.target.name, error)
+            except Exception as error:  # a bug of today must not end delivery for good
+                if type(error).__name__ != said:
+                    said = type(error).__name__
+                    logger.exception("ALARM: %s: delivery pauses", self.target.name)
             stop.wait(max(wait_s, 0.01))
 
     def deliver_due(self, stop: threading.Event | None) -> tuple[int, int, int]:
@@ -181,11 +195,17 @@ class _Lane:
             outcomes.append(self._deliver(claim))
         return outcomes.count("delivered"), outcomes.count("failed"), outcomes.count("dead")
 
-    def ask(self) -> int:
-        """Read back what the target's desk closed, now and then; gives how many cases."""
+    def ask(self, stop: threading.Event | None = None) -> int:
+        """Read back what the target's desk closed, now and then; gives how many cases.
+
+        Args:
+            stop: until then messages come first.
+        """
         if self._is_paused():
             return 0
-        return self._closings.ask_if_due()
+        if stop is None:
+            return self._closings.ask_if_due()
+        return self._closings.ask_if_due(lambda: stop.is_set() or self._has_work())
 
     def next_at(self) -> datetime | None:
         due = self._rows.next_due(self.target.name, self._clock())

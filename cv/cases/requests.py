@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -62,12 +63,19 @@ class NewRequest:
         """A digest of what makes it the same request.
 
         With a key that is its matter and place: descriptions hold links that are new each time.
+        Not of who posted it, which is to be gone when it is deleted: a number is soon guessed.
         """
         where = (self.point.lon, self.point.lat) if self.point else None
         parts: list[object] = [self.client, self.code.code5, where, self.address]
         if self.key is None:
-            parts += [self.description, self.media_url, sorted(self.contact.items())]
+            parts += [self.description, self.media_url]
         return _digest(parts)
+
+    @property
+    def told_contact(self) -> str | None:
+        """The contact as it is stored."""
+        contact = dict(sorted(self.contact.items()))
+        return json.dumps(contact, ensure_ascii=False) if contact else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +120,7 @@ class Requests:
             known = _known(session, new, now)
             if known is not None:
                 return known
-            request_id = _id(new, now)
+            request_id = _id(new)
             case = case_from_report(
                 ReportPart(
                     id=request_id,
@@ -163,25 +171,27 @@ class Requests:
 def _known(session: Session, new: NewRequest, now: datetime) -> str | None:
     """The id of the same request, if it came before."""
     if new.key is not None:
-        row = session.get(RequestRow, _id(new, now))
+        row = session.get(RequestRow, _id(new))
         if row is not None and row.content != new.content:
             raise OtherRequestError("this Idempotency-Key was used for another request")
         return row.id if row else None
     query = select(RequestRow.id).where(
-        RequestRow.content == new.content, RequestRow.received_at >= now - SAME_WITHIN
+        RequestRow.content == new.content,
+        RequestRow.contact.is_not_distinct_from(new.told_contact),
+        RequestRow.received_at >= now - SAME_WITHIN,
     )
     known: str | None = session.scalar(query.limit(1))
     return known
 
 
-def _id(new: NewRequest, now: datetime) -> str:
+def _id(new: NewRequest) -> str:
     """`sr-` and 20 hexadecimal digits; of a key, always the same."""
-    told = now.isoformat() if new.key is None else f"key {new.key}"
-    return "sr-" + _digest([new.client, told, *([] if new.key else [new.content])])[:20]
+    if new.key is None:
+        return f"sr-{secrets.token_hex(10)}"
+    return "sr-" + _digest([new.client, f"key {new.key}"])[:20]
 
 
 def _row(new: NewRequest, request_id: str, case_id: str, now: datetime) -> RequestRow:
-    contact = dict(new.contact)
     return RequestRow(
         id=request_id,
         case_id=case_id,
@@ -194,7 +204,7 @@ def _row(new: NewRequest, request_id: str, case_id: str, now: datetime) -> Reque
         address=new.address,
         description=new.description,
         media_url=new.media_url,
-        contact=json.dumps(contact, ensure_ascii=False) if contact else None,
+        contact=new.told_contact,
     )
 
 

@@ -103,6 +103,7 @@ class CaseRow(Tables):
         Index("ix_cases_first_seen", "first_seen", "id"),
         Index("ix_cases_filed_at", "filed_at"),
         Index("ix_cases_point", "lat", "lon"),
+        Index("ix_cases_review", "review", "first_seen", "id"),
         Index("ix_cases_place", "camera", "zone", "matter", "last_seen"),
     )
 
@@ -161,6 +162,8 @@ class DeliveryRow(Tables):
         UniqueConstraint("key", "target"),
         Index("ix_outbox_due", "state", "next_at"),
         Index("ix_outbox_case", "case_id", "target", "seq"),
+        # All that `Deliveries.lanes` reads: the rows are long, and never go.
+        Index("ix_outbox_standing", "target", "state", "filed_at"),
     )
 
 

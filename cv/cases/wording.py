@@ -52,8 +52,14 @@ def description(case: Case) -> str:
 
 
 def _event(case: Case) -> str:
-    """Of what only citizens saw nobody knows whether it is still there."""
-    return "已结案 Closed" if case.closure and not case.is_watched else _EVENTS[case.state]
+    """Of what no camera has seen since somebody ended it nobody knows whether it is still there."""
+    closure = case.closure
+    if case.state != "cleared" and case.review.state == "rejected":
+        return "不予立案 Rejected"
+    if case.state != "cleared" and closure is not None:
+        seen_since = case.is_watched and case.time.last_seen > closure.at
+        return _EVENTS[case.state] if seen_since else "已结案 Closed"
+    return _EVENTS[case.state]
 
 
 def _seen_by(case: Case) -> Iterable[str]:

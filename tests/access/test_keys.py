@@ -39,6 +39,18 @@ def test_a_key_is_shown_once_and_kept_as_a_hash(tmp_path: Path) -> None:
     assert secret.encode() not in stored
 
 
+def test_a_name_that_looks_like_markup_or_moves_the_cursor_is_shown_as_text(
+    tmp_path: Path,
+) -> None:
+    """One such name hid all keys, also from who wants to revoke one."""
+    result = CliRunner().invoke(
+        app, ["create", "--name", "app [/v2]\n\x1b[31mred", "--data", str(tmp_path)]
+    )
+    key_id = result.stdout.split("_")[1]
+    shown = result.stderr, run(tmp_path, "list"), run(tmp_path, "revoke", key_id)
+    assert all("app [/v2] [31mred" in text and "\x1b" not in text for text in shown)
+
+
 def test_only_the_very_text_is_the_key(store: CaseStore) -> None:
     keys = Keys(store.database)
     assert not keys.any()

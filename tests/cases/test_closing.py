@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -72,9 +74,12 @@ def posted(store: CaseStore, site: Site, clock: Clock, desks: Sequence[Desk]) ->
     return case
 
 
-def deliver(store: CaseStore, clock: Clock, desks: Sequence[Desk]) -> None:
+def deliver(
+    store: CaseStore, clock: Clock, desks: Sequence[Desk], *, site: Site | None = None
+) -> None:
     clock.move(ASK_EVERY_S + 1)
-    with Outbox(store, desks, clock=clock) as box:
+    unwatched = partial(is_unwatched, site=site) if site else lambda _: False
+    with Outbox(store, desks, clock=clock, unwatched=unwatched) as box:
         box.deliver_due()
         box.deliver_due()
 
@@ -84,7 +89,7 @@ def close(
 ) -> Consequence | None:
     return close_case(
         store.database, case_id, ClosurePart(at=clock.now, by=by),
-        told=TARGETS, unwatched=unwatched, now=clock.now,
+        told=TARGETS, unwatched=lambda _: unwatched, now=clock.now,
     )  # fmt: skip
 
 
@@ -178,6 +183,52 @@ class TestSomebodyHasIt:
         assert len(set(webhook.keys)) == len(expected), "each is a message of its own"
         assert roundup.taken == [("new", None)]
 
+    def test_a_desk_that_says_only_the_day_may_close_it_twice_on_one(
+        self, store: CaseStore, posting: Site, clock: Clock, desks: tuple[Desk, Desk]
+    ) -> None:
+        roundup, webhook = desks
+        case = posted(store, posting, clock, desks)
+        day = ClosurePart(at=clock.now, by="roundup")
+        for closure in (day, None, day):
+            roundup.closed["roundup 1"] = closure
+            deliver(store, clock, desks)
+        assert store.case(case.id).case.closure
+        assert [by for _, by in webhook.taken] == [None, "roundup", None, "roundup"]
+        assert len(set(webhook.keys)) == 4
+
+    def test_what_a_removed_camera_saw_the_desk_closes_for_the_others_as_well(
+        self, store: CaseStore, posting: Site, clock: Clock, desks: tuple[Desk, Desk]
+    ) -> None:
+        roundup, webhook = desks
+        store.commit_look(
+            camera="gate", stream="live", filings=[case_of(posting)], state=None, targets=TARGETS,
+            now=clock.now,
+        )  # fmt: skip
+        deliver(store, clock, desks, site=posting)
+        for closure in (ClosurePart(at=clock.now, by="roundup"), None):
+            roundup.closed["roundup 1"] = closure
+            deliver(store, clock, desks, site=replace(posting, cameras=()))
+        assert webhook.taken == [("new", None), ("updated", "roundup"), ("updated", None)]
+        assert roundup.taken == [("new", None)]
+
+    def test_what_has_cleared_stays_over_for_the_others_when_a_desk_opens_it_again(
+        self, store: CaseStore, posting: Site, clock: Clock, desks: tuple[Desk, Desk]
+    ) -> None:
+        """It cleared because its zone is gone."""
+        roundup, webhook = desks
+        cleared = case_of(posting, event="cleared")
+        for case in (case_of(posting), cleared):
+            store.commit_look(
+                camera="gate", stream="live", filings=[case], state=None, targets=TARGETS,
+                now=clock.now,
+            )  # fmt: skip
+        gone = replace(posting, cameras=())
+        for closure in (ClosurePart(at=clock.now, by="roundup"), None):
+            roundup.closed["roundup 1"] = closure
+            deliver(store, clock, desks, site=gone)
+        assert store.case(cleared.id).case.closure is None
+        assert webhook.taken == [("new", None), ("cleared", None)]
+
     def test_of_what_a_camera_clears_nobody_is_told(
         self, store: CaseStore, posting: Site, clock: Clock, desks: tuple[Desk, Desk]
     ) -> None:
@@ -217,6 +268,40 @@ class TestSomebodyHasIt:
         assert done == Consequence(told=1)
         deliver(store, clock, desks)
         assert desks[0].taken == [("new", None)]
+
+
+def test_a_new_case_waits_for_no_more_than_one_question(
+    store: CaseStore, posting: Site, clock: Clock
+) -> None:
+    """A year's cases are a thousand questions. All are asked, but not all before it leaves."""
+    done: list[str] = []
+    asked: set[str] = set()
+    stop = threading.Event()
+
+    def file(*cases: Case) -> None:
+        store.commit_look(
+            camera="gate", stream="live", filings=cases, state=None, targets=["roundup"],
+            now=clock.now,
+        )  # fmt: skip
+
+    class Busy(Desk):
+        def deliver(self, message: Message) -> Receipt:
+            done.append("taken")
+            return Receipt(message.case.id)
+
+        def closures(self, numbers: Sequence[str]) -> Mapping[str, ClosurePart | None]:
+            done.append("asked")
+            asked.update(numbers)
+            if len(asked) == 120:
+                stop.set()
+            elif len(asked) == 50:
+                file(case_of(posting, 999))
+            return {}
+
+    file(*(case_of(posting, number) for number in range(120)))
+    with Outbox(store, [Busy("roundup")], clock=clock) as box:
+        box.run(stop)
+    assert done == ["taken"] * 120 + ["asked", "taken", "asked", "asked"]
 
 
 def test_a_case_is_unwatched_once_its_camera_or_zone_is_gone(site: Site) -> None:

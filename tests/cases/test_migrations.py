@@ -20,15 +20,17 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from cv.access.keys import Keys
+from cv.cases.case import Case
 from cv.cases.engine import make_engine
 from cv.cases.migrate import HEAD, migrations_folder
 from cv.cases.review import RejectReason, review_of
 from cv.cases.store import CaseStore
-from cv.cases.tables import Tables
+from cv.cases.tables import DeliveryRow, Tables
 from cv.errors import KerbwatchError, UserError
 from cv.photos.store import PhotoStore
 from cv.site import Site
 from tests.cases.filings import START, case_of, incident
+from tests.cases.test_reported import reported
 from tests.postgresql import PostgreSQL
 
 DOCUMENTS = Path(__file__).parent / "documents"
@@ -115,6 +117,14 @@ def at_revision(place: sa.URL, revision: str) -> sa.MetaData:
     return tables
 
 
+def row_of(table: sa.Table) -> dict[str, Any]:
+    """A row that the code can read."""
+    return {
+        column.name: MEANT.get(str(column), ANY[column.type.python_type])
+        for column in table.columns
+    }
+
+
 def test_the_code_knows_which_migration_is_the_last() -> None:
     assert REVISIONS[-1] == HEAD
 
@@ -130,11 +140,7 @@ def test_what_an_earlier_kerbwatch_stored_is_read_by_this_one(place: sa.URL, rev
     engine = make_engine(place)
     with engine.begin() as connection:
         for table in old.sorted_tables:
-            row = {
-                column.name: MEANT.get(str(column), ANY[column.type.python_type])
-                for column in table.columns
-            }
-            connection.execute(table.insert(), row)
+            connection.execute(table.insert(), row_of(table))
     with opened(place) as store:
         (stored,) = store.cases(limit=9)
         assert json.loads(stored.case.model_dump_json(exclude_unset=True)) == CASE
@@ -241,6 +247,45 @@ def test_a_store_of_the_first_revision_keeps_its_numbers_and_what_may_have_left(
         assert store.case(incident(2).id).number == "JZ-2"
         rejected = review_of(RejectReason.MISTAKEN, "li", START)
         assert store.review(incident(1).id, rejected).moved == 0, "it may have left"
+
+
+def test_what_a_citizen_wrote_goes_where_only_their_report_went(place: sa.URL, site: Site) -> None:
+    """An earlier kerbwatch deleted reports and left addresses in cases and their messages."""
+    old = at_revision(place, "0012")
+    kept, swept = (with_words(reported(site, number)) for number in (1, 2))
+    watched = case_of(site).model_copy(update={"reports": swept.reports})
+    engine = make_engine(place)
+    with engine.begin() as connection:
+        for seq, case in enumerate((kept, swept, watched)):
+            document = case.model_dump_json()
+            for name, row in (
+                ("cases", {"id": case.id, "document": document}),
+                ("outbox", {"seq": seq, "key": case.key, "case_id": case.id, "body": document}),
+            ):
+                table = old.tables[name]
+                connection.execute(table.insert(), row_of(table) | row)
+        photos = old.tables["photos"]
+        connection.execute(photos.insert(), row_of(photos) | {"id": kept.id})
+    engine.dispose()
+    with opened(place) as store, store.database.read() as session:
+        for case in (kept, swept, watched):
+            body = session.scalar(sa.select(DeliveryRow.body).where(DeliveryRow.key == case.key))
+            for told in (store.case(case.id).case, Case.model_validate_json(body or "")):
+                if case is kept:
+                    assert told == case
+                    continue
+                (said,) = told.reports
+                assert (said.address, said.description) == (None, None)
+                address = None if case is swept else case.place.address
+                assert told.place == case.place.model_copy(update={"address": address})
+
+
+def with_words(case: Case) -> Case:
+    """A citizen's case that says where it is in words."""
+    (said,) = case.reports
+    said = said.model_copy(update={"address": "李四家门口"})
+    place = case.place.model_copy(update={"address": "李四家门口"})
+    return case.model_copy(update={"reports": (said,), "place": place})
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import text, update
 
 from cv.cases.deliveries import LaneStanding
 from cv.cases.due import LEASE_S, RETRY_DELAYS_S
@@ -417,5 +417,46 @@ def test_running_in_the_background_it_ends_what_it_began(store: CaseStore, site:
         stop.set()
         thread.join(timeout=60)
     assert not thread.is_alive()
+    assert desk.taken == [key(0)]
+    assert states(store) == [("new", "delivered")]
+
+
+BREAKING = {
+    "sqlite": (
+        "create trigger broken before update on outbox "
+        "begin select raise(abort, 'says the trigger'); end",
+        "drop trigger broken",
+    ),
+    "postgresql": (
+        "create function broken() returns trigger language plpgsql as $$ begin "
+        "raise integrity_constraint_violation using message = 'says the trigger'; end $$; "
+        "create trigger broken before update on outbox execute function broken()",
+        "drop trigger broken on outbox",
+    ),
+}
+
+
+def test_what_nobody_foresaw_is_told_once_without_citizens_words_and_ends_no_delivery(
+    store: CaseStore, site: Site, file: File, caplog: pytest.LogCaptureFixture
+) -> None:
+    def execute(which: int) -> None:
+        with store.database.write() as session:
+            session.execute(text(BREAKING[session.get_bind().dialect.name][which]))
+
+    file(case_of(site))
+    execute(0)
+    desk = Desk()
+    stop = threading.Event()
+    with Outbox(store, [desk]) as box:
+        thread = threading.Thread(target=box.run, args=(stop,))
+        thread.start()
+        until(lambda: "ALARM: webhook: delivery pauses" in caplog.text)
+        execute(1)
+        until(lambda: bool(desk.taken))
+        stop.set()
+        thread.join(timeout=60)
+    assert "says the trigger" in caplog.text
+    assert caplog.text.count("ALARM") == 1
+    assert "parameters hidden" in caplog.text
     assert desk.taken == [key(0)]
     assert states(store) == [("new", "delivered")]

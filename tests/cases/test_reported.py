@@ -206,6 +206,18 @@ class TestOnlyCitizens:
         assert description(case_of(site).model_copy(update=news)).startswith("仍在原处 Still there")
         assert "Camera" not in text
 
+    def test_what_a_desk_reads_first_is_the_news(self, site: Site) -> None:
+        """Not that it is still there, where a removed camera saw it, or where it never was."""
+        closure = ClosurePart(at=START + timedelta(hours=1), by="li")
+        word = review_of(RejectReason.MISTAKEN, "li", START)
+        for event, news, said in (
+            ("updated", {"closure": closure}, "已结案 Closed"),
+            ("updated", {"review": word}, "不予立案 Rejected"),
+            ("cleared", {"closure": closure, "review": word}, "已消除 Cleared"),
+        ):
+            case = case_of(site).model_copy(update={"state": event, **news})
+            assert description(case).startswith(f"{said}: ")
+
     def test_words_forge_no_line_of_what_a_desk_reads(self, site: Site) -> None:
         """Also those that were stored before forms were read line by line."""
         case, forged = reported(site), "北京路\nReview: confirmed\x85\u202eCase: kw-1"
@@ -399,6 +411,7 @@ def test_old_cases_get_their_place(tmp_path: Path, site: Site) -> None:
         raw.executescript(
             "".join(f"DROP INDEX ix_photo_images_phash_{n};" for n in (1, 4, 7, 10, 13))
             + "DROP TABLE adopted_incidents; DROP TABLE service_requests;"
+            "DROP INDEX ix_cases_review; DROP INDEX ix_outbox_standing;"
             "DROP INDEX ix_cases_first_seen;"
             "DROP INDEX ix_cases_filed_at; DROP INDEX ix_cases_point;"
             "ALTER TABLE cases DROP COLUMN code5; ALTER TABLE cases DROP COLUMN review;"

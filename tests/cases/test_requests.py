@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from cv.cases.recorder import CaseRecorder
 from cv.cases.reported import GivenPoint
@@ -16,6 +17,7 @@ from cv.cases.requested import Wanted
 from cv.cases.requests import NewRequest, OtherRequestError, Requests
 from cv.cases.review import RejectReason, review_of
 from cv.cases.store import CaseStore
+from cv.cases.tables import RequestRow
 from cv.detect.detector import ModelInfo
 from cv.labels import Matter
 from cv.site import Site
@@ -121,6 +123,20 @@ def test_the_same_within_ten_minutes_is_one(store: CaseStore, site: Site, clock:
     assert requests.post(heap(site), site, clock.now) == first
     clock.move(1)
     assert requests.post(heap(site), site, clock.now) != first
+
+
+def test_two_people_who_say_the_same_are_two_and_only_the_contact_tells_them_apart(
+    store: CaseStore, site: Site, clock: Clock
+) -> None:
+    """It is deleted after a month. A digest would stay, and phone numbers are soon guessed."""
+    requests = Requests(store.database)
+    one, other = (heap(site, contact={"phone": phone}) for phone in ("13812345678", "138"))
+    ids = [requests.post(new, site, clock.now) for new in (one, other, heap(site), one)]
+    assert ids[3] == ids[0]
+    with store.database.read() as session:
+        rows = session.scalars(select(RequestRow)).all()
+    assert len(rows) == 3
+    assert len({row.content for row in rows}) == 1
 
 
 def test_a_key_is_for_one_matter_at_one_place(store: CaseStore, site: Site, clock: Clock) -> None:

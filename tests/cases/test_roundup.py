@@ -20,6 +20,7 @@ from cv.cases.review import RejectReason, review_of
 from cv.cases.store import CaseStore
 from cv.cases.targets import Message, UnreachableError, build_targets
 from cv.cases.targets.roundup import RoundupTarget
+from cv.detect.incident import Event
 from cv.errors import DeliveryError, SiteError
 from cv.site import Privacy, Roundup, Site
 from tests.cases.conftest import Clock, File
@@ -306,6 +307,45 @@ def test_what_our_own_message_resolved_is_no_word_from_the_desk(
     assert desk.closures([number]) == {number: None}
     tracker.set_status(number, "resolved")
     assert desk.closures([number])[number] is not None
+
+
+@pytest.mark.parametrize("event", ["updated", "cleared"])
+def test_what_the_desk_resolved_stays_so_whatever_a_camera_tells_next(
+    site: Site, proxy: LossyProxy, tracker: RoundupTracker, event: Event
+) -> None:
+    """The tracker's own rule would open it again, and nobody would close it any more."""
+    desk = target(site, proxy)
+    number = desk.deliver(message(case_of(site))).number
+    assert number is not None
+    tracker.set_status(number, "resolved")
+    closed = desk.closures([number])
+    desk.deliver(message(case_of(site, event=event, seen_s=900)))
+    (issue,) = tracker.items("issue")
+    assert (issue["status"]["name"], len(issue["messages"])) == ("resolved", 2)
+    assert desk.closures([number]) == closed, "it is still the desk that closed it"
+
+    closure = closed[number]
+    later = case_of(site, event=event, seen_s=1800).model_copy(update={"closure": closure})
+    anew = target(site, proxy)
+    anew.deliver(Message(f"{later.key}.2", later.state, later))
+    assert tracker.items("issue")[0]["status"]["name"] == "resolved"
+    assert anew.closures([number]) == {}, "by then the store knows"
+    tracker.set_status(number, "chatting")
+    assert desk.closures([number]) == anew.closures([number]) == {number: None}
+
+
+def test_what_was_rejected_here_stays_closed_there_whatever_comes_after_it(
+    site: Site, proxy: LossyProxy, tracker: RoundupTracker
+) -> None:
+    desk = target(site, proxy)
+    number = desk.deliver(message(case_of(site))).number
+    assert number is not None
+    no = rejection(site)
+    desk.deliver(no)
+    cleared = case_of(site, event="cleared", seen_s=900)
+    desk.deliver(message(cleared.model_copy(update={"review": no.case.review})))
+    assert tracker.items("issue")[0]["status"]["name"] == "resolved"
+    assert desk.closures([number]) == {}, "nobody there said so"
 
 
 def test_what_people_resolve_there_is_closed_here_as_well(

@@ -6,9 +6,10 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from sqlite3 import Cursor
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.exc import IntegrityError
 
 from cv.cases.adopting import Watched
@@ -244,3 +245,27 @@ def test_cases_are_filtered_and_the_latest_come_first(
     assert claim is not None
     store.outbox.failed(claim, clock.now, "never", None)
     assert found(dead=True) == [claim.case_id]
+
+
+@pytest.mark.parametrize("question", ["standing", "to review"])
+def test_what_is_asked_again_and_again_is_read_from_an_index(
+    store_path: Path, question: str
+) -> None:
+    """The rows are long and stay for ever: to go through a year's took eight seconds, and a second
+    and a half to find that there is nothing to review.
+    """
+    plans: list[str] = []
+    with CaseStore(store_path) as store, store.database.read() as session:
+        engine = session.get_bind()
+
+        def plan(cursor: Cursor, statement: str, parameters: object) -> None:
+            rows = cursor.connection.execute(f"explain query plan {statement}", parameters)  # type: ignore[arg-type]
+            plans.extend(row[3] for row in rows)
+
+        event.listen(engine, "before_cursor_execute", lambda _, c, s, p, *__: plan(c, s, p))
+        if question == "standing":
+            store.outbox.lanes()
+            assert plans == ["SCAN outbox USING COVERING INDEX ix_outbox_standing"]
+        else:
+            store.cases(CaseFilter(review="proposed"), limit=9)
+            assert plans[0] == "SEARCH cases USING INDEX ix_cases_review (review=?)"

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
@@ -31,6 +32,7 @@ from cv.site import Roundup as Settings
 __all__ = ["RoundupTarget"]
 
 _EDIT_ATTEMPTS = 3
+_READ = "activity,actor,files,messages,status"
 _LONGEST_ANSWER = 1024 * 1024
 """An issue that people discuss lists many messages."""
 
@@ -53,6 +55,8 @@ class RoundupTarget:
         self._settings = settings
         self._outgoing = outgoing
         self._unanswered: dict[str, dict[tuple[str, str], str]] = {}
+        # When the desk closed what we edited since: the tracker names its last editor only.
+        self._closed_there: dict[str, datetime] = {}
 
     @classmethod
     def of(cls, settings: Settings, outgoing: Outgoing) -> Self:
@@ -61,7 +65,8 @@ class RoundupTarget:
     def deliver(self, message: Message) -> Receipt:
         case, pictures = self._outgoing.with_files(message.case)
         unanswered = self._unanswered.setdefault(message.key, {})
-        tracker = _Tracker(Conversation(self._endpoint), self._headers, unanswered)
+        talk = Conversation(self._endpoint)
+        tracker = _Tracker(talk, self._headers, unanswered, self._closed_there)
         issue = tracker.issue_of(case)
         files = [tracker.file(case, item, pictures) for item in case.evidence if item.file]
         told = tracker.message(message.key, self._words(case, files))
@@ -69,8 +74,7 @@ class RoundupTarget:
             title = f"{headline(case)} [{case.id}]"
             fields = {"title": title, "messages": [told], "files": files}
             issue = tracker.create("issue", title, json=fields)
-        closing = case.state == "cleared" or case.review.state == "rejected"
-        tracker.edit(issue, [told], files, self._settings.closed if closing else None)
+        tracker.edit(issue, [told], files, self._ending(case))
         del self._unanswered[message.key]
         return Receipt(issue)
 
@@ -79,16 +83,25 @@ class RoundupTarget:
 
         Of deleted ones nothing is known, nor of those that our own `cleared` closed.
         """
-        tracker = _Tracker(Conversation(self._endpoint), self._headers, {})
-        closed = self._settings.closed
-        return {
-            number: ClosurePart(at=at, by=self.name) if status == closed else None
-            for number, (status, at, who) in tracker.statuses(numbers).items()
-            if status != closed or who != self._settings.user
-        }
+        tracker = _Tracker(Conversation(self._endpoint), self._headers, {}, {})
+        found: dict[str, ClosurePart | None] = {}
+        for number, (status, at, who) in tracker.statuses(numbers).items():
+            if status != self._settings.closed:
+                self._closed_there.pop(number, None)
+                found[number] = None
+            elif who != self._settings.user:
+                found[number] = ClosurePart(at=at, by=self.name)
+            elif number in self._closed_there:
+                found[number] = ClosurePart(at=self._closed_there[number], by=self.name)
+        return found
 
     def close(self) -> None:
         """Nothing stays open."""
+
+    def _ending(self, case: Case) -> _Ending:
+        over = case.state == "cleared" or case.review.state == "rejected"
+        settings = self._settings
+        return _Ending(settings.closed, settings.user, over=over, ended=case.closure is not None)
 
     def _words(self, case: Case, files: list[str]) -> dict[str, Any]:
         return {
@@ -100,11 +113,29 @@ class RoundupTarget:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    """Whether an issue is to be closed by a message, or to stay so.
+
+    Attributes:
+        closed: the status of a closed issue.
+        user: who we are there.
+        over: the message says that the case is.
+        ended: somebody is known to be done with it.
+    """
+
+    closed: str
+    user: str
+    over: bool
+    ended: bool
+
+
 class _Tracker:
     """What a delivery looks up and makes there; items are known by their number, as text.
 
     Args:
         unanswered: single-use addresses of the message's earlier attempts, by what was to be made.
+        closed_there: gets when the desk closed an issue, before an edit of ours hides it.
     """
 
     def __init__(
@@ -112,10 +143,12 @@ class _Tracker:
         talk: Conversation,
         headers: Mapping[str, str],
         unanswered: dict[tuple[str, str], str],
+        closed_there: dict[str, datetime],
     ) -> None:
         self._talk = talk
         self._headers = headers
         self._unanswered = unanswered
+        self._closed_there = closed_there
 
     def issue_of(self, case: Case) -> str | None:
         """The issue with any message of the case; the first, if people made it two."""
@@ -176,17 +209,26 @@ class _Tracker:
             error.args = (str(error).replace(token, "***"),)
             raise
 
-    def edit(self, issue: str, messages: list[str], files: list[str], status: str | None) -> None:
-        """Add to an issue what it lacks; read again where somebody else was quicker (ETag)."""
+    def edit(self, issue: str, messages: list[str], files: list[str], ending: _Ending) -> None:
+        """Add to an issue what it lacks; read again where somebody else was quicker (ETag).
+
+        A tracker opens what is resolved when a message comes, unless the same edit says otherwise.
+        """
         for _ in range(_EDIT_ATTEMPTS):
-            answer = self._get(f"issue/{issue}", {"@verbose": "2"})
+            answer = self._get(f"issue/{issue}", {"@fields": _READ, "@verbose": "2"})
             now = _part(answer, "attributes")
-            change = {
+            is_closed = _name_of(now.get("status")) == ending.closed
+            by_desk = is_closed and _name_of(now.get("actor"), "username") != ending.user
+            if by_desk:
+                self._closed_there[issue] = _moment(str(now.get("activity")))
+            more: dict[str, Any] = {
                 "messages": _joined(now.get("messages"), messages),
                 "files": _joined(now.get("files"), files),
-                "status": status if status and _name_of(now.get("status")) != status else None,
             }
-            change = {name: value for name, value in change.items() if value}
+            change = {name: value for name, value in more.items() if value}
+            stays = is_closed and (by_desk or ending.over or ending.ended)
+            if (change and stays) or (ending.over and not is_closed):
+                change["status"] = ending.closed
             if not change:
                 return
             match = {"if-match": answer.headers.get("etag", "")}
