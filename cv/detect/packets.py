@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from typing import cast
 
 import av
 from av import Packet
@@ -24,8 +25,11 @@ _MOST_INDEXED = 3000  # two minutes of a file's index tell how it was encoded
 
 def packets(
     container: InputContainer, stream: VideoStream, uri: Path | SourceUrl
-) -> Iterator[Packet[VideoStream]]:
-    """Packets of the track; unreadable pieces are skipped.
+) -> Iterator[Packet[VideoStream] | None]:
+    """Packets of the track, and None for each of another; unreadable pieces are skipped.
+
+    A camera's sound may go on when its picture does not. Asked for the track alone, FFmpeg would
+    come back with its next packet, if ever, and its time-out is for when nothing comes at all.
 
     Raises:
         SourceError: it ended too soon.
@@ -33,10 +37,12 @@ def packets(
     failures = 0
     while True:
         try:
-            for packet in container.demux(stream):
+            for packet in container.demux():
                 failures = 0
-                if packet.size:  # an empty one would end decoding
-                    yield packet
+                if packet.stream_index != stream.index:
+                    yield None
+                elif packet.size:  # an empty one would end decoding
+                    yield cast("Packet[VideoStream]", packet)
             return
         except FFmpegError as error:
             failures += 1

@@ -132,7 +132,7 @@ def test_a_segment_goes_on_from_one_that_an_earlier_run_has_done(
 ) -> None:
     clips = [clip(f"gate_20260314_15{minute:02d}00", seconds=61) for minute in range(6)]
     out = tmp_path / "out.jsonl"
-    for done in range(1, 7):
+    for done in (3, 6):
         _, cases = watched(clips[:done], detector, tmp_path / "again", out)
     assert cases == 1
 

@@ -13,7 +13,7 @@ from cv.detect.frames import (
     open_stream,
 )
 from cv.detect.keyframes import Decode
-from tests.detect.clips import make_clip, number_of
+from tests.detect.clips import make_clip, make_sound, number_of
 from tests.detect.streams import (
     SECRET,
     Pauses,
@@ -21,7 +21,12 @@ from tests.detect.streams import (
     take,
     warnings_in,
 )
-from tests.detect.web_camera import motion_jpeg_camera, serving_files
+from tests.detect.web_camera import (
+    camera_that_only_sounds,
+    motion_jpeg_camera,
+    serving_files,
+)
+from tests.listening import until
 
 
 def test_a_recording_behind_a_web_address_is_seen_by_media_time_and_ends(stop, tmp_path):
@@ -82,6 +87,20 @@ def test_motion_jpeg_goes_on_after_the_camera_hangs_up(stop):
         frames = take(stream, 9)
     assert {number_of(frame.image) for frame in frames} <= set(range(5))
     assert stream.stats.reconnects >= 1
+
+
+def test_a_camera_of_which_only_the_sound_goes_on_is_dialled_again(
+    stop, tmp_path, monkeypatch, caplog
+):
+    monkeypatch.setattr("cv.detect.stream._DARK_S", 1.0)
+    clip = make_sound(tmp_path / "clip.ts", pictures=50, sounds=50)
+    with (
+        camera_that_only_sounds(clip) as url,
+        reading(url, stop, pause=lambda _: None) as stream,
+    ):
+        assert take(stream, 1)
+        until(lambda: stream.stats.reconnects >= 1)
+    assert warnings_in(caplog)[0].startswith(f"{url}: no sound picture for 1 s")
 
 
 def test_what_is_no_video_is_said_once_and_tried_again(stop, tmp_path, caplog):

@@ -64,6 +64,27 @@ class _Content(BaseHTTPRequestHandler):
         pass
 
 
+class _LastingSound(BaseHTTPRequestHandler):
+    """Sends a transport stream, then its last packets again and again."""
+
+    def __init__(self, content: bytes, *arguments: object) -> None:
+        self._content = content
+        super().__init__(*arguments)  # type: ignore[arg-type]  # what the server hands over
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "video/mp2t")
+        self.end_headers()
+        with suppress(OSError):  # the viewer left
+            self.wfile.write(self._content)
+            while True:
+                self.wfile.write(self._content[-20 * 188 :])
+                time.sleep(0.05)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
 class _Refusal(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.send_error(401)
@@ -101,6 +122,11 @@ def motion_jpeg_camera(
 def transport_stream_camera(clip: Path) -> AbstractContextManager[str]:
     """A camera that sends a clip to each viewer, and hangs up; `with` gives its address."""
     return _serving(partial(_Content, clip.read_bytes()))
+
+
+def camera_that_only_sounds(clip: Path) -> AbstractContextManager[str]:
+    """A camera that sends a clip, then only its last sound; `with` gives its address."""
+    return _serving(partial(_LastingSound, clip.read_bytes()))
 
 
 def refusing_camera() -> AbstractContextManager[str]:
