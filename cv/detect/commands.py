@@ -230,7 +230,10 @@ def _aware(start: datetime, site: Site, plan: Plan) -> datetime:
 
 @contextmanager
 def _stopped_by_signals(stop: threading.Event) -> Iterator[None]:
-    """The first Ctrl-C or SIGTERM ends the run in order; a second one ends it at once."""
+    """The first Ctrl-C, SIGTERM or closed terminal ends the run in order; a second one at once.
+
+    What is ignored (by nohup, or a script's `&`) stays so.
+    """
 
     def ask(number: int, _: object) -> None:
         if stop.is_set():
@@ -240,7 +243,9 @@ def _stopped_by_signals(stop: threading.Event) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    asked = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    heard = [number for number in asked if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, ask) for number in heard}
     try:
         yield
     finally:
