@@ -11,7 +11,7 @@ from av.error import FFmpegError
 from cv.detect.source_url import SourceUrl
 from cv.errors import SourceError
 
-__all__ = ["RefusedError", "open_container", "problem_of"]
+__all__ = ["DamagedError", "RefusedError", "open_container", "problem_of"]
 
 _OPEN_TIMEOUT_S = 10.0
 _READ_TIMEOUT_S = {"rtsp": 10.0, "rtsps": 10.0, "http": 30.0, "https": 30.0}  # HLS comes in pieces
@@ -19,6 +19,10 @@ _READ_TIMEOUT_S = {"rtsp": 10.0, "rtsps": 10.0, "http": 30.0, "https": 30.0}  # 
 
 class RefusedError(SourceError):
     """The camera turned our password down; cameras lock out whoever asks again too often."""
+
+
+class DamagedError(SourceError):
+    """The video itself is damaged, and as good as it will ever be."""
 
 
 _MEANINGS: dict[type[FFmpegError], str] = {

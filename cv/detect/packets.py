@@ -13,9 +13,8 @@ from av.container import InputContainer
 from av.error import FFmpegError
 from av.video.stream import VideoStream
 
-from cv.detect.opening import problem_of
+from cv.detect.opening import DamagedError, problem_of
 from cv.detect.source_url import SourceUrl
-from cv.errors import SourceError
 
 __all__ = ["indexed_keyframes", "packets", "seconds"]
 
@@ -32,7 +31,8 @@ def packets(
     come back with its next packet, if ever, and its time-out is for when nothing comes at all.
 
     Raises:
-        SourceError: it ended too soon.
+        SourceError: it could not be read on, by a network share that is away, say; DamagedError
+            where nothing more can be made of what was read.
     """
     failures = 0
     while True:
@@ -46,10 +46,12 @@ def packets(
             return
         except FFmpegError as error:
             failures += 1
-            if not isinstance(error, av.error.InvalidDataError):
+            if isinstance(error, OSError | av.error.ExitError):
                 problem = problem_of(uri, error)
+            elif not isinstance(error, av.error.InvalidDataError):
+                problem = DamagedError(str(problem_of(uri, error)))
             elif failures > _MOST_READ_FAILURES:
-                problem = SourceError(f"{uri}: the video is damaged from here on")
+                problem = DamagedError(f"{uri}: the video is damaged from here on")
             else:
                 continue
         raise problem

@@ -13,6 +13,7 @@ from cv.detect.frames import (
     open_stream,
 )
 from cv.detect.keyframes import Decode
+from cv.errors import SourceError
 from tests.detect.clips import make_clip, make_sound, number_of
 from tests.detect.streams import (
     SECRET,
@@ -25,6 +26,7 @@ from tests.detect.web_camera import (
     camera_that_only_sounds,
     motion_jpeg_camera,
     serving_files,
+    serving_half_of,
 )
 from tests.listening import until
 
@@ -43,6 +45,15 @@ def test_a_recording_behind_a_web_address_is_seen_by_media_time_and_ends(stop, t
     assert stream.duration_s == source.duration_s == pytest.approx(4.0)
     assert (source.stats.looks, source.stats.decoded, source.stats.reconnects) == (4, 100, 0)
     assert stream.state is StreamState.STOPPED
+
+
+def test_a_recording_behind_a_web_address_that_breaks_off_has_failed(stop, tmp_path):
+    clip = make_clip(tmp_path / "clip.mp4", options={"movflags": "faststart"})
+    with serving_half_of(clip) as web, reading(f"{web}/clip.mp4", stop, every_s=1.0) as stream:
+        looks = iter(stream)
+        assert number_of(next(looks).image) == 0
+        with pytest.raises(SourceError, match="the connection broke"):
+            list(looks)
 
 
 def test_when_a_recording_behind_a_web_address_began_can_be_said(stop, tmp_path):

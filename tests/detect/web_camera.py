@@ -64,6 +64,24 @@ class _Content(BaseHTTPRequestHandler):
         pass
 
 
+class _HalfFile(BaseHTTPRequestHandler):
+    """Says how long a file is, and hangs up in its middle."""
+
+    def __init__(self, content: bytes, *arguments: object) -> None:
+        self._content = content
+        super().__init__(*arguments)  # type: ignore[arg-type]  # what the server hands over
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(self._content)))
+        self.end_headers()
+        with suppress(OSError):  # the viewer left
+            self.wfile.write(self._content[: len(self._content) // 2])
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
 class _LastingSound(BaseHTTPRequestHandler):
     """Sends a transport stream, then its last packets again and again."""
 
@@ -122,6 +140,11 @@ def motion_jpeg_camera(
 def transport_stream_camera(clip: Path) -> AbstractContextManager[str]:
     """A camera that sends a clip to each viewer, and hangs up; `with` gives its address."""
     return _serving(partial(_Content, clip.read_bytes()))
+
+
+def serving_half_of(file: Path) -> AbstractContextManager[str]:
+    """A web server that hangs up in the middle of a file; `with` gives its address."""
+    return _serving(partial(_HalfFile, file.read_bytes()))
 
 
 def camera_that_only_sounds(clip: Path) -> AbstractContextManager[str]:
