@@ -275,11 +275,13 @@ class Stream:
 
         def due(_stamp_s: float | None) -> bool:
             nonlocal latest
-            latest = self._timer()
             naps.saw_key_frame()
-            # Pieces come in a heap: which of their frames is due shows once they are spread.
             self._slot.come_apart(video.spacing_s)
-            return pacer is not None or self._slot.is_due(latest)
+            # Pieces come in a heap: which of their frames is due shows once they are spread.
+            wanted = pacer is not None or self._slot.is_due(self._timer())
+            # One that is not decoded may be sound; one that is has to show it.
+            latest = latest if wanted else self._timer()
+            return wanted
 
         def rest() -> None:
             if pacer is None:

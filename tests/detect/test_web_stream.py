@@ -23,7 +23,7 @@ from tests.detect.streams import (
     warnings_in,
 )
 from tests.detect.web_camera import (
-    camera_that_only_sounds,
+    camera_that_goes_bad,
     motion_jpeg_camera,
     serving_files,
     serving_half_of,
@@ -104,13 +104,30 @@ def test_a_camera_of_which_only_the_sound_goes_on_is_dialled_again(
     stop, tmp_path, monkeypatch, caplog
 ):
     monkeypatch.setattr("cv.detect.stream._DARK_S", 1.0)
-    clip = make_sound(tmp_path / "clip.ts", pictures=50, sounds=50)
+    clip = make_sound(tmp_path / "clip.ts", pictures=50, sounds=50).read_bytes()
     with (
-        camera_that_only_sounds(clip) as url,
+        camera_that_goes_bad(clip, clip[-20 * 188 :]) as url,
         reading(url, stop, pause=lambda _: None) as stream,
     ):
         assert take(stream, 1)
         until(lambda: stream.stats.reconnects >= 1)
+    assert warnings_in(caplog)[0].startswith(f"{url}: no sound picture for 1 s")
+
+
+def test_a_camera_whose_key_frames_are_all_damaged_is_told_of_and_dialled_again(
+    stop, tmp_path, monkeypatch, caplog
+):
+    monkeypatch.setattr("cv.detect.stream._DARK_S", 1.0)
+    clip = make_clip(tmp_path / "clip.ts", frames=50, gop=1).read_bytes()
+    damaged = bytearray(clip)
+    damaged[1::188] = bytes(byte | 0x80 for byte in clip[1::188])  # ISO 13818-1: an error in it
+    with (
+        camera_that_goes_bad(clip, bytes(damaged)) as url,
+        reading(url, stop, every_s=0.2, pause=lambda _: None) as stream,
+    ):
+        assert take(stream, 1)
+        until(lambda: stream.stats.reconnects >= 1, within_s=30)
+    assert stream.stats.corrupt
     assert warnings_in(caplog)[0].startswith(f"{url}: no sound picture for 1 s")
 
 

@@ -82,11 +82,12 @@ class _HalfFile(BaseHTTPRequestHandler):
         pass
 
 
-class _LastingSound(BaseHTTPRequestHandler):
-    """Sends a transport stream, then its last packets again and again."""
+class _Lasting(BaseHTTPRequestHandler):
+    """Sends a transport stream, then another one again and again."""
 
-    def __init__(self, content: bytes, *arguments: object) -> None:
+    def __init__(self, content: bytes, then: bytes, *arguments: object) -> None:
         self._content = content
+        self._then = then
         super().__init__(*arguments)  # type: ignore[arg-type]  # what the server hands over
 
     def do_GET(self) -> None:
@@ -96,7 +97,7 @@ class _LastingSound(BaseHTTPRequestHandler):
         with suppress(OSError):  # the viewer left
             self.wfile.write(self._content)
             while True:
-                self.wfile.write(self._content[-20 * 188 :])
+                self.wfile.write(self._then)
                 time.sleep(0.05)
 
     def log_message(self, *_: object) -> None:
@@ -147,9 +148,11 @@ def serving_half_of(file: Path) -> AbstractContextManager[str]:
     return _serving(partial(_HalfFile, file.read_bytes()))
 
 
-def camera_that_only_sounds(clip: Path) -> AbstractContextManager[str]:
-    """A camera that sends a clip, then only its last sound; `with` gives its address."""
-    return _serving(partial(_LastingSound, clip.read_bytes()))
+def camera_that_goes_bad(content: bytes, then: bytes) -> AbstractContextManager[str]:
+    """A camera that sends a transport stream, then another one again and again; `with` gives its
+    address.
+    """
+    return _serving(partial(_Lasting, content, then))
 
 
 def refusing_camera() -> AbstractContextManager[str]:
