@@ -107,7 +107,7 @@ def test_a_recording_on_a_share_that_goes_away_is_not_done(
             Journal(tmp_path / "out.jsonl", detector.info) as journal,
         ):
             watch_of = watches(store, site, detector, options, refresh_s=0.0)
-            resume = Resume(journal, (), midway=True)
+            resume = Resume(journal, ())
             Batch(detector, watch_of, options, seen, threading.Event(), resume=resume).run([job])
         times.append([round(media_s) for media_s, *_ in seen.seen])
         broken = reads is breaking_off

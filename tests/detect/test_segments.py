@@ -80,7 +80,7 @@ def watched(
     jobs = [Job(Source(SourceKind.RECORDING, path), site.cameras[0]) for path in clips]
     with CaseStore(folder / "cases.sqlite") as store:
         watch_of = watches(store, site, detector, options, refresh_s=0.0)
-        resume = Resume(journal, (), midway=True) if journal else None
+        resume = Resume(journal, ()) if journal else None
         Batch(detector, watch_of, options, times, threading.Event(), resume=resume).run(jobs)
         count = len(store.cases(limit=9))
     if journal:
