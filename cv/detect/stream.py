@@ -137,6 +137,7 @@ class Stream:
         self._line = LineLog(self.name, timer)
         self._recording: Recording | None = None
         self._first_s: float | None = None
+        self._bug: Exception | None = None
         self._hopeful = True  # that key frames alone will do, until their distance is known
         self._reader = Thread(target=self._read, name=f"read {self.name}", daemon=True)
         self._reader.start()
@@ -185,6 +186,8 @@ class Stream:
                     yield frame
                     late_s = self._timer() - since_s
                     self.stats.late += self._every_s is not None and late_s > self._every_s
+        if self._bug:
+            raise self._bug
         if self._recording and not self._is_over():
             for frame in self._recording:
                 with self._turns.take(self._timer()):
@@ -224,6 +227,8 @@ class Stream:
                 refused = isinstance(problem, RefusedError)
                 self._pause(self._backoff.longest_s() if refused else self._backoff.next_s())
                 self.stats.reconnects += not self._is_over()
+        except Exception as error:  # noqa: BLE001  raised where its looks are made: a bug has to show
+            self._bug = error
         finally:
             self._line.stopped()
             self._slot.close()

@@ -126,6 +126,14 @@ def cut(path: Path, share: float) -> Path:
     return path
 
 
+def in_gbk(path: Path, text: str) -> Path:
+    """Make the title of a clip, so far as many X as it takes, a text in GBK."""
+    data, title = path.read_bytes(), text.encode("gbk")
+    assert b"X" * len(title) in data
+    path.write_bytes(data.replace(b"X" * len(title), title))
+    return path
+
+
 def joined_late(path: Path, share: float) -> Path:
     """Leave the first share (0..1) of a transport stream out, as who connects by then does."""
     data = path.read_bytes()

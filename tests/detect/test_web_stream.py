@@ -14,7 +14,8 @@ from cv.detect.frames import (
 )
 from cv.detect.keyframes import Decode
 from cv.errors import SourceError
-from tests.detect.clips import make_clip, make_sound, number_of
+from tests.detect.clips import in_gbk, make_clip, make_sound, number_of
+from tests.detect.recordings import look, numbers
 from tests.detect.streams import (
     SECRET,
     Pauses,
@@ -54,6 +55,16 @@ def test_a_recording_behind_a_web_address_that_breaks_off_has_failed(stop, tmp_p
         assert number_of(next(looks).image) == 0
         with pytest.raises(SourceError, match="the connection broke"):
             list(looks)
+
+
+def test_tags_that_are_no_utf8_do_not_matter(stop, tmp_path):
+    """Chinese recorders and cameras write GBK."""
+    title, faststart = {"title": "X" * 8}, {"movflags": "faststart"}
+    clip = make_clip(tmp_path / "clip.mp4", frames=50, options=faststart, metadata=title)
+    in_gbk(clip, "东门监控")
+    assert numbers(look(clip, 1.0)) == [0, 25]
+    with serving_files(tmp_path) as web, reading(f"{web}/clip.mp4", stop, every_s=1.0) as stream:
+        assert numbers(list(stream)) == [0, 25]
 
 
 def test_when_a_recording_behind_a_web_address_began_can_be_said(stop, tmp_path):
