@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from cv.codes import CodeTable
+from cv.detect.copy_file import Copied
 from cv.detect.detector import Detection, Detector
 from cv.detect.frames import Source, SourceKind
 from cv.detect.journal import Journal, Mark, file_mark
@@ -67,7 +68,8 @@ class PhotoArchive:
 
     Args:
         journal: takes the results, and knows which photos are done.
-        whole: decode large photos at their full size, for a listener that shows them.
+        copied: whether a photo's annotated copy is there, where copies are asked for. One without
+            is not done, and all are decoded at their full size, to be shown.
         places: photos that the detector looks at side by side.
         stop: set it to end early.
     """
@@ -80,7 +82,7 @@ class PhotoArchive:
         stop: threading.Event,
         *,
         journal: Journal | None = None,
-        whole: bool = False,
+        copied: Copied | None = None,
         places: int = 1,
     ) -> None:
         self._detector = detector
@@ -88,7 +90,8 @@ class PhotoArchive:
         self._listener = listener
         self._stop = stop
         self._journal = journal
-        self._enough = None if whole else ENOUGH
+        self._copied = copied
+        self._enough = None if copied else ENOUGH
         self._places = places
         self._looking = threading.BoundedSemaphore(places)
 
@@ -118,7 +121,7 @@ class PhotoArchive:
             if self._journal:
                 # Before the photo is read: if it changes meanwhile, it will be done anew.
                 mark |= _file_mark_or_none(job.source.path)
-                if self._journal.holds(mark):
+                if self._journal.holds(mark) and (not self._copied or self._copied(job.source)):
                     self._listener.skipped(job)
                     continue
             begun.append((job, mark, workers.submit(self._answer, job.source.path)))

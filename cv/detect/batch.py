@@ -197,10 +197,15 @@ class Batch:
                 self._resume.end(job.source, progress.incidents, progress.labels)
 
     def _known(self, job: Job, watch: Watching, frames: Recording | Stream) -> datetime | None:
-        """Until when a killed run has looked at this very recording."""
-        if self._resume is None or isinstance(frames, Stream):
+        """Until when a killed run has looked at this very recording, or the one before shows it."""
+        if isinstance(frames, Stream):
             return None  # what a stream's watch goes on from may change until its first frame
-        return self._resume.begin(job.source, job.camera, frames, watch.recorded_until)
+        recorded, known = watch.recorded_until, None
+        if self._resume:
+            known = self._resume.begin(job.source, job.camera, frames, recorded)
+        if known is None and job.camera:
+            known = self._segments.seen(job.camera.id, frames, recorded)
+        return known
 
     def _looks(
         self, job: Job, watch: Watching, frames: Recording | Stream, known: datetime | None

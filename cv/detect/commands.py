@@ -22,6 +22,7 @@ from cv.cases.unwatched import unwatched_cases
 from cv.detect.archive import PhotoArchive
 from cv.detect.batch import Batch
 from cv.detect.camera_locks import CameraLocks
+from cv.detect.copy_file import Copied
 from cv.detect.detector import Detector
 from cv.detect.frames import SourceKind
 from cv.detect.jobs import Plan, plan_jobs
@@ -159,9 +160,10 @@ def detect(
             Report(place, space, as_json=json, quiet=quiet, photos=len(plan.photos), out_file=out)
         )
         listener: Listener = report
+        copied: Copied | None = None
         if save_video:
             copies = AnnotatedCopies(save_video, place, detector, plan, report)
-            listener = stack.enter_context(copies)
+            listener, copied = stack.enter_context(copies), copies.has
         store = stack.enter_context(open_store(place))
         if files_cases:
             stack.enter_context(_cases_seen_to(store, place, deliver=deliver))
@@ -172,12 +174,11 @@ def detect(
             listener,
             stop,
             journal=journal,
-            whole=save_video is not None,
+            copied=copied,
             places=detector.streams,
         ).run(plan.photos)
         settings = (place.rules, replace(options, for_s=None), refresh_s)
-        # An annotated copy shows the whole recording, so then it is watched from its start.
-        resume = Resume(journal, settings, midway=save_video is None) if journal else None
+        resume = Resume(journal, settings, copied) if journal else None
         live = any(job.camera and job.source.kind is SourceKind.STREAM for job in plan.jobs)
         watch_of = watches(store, place, detector, options, refresh_s=refresh_s)
         locks = stack.enter_context(CameraLocks(place.reporting.data)) if live else None
@@ -230,7 +231,10 @@ def _aware(start: datetime, site: Site, plan: Plan) -> datetime:
 
 @contextmanager
 def _stopped_by_signals(stop: threading.Event) -> Iterator[None]:
-    """The first Ctrl-C or SIGTERM ends the run in order; a second one ends it at once."""
+    """The first Ctrl-C, SIGTERM or closed terminal ends the run in order; a second one at once.
+
+    What is ignored (by nohup, or a script's `&`) stays so.
+    """
 
     def ask(number: int, _: object) -> None:
         if stop.is_set():
@@ -240,7 +244,9 @@ def _stopped_by_signals(stop: threading.Event) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    asked = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    heard = [number for number in asked if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, ask) for number in heard}
     try:
         yield
     finally:

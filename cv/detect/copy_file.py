@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -11,10 +12,14 @@ import cv2
 import numpy as np
 from PIL.Image import Exif
 
+from cv.detect.sources import Source
 from cv.errors import SourceError
 from cv.geometry import Image
 
-__all__ = ["MARK", "CopyFile", "write_photo"]
+__all__ = ["MARK", "Copied", "CopyFile", "write_photo"]
+
+Copied = Callable[[Source], bool]
+"""Whether the copy of a source is there."""
 
 MARK = "annotated copy by kerbwatch"
 """What tells a copy from other files: a video's comment, a picture's EXIF software."""

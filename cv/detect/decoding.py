@@ -178,6 +178,8 @@ class Video:
             for packet in packets(self._container, self._stream, self.uri):
                 if stopped():
                     return
+                if packet is None:
+                    continue
                 yield from self._take(packet, decoding)
                 if self._alone and self._keys.key is None:
                     rest()

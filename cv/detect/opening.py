@@ -11,14 +11,21 @@ from av.error import FFmpegError
 from cv.errors import SourceError
 from cv.source_url import SourceUrl
 
-__all__ = ["RefusedError", "open_container", "problem_of"]
+__all__ = ["DamagedError", "RefusedError", "open_container", "problem_of"]
 
 _OPEN_TIMEOUT_S = 10.0
 _READ_TIMEOUT_S = {"rtsp": 10.0, "rtsps": 10.0, "http": 30.0, "https": 30.0}  # HLS comes in pieces
 
+_ODD = "replace"
+"""What becomes of tags that are no UTF-8: titles in GBK, say. Nothing depends on them."""
+
 
 class RefusedError(SourceError):
     """The camera turned our password down; cameras lock out whoever asks again too often."""
+
+
+class DamagedError(SourceError):
+    """The video itself is damaged, and as good as it will ever be."""
 
 
 _MEANINGS: dict[type[FFmpegError], str] = {
@@ -48,6 +55,7 @@ def open_container(uri: Path | SourceUrl) -> InputContainer:
             uri.reveal(),
             "r",
             options=_options(uri.scheme),
+            metadata_errors=_ODD,
             timeout=(_OPEN_TIMEOUT_S, _READ_TIMEOUT_S[uri.scheme]),
         )
     except FFmpegError as error:
@@ -60,7 +68,8 @@ def open_container(uri: Path | SourceUrl) -> InputContainer:
 
 def _open_file(path: Path) -> InputContainer:
     # "file:" because NVRs put colons into names; a playlist in disguise must not reach the network
-    return av.open(f"file:{path}", "r", options={"protocol_whitelist": "file"})
+    options = {"protocol_whitelist": "file"}
+    return av.open(f"file:{path}", "r", options=options, metadata_errors=_ODD)
 
 
 def _options(scheme: str) -> dict[str, str]:

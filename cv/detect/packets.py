@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from typing import cast
 
 import av
 from av import Packet
@@ -12,8 +13,7 @@ from av.container import InputContainer
 from av.error import FFmpegError
 from av.video.stream import VideoStream
 
-from cv.detect.opening import problem_of
-from cv.errors import SourceError
+from cv.detect.opening import DamagedError, problem_of
 from cv.source_url import SourceUrl
 
 __all__ = ["indexed_keyframes", "packets", "seconds"]
@@ -24,26 +24,34 @@ _MOST_INDEXED = 3000  # two minutes of a file's index tell how it was encoded
 
 def packets(
     container: InputContainer, stream: VideoStream, uri: Path | SourceUrl
-) -> Iterator[Packet[VideoStream]]:
-    """Packets of the track; unreadable pieces are skipped.
+) -> Iterator[Packet[VideoStream] | None]:
+    """Packets of the track, and None for each of another; unreadable pieces are skipped.
+
+    A camera's sound may go on when its picture does not. Asked for the track alone, FFmpeg would
+    come back with its next packet, if ever, and its time-out is for when nothing comes at all.
 
     Raises:
-        SourceError: it ended too soon.
+        SourceError: it could not be read on, by a network share that is away, say; DamagedError
+            where nothing more can be made of what was read.
     """
     failures = 0
     while True:
         try:
-            for packet in container.demux(stream):
+            for packet in container.demux():
                 failures = 0
-                if packet.size:  # an empty one would end decoding
-                    yield packet
+                if packet.stream_index != stream.index:
+                    yield None
+                elif packet.size:  # an empty one would end decoding
+                    yield cast("Packet[VideoStream]", packet)
             return
         except FFmpegError as error:
             failures += 1
-            if not isinstance(error, av.error.InvalidDataError):
+            if isinstance(error, OSError | av.error.ExitError):
                 problem = problem_of(uri, error)
+            elif not isinstance(error, av.error.InvalidDataError):
+                problem = DamagedError(str(problem_of(uri, error)))
             elif failures > _MOST_READ_FAILURES:
-                problem = SourceError(f"{uri}: the video is damaged from here on")
+                problem = DamagedError(f"{uri}: the video is damaged from here on")
             else:
                 continue
         raise problem

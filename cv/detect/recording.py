@@ -13,6 +13,7 @@ from cv.cpus import usable_cpus
 from cv.detect.decoding import Video
 from cv.detect.keyframes import Decode
 from cv.detect.media_time import Cadence, MediaClock
+from cv.detect.opening import DamagedError
 from cv.detect.picture import Upright
 from cv.detect.sources import Frame, Source, SourceStats
 from cv.detect.start_time import StartSource, find_start
@@ -124,7 +125,7 @@ class Recording:
         Damaged frames are skipped and counted, a file that was cut off ends where it does.
 
         Raises:
-            SourceError: not one frame could be decoded.
+            SourceError: not one frame could be decoded, or it could not be read to its end.
         """
         clock = MediaClock(self._video.step_s, self.duration_s, self._video.origin_s)
 
@@ -147,7 +148,7 @@ class Recording:
                 self.stats.missed = self._cadence.missed
                 time = self.start + timedelta(seconds=media_s)
                 yield Frame(picture, time, media_s, decoded.index)
-        except SourceError as error:
+        except DamagedError as error:
             log.warning("%s", error)
         self._check_out()
 

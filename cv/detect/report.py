@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from time import monotonic
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 from rich.console import Console
 from rich.markup import escape
@@ -17,6 +17,7 @@ from rich.progress import BarColumn, TaskID, TextColumn
 from rich.progress import Progress as Bars
 from rich.table import Table
 
+from cv.aside import Aside
 from cv.codes import Code
 from cv.detect.archive import photo_document
 from cv.detect.detector import Detection
@@ -95,7 +96,7 @@ class Report:
         self._json = as_json
         self._quiet = quiet
         self._out = out or sys.stdout
-        self._console = Console(stderr=True)
+        self._console = Console(file=cast(TextIO, Aside(sys.stderr)))
         self._bars = Bars(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
@@ -130,7 +131,8 @@ class Report:
     def looked(self, job: Job, progress: Progress, look: Look) -> None:
         if self._json and (fault := self._disk.news()) is not None:
             self._line(fault)
-        self._incidents.update((incident.id, incident) for incident in look.open)
+        if not self._json:
+            self._incidents.update((incident.id, incident) for incident in look.open)
         if job.camera:
             self._tell_view(job.camera, look)
         self._bars.update(
@@ -140,10 +142,10 @@ class Report:
             self._console.print(warning, style="yellow", highlight=False, soft_wrap=True)
 
     def changed(self, job: Job, filing: Filing) -> None:
-        self._incidents[filing.change.incident.id] = filing.change.incident
         if self._json:
             self._line(change_document(self._site, filing))
         else:
+            self._incidents[filing.change.incident.id] = filing.change.incident
             self._say(self._sentence(filing.change))
 
     def _tell_view(self, camera: Camera, look: Look) -> None:
@@ -187,10 +189,9 @@ class Report:
         self._console.print(line, style="red", markup=False, highlight=False, soft_wrap=True)
 
     def ended(self, job: Job, progress: Progress) -> None:
-        task = self._tasks.pop(id(progress))
-        self._bars.update(task, completed=progress.duration_s or progress.media_s)
-        if not self._console.is_terminal:
-            self._say(escape(f"{progress.name}: {_counts(progress)}"))
+        # A bar keeps its last half minute, 70 kB, and is drawn anew ten times a second.
+        self._bars.remove_task(self._tasks.pop(id(progress)))
+        self._say(escape(f"{progress.name}: {_counts(progress)}"))
         if job.camera is None or not job.camera.zones:
             for label, count in progress.labels.items():
                 self._unzoned[label] = self._unzoned.get(label, 0) + count

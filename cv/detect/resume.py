@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from hashlib import sha256
 
+from cv.detect.copy_file import Copied
 from cv.detect.frames import Recording, Source, SourceKind
 from cv.detect.journal import Journal, Mark, file_mark
 from cv.site import Camera
@@ -27,19 +28,22 @@ class Resume:
     Args:
         settings: whatever else, beside the camera with its zones, decides what comes of a
             recording; compared by its `repr`.
-        midway: take up a recording in its middle; without, it is begun anew (its incidents keep
-            their ids).
+        copied: whether a recording's annotated copy is there, where copies are asked for. One
+            without is not done, and none is taken up in its middle, since a copy shows the whole;
+            its incidents keep their ids.
     """
 
-    def __init__(self, journal: Journal, settings: object, *, midway: bool) -> None:
+    def __init__(self, journal: Journal, settings: object, copied: Copied | None = None) -> None:
         self._journal = journal
-        self._midway = midway
+        self._copied = copied
         self._settings = settings
         self._begun: dict[str, Mark] = {}
 
     def is_done(self, source: Source, camera: Camera | None) -> bool:
         """Raises SourceError if the file is gone."""
         if source.kind is not SourceKind.RECORDING:
+            return False
+        if self._copied and not self._copied(source):
             return False
         return self._journal.holds(self._mark(source, camera, "done"))
 
@@ -59,7 +63,7 @@ class Resume:
         if not self._journal.holds(mark):
             self._journal.add(mark)
             return None
-        if recorded is None or frames.duration_s is None or not self._midway:
+        if recorded is None or frames.duration_s is None or self._copied:
             return None
         # A state from elsewhere, of a later recording say, tells nothing about this one.
         end = frames.start + timedelta(seconds=frames.duration_s) + _LATE

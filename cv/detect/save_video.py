@@ -12,7 +12,7 @@ from typing import Self
 from cv.detect.annotate import AnnotatedVideo, annotate, annotate_photo
 from cv.detect.copy_file import CopyFile, write_photo
 from cv.detect.detector import Detection, Detector
-from cv.detect.frames import SourceKind
+from cv.detect.frames import Source, SourceKind
 from cv.detect.jobs import Plan
 from cv.detect.look import Filing, Look
 from cv.detect.photo import Photo
@@ -47,10 +47,15 @@ class AnnotatedCopies:
         _refuse_files(self._paths.values(), plan)
         self._videos: dict[int, tuple[Job, AnnotatedVideo]] = {}
 
+    def has(self, source: Source) -> bool:
+        """Whether there is a copy of a source, of this run or an earlier one."""
+        photo = source.kind is SourceKind.PHOTO
+        return os.path.lexists(self._paths[source.name if photo else id(source)])
+
     def started(self, job: Job, progress: Progress) -> None:
         self._then.started(job, progress)
         with self._given_up_in_trouble(job):
-            self._videos[id(job)] = job, AnnotatedVideo(self._paths[id(job)])
+            self._videos[id(job)] = job, AnnotatedVideo(self._paths[id(job.source)])
 
     def looked(self, job: Job, progress: Progress, look: Look) -> None:
         if id(job) in self._videos:
@@ -130,14 +135,14 @@ def _prepare(folder: Path) -> None:
 
 
 def _paths(path: Path, plan: Plan) -> dict[object, Path]:
-    """A file for each photo's name and each job's id; for a single one that given, else one in
+    """A file for each photo's name and each video's id; for a single one that given, else one in
     that folder.
     """
     stems: list[tuple[object, str, str]] = [(n, Path(n).stem, ".jpg") for n in plan.photos]
     for job in plan.jobs:
         live = job.source.kind is SourceKind.STREAM and job.camera
         stem = job.camera.id if live and job.camera else Path(job.source.name).stem or "stream"
-        stems.append((id(job), stem, ".mp4"))
+        stems.append((id(job.source), stem, ".mp4"))
     if len(stems) == 1 and path.suffix:
         (only, _, suffix) = stems[0]
         if path.suffix.lower() not in _KINDS[suffix]:

@@ -137,6 +137,7 @@ class Stream:
         self._line = LineLog(self.name, timer)
         self._recording: Recording | None = None
         self._first_s: float | None = None
+        self._bug: Exception | None = None
         self._hopeful = True  # that key frames alone will do, until their distance is known
         self._reader = Thread(target=self._read, name=f"read {self.name}", daemon=True)
         self._reader.start()
@@ -185,6 +186,8 @@ class Stream:
                     yield frame
                     late_s = self._timer() - since_s
                     self.stats.late += self._every_s is not None and late_s > self._every_s
+        if self._bug:
+            raise self._bug
         if self._recording and not self._is_over():
             for frame in self._recording:
                 with self._turns.take(self._timer()):
@@ -224,6 +227,8 @@ class Stream:
                 refused = isinstance(problem, RefusedError)
                 self._pause(self._backoff.longest_s() if refused else self._backoff.next_s())
                 self.stats.reconnects += not self._is_over()
+        except Exception as error:  # noqa: BLE001  raised where its looks are made: a bug has to show
+            self._bug = error
         finally:
             self._line.stopped()
             self._slot.close()
@@ -275,11 +280,13 @@ class Stream:
 
         def due(_stamp_s: float | None) -> bool:
             nonlocal latest
-            latest = self._timer()
             naps.saw_key_frame()
-            # Pieces come in a heap: which of their frames is due shows once they are spread.
             self._slot.come_apart(video.spacing_s)
-            return pacer is not None or self._slot.is_due(latest)
+            # Pieces come in a heap: which of their frames is due shows once they are spread.
+            wanted = pacer is not None or self._slot.is_due(self._timer())
+            # One that is not decoded may be sound; one that is has to show it.
+            latest = latest if wanted else self._timer()
+            return wanted
 
         def rest() -> None:
             if pacer is None:

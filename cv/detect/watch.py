@@ -233,8 +233,11 @@ class CameraWatch:
     def _decided(self, size: tuple[int, int]) -> bool:
         """Whether nothing waits for another look: what stands in zones is an incident or no matter.
 
-        A weak detection waits as well: in the next picture it may be strong enough to count.
+        A weak detection waits as well: in the next picture it may be strong enough to count. And
+        a picture of another size needs boxes in its own pixels.
         """
+        if self._last and self._last[1] != size:
+            return False
         if any(c.incident is None or c.absent_since for c in self._rules.candidates.values()):
             return False
         thresholds = self._detector.thresholds

@@ -91,14 +91,22 @@ def make_clip(
     return path
 
 
-def make_sound(path: Path) -> Path:
-    """A file without any picture."""
+def make_sound(path: Path, *, pictures: int = 0, sounds: int = 1) -> Path:
+    """A file of sound, at first with some pictures, 25 a second; a sound is an eighth of one."""
     with av.open(str(path), "w") as output:
-        stream: Any = output.add_stream("aac", rate=8000, layout="mono")
-        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
-        frame.sample_rate = 8000
-        output.mux(stream.encode(frame))
-        output.mux(stream.encode(None))
+        tracks: list[Any] = [output.add_stream("aac", rate=8000, layout="mono")]
+        if pictures:
+            tracks.append(output.add_stream("libx264", rate=25))
+            tracks[1].width, tracks[1].height = SIZE
+            tracks[1].options = {"preset": "ultrafast", "tune": "zerolatency"}
+        for n in range(pictures):
+            output.mux(tracks[1].encode(av.VideoFrame.from_ndarray(numbered(n), format="bgr24")))
+        for _ in range(sounds):
+            sound = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
+            sound.sample_rate = 8000
+            output.mux(tracks[0].encode(sound))
+        for track in tracks:
+            output.mux(track.encode(None))
     return path
 
 
@@ -115,6 +123,14 @@ def cut(path: Path, share: float) -> Path:
     """Keep only the first share (0..1) of the file's bytes."""
     data = path.read_bytes()
     path.write_bytes(data[: int(len(data) * share)])
+    return path
+
+
+def in_gbk(path: Path, text: str) -> Path:
+    """Make the title of a clip, so far as many X as it takes, a text in GBK."""
+    data, title = path.read_bytes(), text.encode("gbk")
+    assert b"X" * len(title) in data
+    path.write_bytes(data.replace(b"X" * len(title), title))
     return path
 
 

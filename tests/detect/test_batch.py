@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import threading
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 
@@ -16,10 +20,15 @@ from cv.cases.store import CaseStore
 from cv.detect.batch import Batch
 from cv.detect.detector import Detection, Detector
 from cv.detect.frames import Source, SourceKind
+from cv.detect.journal import Journal
 from cv.detect.look import Look
+from cv.detect.opening import problem_of
+from cv.detect.packets import packets
 from cv.detect.picture import Picture
+from cv.detect.resume import Resume
 from cv.detect.run import Job, Options, Progress
 from cv.detect.watch import CameraWatch
+from cv.errors import KerbwatchError
 from cv.geometry import Box
 from cv.site import Camera
 from tests.detect.clips import make_clip, numbered
@@ -67,6 +76,44 @@ def looks(clip: Path, folder: Path, processors: int) -> list[tuple[float, bool, 
         job = Job(Source(SourceKind.RECORDING, clip), site.cameras[0])
         Batch(detector, watch_of, options, seen, threading.Event()).run([job])
     return seen.seen
+
+
+class Failures(Looks):
+    def __init__(self) -> None:
+        super().__init__()
+        self.failures: list[str] = []
+
+    def failed(self, job: Job, error: KerbwatchError) -> None:
+        self.failures.append(str(error))
+
+
+def test_a_recording_on_a_share_that_goes_away_is_not_done(
+    brightening: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next run goes on where the share went away, as after a kill."""
+
+    def breaking_off(*arguments: Any) -> Iterator[Any]:
+        yield from islice(packets(*arguments), 20)
+        raise problem_of(brightening, av.error.OSError(errno.EIO, "Input/output error"))
+
+    detector = Brightness(backend="onnxruntime", threads=1)
+    site, options, times = bench_site(tmp_path), Options(every_s=1.0), []
+    for reads in (breaking_off, packets, packets):
+        monkeypatch.setattr("cv.detect.decoding.packets", reads)
+        seen = Failures()
+        job = Job(Source(SourceKind.RECORDING, brightening), site.cameras[0])
+        with (
+            CaseStore(tmp_path / "cases.sqlite") as store,
+            Journal(tmp_path / "out.jsonl", detector.info) as journal,
+        ):
+            watch_of = watches(store, site, detector, options, refresh_s=0.0)
+            resume = Resume(journal, ())
+            Batch(detector, watch_of, options, seen, threading.Event(), resume=resume).run([job])
+        times.append([round(media_s) for media_s, *_ in seen.seen])
+        broken = reads is breaking_off
+        assert seen.failures == [f"{brightening}: Input/output error"] * broken
+    assert times[0] + times[1] == list(range(30))
+    assert times[2] == []
 
 
 def test_a_bug_in_one_watch_ends_the_run_at_once(tmp_path: Path) -> None:

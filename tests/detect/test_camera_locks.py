@@ -217,7 +217,7 @@ def test_who_takes_over_goes_on_with_what_the_other_has_left(
         job, told = Job(source, site.cameras[0]), Told()
         batch = Batch(
             detector, watches(store, site, detector, options, refresh_s=0), options, told, stop,
-            resume=Resume(journal, (), midway=True), locks=locks,
+            resume=Resume(journal, ()), locks=locks,
         )  # fmt: skip
         run = threading.Thread(target=batch.run, args=([job],))
         run.start()

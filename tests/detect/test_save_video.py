@@ -213,6 +213,28 @@ def test_a_recording_without_its_copy_is_watched_to_its_end_and_the_run_fails(
     assert '"state": "done", "looks": 2' in journal.read_text()
 
 
+def test_a_source_that_is_done_but_for_its_copy_is_gone_through_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Because the copy could not be written, or was not asked for then."""
+    source = tmp_path / "source"
+    source.mkdir()
+    make_clip(source / "clip.mp4", frames=50)
+    write_photo(source / "photo.jpg", numbered(0))
+    copies, journal = tmp_path / "copies", tmp_path / "results.jsonl"
+    common = source, "--out", journal, "--data", tmp_path / "data"
+    assert detect(*common) == 0
+    with monkeypatch.context() as small:
+        small.setattr(AnnotatedVideo, "_add", full)
+        assert detect(*common, "--save-video", copies) == 1
+    assert sorted(path.name for path in copies.iterdir()) == ["photo.jpg"]
+    assert detect(*common, "--save-video", copies) == 0
+    assert played(copies / "clip.mp4") == 2
+    lines = journal.read_text()
+    assert detect(*common, "--save-video", copies) == 0
+    assert journal.read_text() == lines
+
+
 @pytest.mark.parametrize("place", ["", "one.mp4"])
 def test_a_copy_never_replaces_its_source(place: str, detector: Detector, tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "one.mp4", frames=25)

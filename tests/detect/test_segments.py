@@ -1,4 +1,4 @@
-"""Recordings of which nothing says when they began: it is said, and they do not overlap."""
+"""Recordings of one camera follow one another, whether or not they say when they began."""
 
 from __future__ import annotations
 
@@ -55,11 +55,16 @@ def detector() -> Detector:
 
 @pytest.fixture
 def clip(tmp_path: Path) -> Any:
-    """Makes a clip of a still scene, by default of 20 s and last written at 16:00 in China."""
+    """Makes a clip of a still scene, by default of 20 s and last written at 16:00 in China. One
+    that ends in .mkv does not say how long it is.
+    """
 
-    def make(name: str, *, seconds: int = 20, written: datetime = WRITTEN) -> Path:
+    def make(
+        name: str, *, seconds: int = 20, written: datetime = WRITTEN, suffix: str = ".mp4"
+    ) -> Path:
         scene = [numbered(0b1010101010)] * seconds
-        path = make_clip(tmp_path / f"{name}.mp4", images=scene, fps=1, gop=5)
+        options = {"live": "1"} if suffix == ".mkv" else {}
+        path = make_clip(tmp_path / f"{name}{suffix}", images=scene, fps=1, gop=5, options=options)
         os.utime(path, (written.timestamp(), written.timestamp()))
         return path
 
@@ -75,7 +80,7 @@ def watched(
     jobs = [Job(Source(SourceKind.RECORDING, path), site.cameras[0]) for path in clips]
     with CaseStore(folder / "cases.sqlite") as store:
         watch_of = watches(store, site, detector, options, refresh_s=0.0)
-        resume = Resume(journal, (), midway=True) if journal else None
+        resume = Resume(journal, ()) if journal else None
         Batch(detector, watch_of, options, times, threading.Event(), resume=resume).run(jobs)
         count = len(store.cases(limit=9))
     if journal:
@@ -106,6 +111,38 @@ def test_a_dwell_goes_on_from_one_copy_to_the_next(
 ) -> None:
     """300 s, of which each has little more than half."""
     _, cases = watched([clip("a", seconds=160), clip("b", seconds=160)], detector, tmp_path)
+    assert cases == 1
+
+
+@pytest.mark.parametrize(("longer_s", "suffix"), [(1, ".mp4"), (7, ".mp4"), (1, ".mkv")])
+def test_a_dwell_goes_on_where_a_segment_is_longer_than_its_name_says(
+    clip: Any, detector: Detector, tmp_path: Path, longer_s: int, suffix: str
+) -> None:
+    """A recorder closes a segment at the next key frame, and its name has whole seconds."""
+    names = [f"gate_20260314_15{minute:02d}00" for minute in range(6)]
+    clips = [clip(name, seconds=60 + longer_s, suffix=suffix) for name in names]
+    looks, cases = watched(clips, detector, tmp_path)
+    assert cases == 1
+    together = [time for times in looks.values() for time in times]
+    assert len(together) == len(set(together)) == 6 * 60 + longer_s, "nothing is looked at twice"
+
+
+def test_a_segment_goes_on_from_one_that_an_earlier_run_has_done(
+    clip: Any, detector: Detector, tmp_path: Path
+) -> None:
+    clips = [clip(f"gate_20260314_15{minute:02d}00", seconds=61) for minute in range(6)]
+    out = tmp_path / "out.jsonl"
+    for done in (3, 6):
+        _, cases = watched(clips[:done], detector, tmp_path / "again", out)
+    assert cases == 1
+
+
+def test_the_same_recording_under_another_name_is_a_re_run(
+    clip: Any, detector: Detector, tmp_path: Path
+) -> None:
+    clips = [clip(f"{name}_20260314_150000", seconds=310) for name in ("gate", "copy_of_gate")]
+    looks, cases = watched(clips, detector, tmp_path)
+    assert [len(times) for times in looks.values()] == [310, 310]
     assert cases == 1
 
 

@@ -103,6 +103,17 @@ def test_a_camera_that_hangs_is_given_up_and_dialled_again(stop, clip):
         assert not viewer.is_alive()
 
 
+def test_a_bug_in_a_reader_shows_where_its_looks_are_made(stop, monkeypatch):
+    """Else nobody would know that the camera is not watched any more."""
+
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("cv.detect.stream.Video", broken)
+    with reading("rtsp://127.0.0.1:1/cam", stop) as stream, pytest.raises(ZeroDivisionError):
+        list(stream)
+
+
 def test_closing_one_stream_leaves_the_shared_stop_alone(stop):
     with reading(f"rtsp://127.0.0.1:{free_port()}/cam", stop) as stream:
         pass

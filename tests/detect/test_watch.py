@@ -37,7 +37,7 @@ from cv.geometry import Box, Image
 from cv.labels import Matter, ZoneKind
 from cv.site import Camera, Privacy, Reporting, Rule, Site, Zone
 from cv.site.rules import RuleChange
-from tests.detect.clips import make_clip
+from tests.detect.clips import make_clip, numbered
 from tests.detect.streams import needs_rtsp
 from tests.listening import until
 
@@ -341,6 +341,32 @@ class Counting(Detector):
     def detect_in(self, picture: Picture, **options: Any) -> list[Detection]:
         self.asked += 1
         return super().detect_in(picture, **options)
+
+
+class Parked(Detector):
+    """Sees a car in the lower right of every picture."""
+
+    def detect_in(self, picture: Picture, **options: Any) -> list[Detection]:
+        width, height = picture.size
+        box = Box(width / 2, height / 2, width * 0.8, height * 0.8)
+        return [Detection("car", 0.9, box)]
+
+
+def test_an_unchanged_view_of_another_size_is_analysed(tmp_path: Path) -> None:
+    """A camera that changes its resolution at night shows the same street."""
+    site, memory = site_in(tmp_path), Memory()
+    parked = Parked(backend="onnxruntime")
+    watch = CameraWatch(site, site.cameras[0], parked, memory, every_s=1, refresh_s=60)
+    large = np.asarray(cv2.GaussianBlur(numbered(0b1010101, (1280, 720)), (0, 0), 6), np.uint8)
+    small = np.asarray(cv2.resize(large, (640, 360), interpolation=cv2.INTER_AREA), np.uint8)
+    sights = [
+        watch.look(Frame(Pixels(image), START + timedelta(seconds=n), float(n), n))
+        for n, image in enumerate([large] * 12 + [small] * 12)
+    ]
+    assert [look.unchanged for look in sights[-16:]] == [True] * 4 + [False] + [True] * 11
+    assert [look.detections[0].box for look in sights[-12:]] == [Box(320, 180, 512, 288)] * 12
+    assert [thing.box for thing in watch.objects] == [Box(320, 180, 512, 288)]
+    assert memory.events == ["new"]
 
 
 @pytest.mark.slow

@@ -13,7 +13,9 @@ from cv.detect.frames import (
     open_stream,
 )
 from cv.detect.keyframes import Decode
-from tests.detect.clips import make_clip, number_of
+from cv.errors import SourceError
+from tests.detect.clips import in_gbk, make_clip, make_sound, number_of
+from tests.detect.recordings import look, numbers
 from tests.detect.streams import (
     SECRET,
     Pauses,
@@ -21,7 +23,13 @@ from tests.detect.streams import (
     take,
     warnings_in,
 )
-from tests.detect.web_camera import motion_jpeg_camera, serving_files
+from tests.detect.web_camera import (
+    camera_that_goes_bad,
+    motion_jpeg_camera,
+    serving_files,
+    serving_half_of,
+)
+from tests.listening import until
 
 
 def test_a_recording_behind_a_web_address_is_seen_by_media_time_and_ends(stop, tmp_path):
@@ -38,6 +46,25 @@ def test_a_recording_behind_a_web_address_is_seen_by_media_time_and_ends(stop, t
     assert stream.duration_s == source.duration_s == pytest.approx(4.0)
     assert (source.stats.looks, source.stats.decoded, source.stats.reconnects) == (4, 100, 0)
     assert stream.state is StreamState.STOPPED
+
+
+def test_a_recording_behind_a_web_address_that_breaks_off_has_failed(stop, tmp_path):
+    clip = make_clip(tmp_path / "clip.mp4", options={"movflags": "faststart"})
+    with serving_half_of(clip) as web, reading(f"{web}/clip.mp4", stop, every_s=1.0) as stream:
+        looks = iter(stream)
+        assert number_of(next(looks).image) == 0
+        with pytest.raises(SourceError, match="the connection broke"):
+            list(looks)
+
+
+def test_tags_that_are_no_utf8_do_not_matter(stop, tmp_path):
+    """Chinese recorders and cameras write GBK."""
+    title, faststart = {"title": "X" * 8}, {"movflags": "faststart"}
+    clip = make_clip(tmp_path / "clip.mp4", frames=50, options=faststart, metadata=title)
+    in_gbk(clip, "东门监控")
+    assert numbers(look(clip, 1.0)) == [0, 25]
+    with serving_files(tmp_path) as web, reading(f"{web}/clip.mp4", stop, every_s=1.0) as stream:
+        assert numbers(list(stream)) == [0, 25]
 
 
 def test_when_a_recording_behind_a_web_address_began_can_be_said(stop, tmp_path):
@@ -82,6 +109,37 @@ def test_motion_jpeg_goes_on_after_the_camera_hangs_up(stop):
         frames = take(stream, 9)
     assert {number_of(frame.image) for frame in frames} <= set(range(5))
     assert stream.stats.reconnects >= 1
+
+
+def test_a_camera_of_which_only_the_sound_goes_on_is_dialled_again(
+    stop, tmp_path, monkeypatch, caplog
+):
+    monkeypatch.setattr("cv.detect.stream._DARK_S", 1.0)
+    clip = make_sound(tmp_path / "clip.ts", pictures=50, sounds=50).read_bytes()
+    with (
+        camera_that_goes_bad(clip, clip[-20 * 188 :]) as url,
+        reading(url, stop, pause=lambda _: None) as stream,
+    ):
+        assert take(stream, 1)
+        until(lambda: stream.stats.reconnects >= 1)
+    assert warnings_in(caplog)[0].startswith(f"{url}: no sound picture for 1 s")
+
+
+def test_a_camera_whose_key_frames_are_all_damaged_is_told_of_and_dialled_again(
+    stop, tmp_path, monkeypatch, caplog
+):
+    monkeypatch.setattr("cv.detect.stream._DARK_S", 1.0)
+    clip = make_clip(tmp_path / "clip.ts", frames=50, gop=1).read_bytes()
+    damaged = bytearray(clip)
+    damaged[1::188] = bytes(byte | 0x80 for byte in clip[1::188])  # ISO 13818-1: an error in it
+    with (
+        camera_that_goes_bad(clip, bytes(damaged)) as url,
+        reading(url, stop, every_s=0.2, pause=lambda _: None) as stream,
+    ):
+        assert take(stream, 1)
+        until(lambda: stream.stats.reconnects >= 1, within_s=30)
+    assert stream.stats.corrupt
+    assert warnings_in(caplog)[0].startswith(f"{url}: no sound picture for 1 s")
 
 
 def test_what_is_no_video_is_said_once_and_tried_again(stop, tmp_path, caplog):

@@ -64,6 +64,46 @@ class _Content(BaseHTTPRequestHandler):
         pass
 
 
+class _HalfFile(BaseHTTPRequestHandler):
+    """Says how long a file is, and hangs up in its middle."""
+
+    def __init__(self, content: bytes, *arguments: object) -> None:
+        self._content = content
+        super().__init__(*arguments)  # type: ignore[arg-type]  # what the server hands over
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(self._content)))
+        self.end_headers()
+        with suppress(OSError):  # the viewer left
+            self.wfile.write(self._content[: len(self._content) // 2])
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+class _Lasting(BaseHTTPRequestHandler):
+    """Sends a transport stream, then another one again and again."""
+
+    def __init__(self, content: bytes, then: bytes, *arguments: object) -> None:
+        self._content = content
+        self._then = then
+        super().__init__(*arguments)  # type: ignore[arg-type]  # what the server hands over
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "video/mp2t")
+        self.end_headers()
+        with suppress(OSError):  # the viewer left
+            self.wfile.write(self._content)
+            while True:
+                self.wfile.write(self._then)
+                time.sleep(0.05)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
 class _Refusal(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.send_error(401)
@@ -101,6 +141,18 @@ def motion_jpeg_camera(
 def transport_stream_camera(clip: Path) -> AbstractContextManager[str]:
     """A camera that sends a clip to each viewer, and hangs up; `with` gives its address."""
     return _serving(partial(_Content, clip.read_bytes()))
+
+
+def serving_half_of(file: Path) -> AbstractContextManager[str]:
+    """A web server that hangs up in the middle of a file; `with` gives its address."""
+    return _serving(partial(_HalfFile, file.read_bytes()))
+
+
+def camera_that_goes_bad(content: bytes, then: bytes) -> AbstractContextManager[str]:
+    """A camera that sends a transport stream, then another one again and again; `with` gives its
+    address.
+    """
+    return _serving(partial(_Lasting, content, then))
 
 
 def refusing_camera() -> AbstractContextManager[str]:

@@ -6,9 +6,12 @@ import signal
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from cv.bench.rtsp import free_port
 from tests.detect.clips import make_clip
 from tests.e2e.conftest import COMMAND, Run
+from tests.listening import until
 
 SITE = """
 [site]
@@ -43,3 +46,26 @@ def test_a_patrol_that_saw_nothing_failed(kerbwatch: Run, tmp_path: Path) -> Non
     (tmp_path / "site.toml").write_text(SITE.format(port=free_port()), encoding="utf-8")
     result = kerbwatch("detect", "--patrol", "--every", "1s", "--for", "3s", status=1)
     assert "gave no picture" in result.stderr
+
+
+@pytest.mark.parametrize("ignored", [False, True])
+def test_a_closed_terminal_ends_a_run_in_order_unless_it_was_told_to_stay(
+    tmp_path: Path, ignored: bool
+) -> None:
+    """As by nohup."""
+    make_clip(tmp_path / "long.mp4", frames=100 if ignored else 3000)
+    command = [COMMAND, "detect", "long.mp4", "--every", "all", "--backend", "onnxruntime"]
+    mine = signal.signal(signal.SIGHUP, signal.SIG_IGN) if ignored else None
+    try:
+        run = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
+    finally:
+        if mine is not None:
+            signal.signal(signal.SIGHUP, mine)
+    with run:
+        data = tmp_path / "kerbwatch-data/cases.sqlite"
+        until(lambda: data.exists() or run.poll() is not None)
+        run.send_signal(signal.SIGHUP)
+        assert run.stderr
+        said = run.stderr.read()
+        assert run.wait(60) == (0 if ignored else 130), said
+    assert ("stopped: 1 recording not watched to the end" in said) is not ignored
