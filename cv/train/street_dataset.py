@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from ultralytics.data.augment import RandomPerspective
 from ultralytics.data.dataset import YOLODataset
 
+from cv.errors import ModelError
 from cv.labels import LABELS
 from cv.train.corruption import Corrupt
 
-__all__ = ["StreetDataset"]
+__all__ = ["StreetDataset", "check_whole"]
+
+
+def check_whole(dataset: YOLODataset, listing: Path) -> None:
+    """Whether every photo of a list is in the data set that ultralytics made of it.
+
+    It leaves out what it cannot use, and says so in a log that nobody sees.
+
+    Raises:
+        ModelError: names a photo that is not.
+    """
+    listed = listing.read_text(encoding="utf-8").splitlines()
+    for photo in map(Path, sorted({*listed} - {*dataset.im_files})):
+        raise ModelError(
+            f"{photo.resolve()}: damaged, so that ultralytics does not train on it; save it anew"
+        )
 
 
 class StreetDataset(YOLODataset):  # type: ignore[misc]  # ultralytics has no types

@@ -29,7 +29,7 @@ from cv.train.ignoring import StreetModel
 from cv.train.progress import Progress
 from cv.train.run_plot import plot_run
 from cv.train.scoring import score
-from cv.train.street_dataset import StreetDataset
+from cv.train.street_dataset import StreetDataset, check_whole
 from cv.train.tensorboard_log import TensorBoardLog
 
 __all__ = ["StreetTrainer", "ema_decay"]
@@ -114,6 +114,7 @@ class StreetTrainer(DetectionTrainer):  # type: ignore[misc]  # ultralytics has 
 
     def build_dataset(self, img_path: str, mode: str = "train", batch: int | None = None) -> Any:
         dataset = super().build_dataset(img_path, mode, batch)
+        check_whole(dataset, Path(img_path))
         if mode == "train":
             # Ultralytics names the class of its data set itself, deep inside.
             dataset.__class__ = StreetDataset
