@@ -176,7 +176,11 @@ class StreetTrainer(DetectionTrainer):  # type: ignore[misc]  # ultralytics has 
         self.tensorboard.add(self.epoch + 1, {name: float(v) for name, v in metrics.items()})
 
     def save_model(self) -> bool:
-        """As ultralytics does, but a killed run never leaves half a file."""
+        """As ultralytics does, but whole or not at all.
+
+        Raises:
+            ModelError: the disk is full; the checkpoints before stay, and a run goes on from there.
+        """
         last, best = self.last, self.best
         self.last, self.best = (path.with_suffix(".part") for path in (last, best))
         try:
@@ -184,7 +188,13 @@ class StreetTrainer(DetectionTrainer):  # type: ignore[misc]  # ultralytics has 
             for part, path in ((self.best, best), (self.last, last)):
                 if part.exists():
                     part.replace(path)
+        except OSError as error:
+            raise ModelError(
+                f"{last}: cannot be written: {error.strerror}; --resume goes on"
+            ) from error
         finally:
+            for part in (self.last, self.best):
+                part.unlink(missing_ok=True)
             self.last, self.best = last, best
         return saved
 
