@@ -199,6 +199,18 @@ class StreetTrainer(DetectionTrainer):  # type: ignore[misc]  # ultralytics has 
         return saved
 
     def final_eval(self) -> None:
-        """Drop the optimizer from the best checkpoint; `last` keeps it and its epoch number."""
-        if self.best.exists():
-            strip_optimizer(self.best)
+        """Drop the optimizer from the best checkpoint; `last` keeps it and its epoch number.
+
+        Raises:
+            ModelError: the disk is full; the checkpoint stays as it was, only larger.
+        """
+        if not self.best.exists():
+            return
+        part = self.best.with_suffix(".part")
+        try:
+            strip_optimizer(self.best, str(part))
+            part.replace(self.best)
+        except (OSError, RuntimeError) as error:  # torch's own, of a file that it cannot write
+            raise ModelError(f"{part}: cannot be written; {self.best} can be used as is") from error
+        finally:
+            part.unlink(missing_ok=True)
