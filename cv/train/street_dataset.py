@@ -16,19 +16,18 @@ from cv.train.corruption import Corrupt
 __all__ = ["StreetDataset", "check_whole"]
 
 
-def check_whole(dataset: YOLODataset, listing: Path) -> None:
-    """Whether every photo of a list is in the data set that ultralytics made of it.
+def check_whole(dataset: YOLODataset) -> None:
+    """Whether ultralytics took every photo that its settings ask for.
 
     It leaves out what it cannot use, and says so in a log that nobody sees.
 
     Raises:
-        ModelError: names a photo that is not.
+        ModelError: names one that it did not take.
     """
-    listed = listing.read_text(encoding="utf-8").splitlines()
-    for photo in map(Path, sorted({*listed} - {*dataset.im_files})):
-        raise ModelError(
-            f"{photo.resolve()}: damaged, so that ultralytics does not train on it; save it anew"
-        )
+    asked = dataset.get_img_files(dataset.img_path)
+    if missing := sorted({*asked} - {*dataset.im_files}):
+        photo = Path(missing[0]).resolve()
+        raise ModelError(f"{photo}: damaged, so ultralytics does not train on it; save it anew")
 
 
 class StreetDataset(YOLODataset):  # type: ignore[misc]  # ultralytics has no types

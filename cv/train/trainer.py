@@ -114,7 +114,7 @@ class StreetTrainer(DetectionTrainer):  # type: ignore[misc]  # ultralytics has 
 
     def build_dataset(self, img_path: str, mode: str = "train", batch: int | None = None) -> Any:
         dataset = super().build_dataset(img_path, mode, batch)
-        check_whole(dataset, Path(img_path))
+        check_whole(dataset)
         if mode == "train":
             # Ultralytics names the class of its data set itself, deep inside.
             dataset.__class__ = StreetDataset

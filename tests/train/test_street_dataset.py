@@ -51,14 +51,14 @@ def opened(listing: Path) -> Any:
 def test_a_photo_that_ultralytics_would_leave_out_is_named(listing: Path) -> None:
     from cv.train.street_dataset import check_whole
 
-    check_whole(opened(listing), listing)
+    check_whole(opened(listing))
     photo = listing.parent / "images/5.png"
     content = photo.read_bytes()
     # A comment with a wrong sum, which OpenCV reads over and Pillow does not.
     photo.write_bytes(content[:33] + b"\0\0\0\4tEXta\0bc\0\0\0\0" + content[33:])
     assert cv2.imread(str(photo)) is not None
     with pytest.raises(ModelError, match=r"images/5\.png: damaged"):
-        check_whole(opened(listing), listing)
+        check_whole(opened(listing))
 
 
 def test_no_corner_of_a_photo_in_a_mosaic_loses_its_ignore_box(listing: Path) -> None:
