@@ -154,7 +154,7 @@ class _Reader:
 
     def _lines(self, file: Path) -> Iterator[tuple[int, str]]:
         try:
-            lines = file.read_text(encoding="utf-8").splitlines()
+            lines = file.read_text(encoding="utf-8-sig").splitlines()
         except UnicodeDecodeError:
             self._add(Kind.BAD_LINE, file, "not UTF-8 text")
             return

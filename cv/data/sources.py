@@ -78,7 +78,7 @@ def read_source_files(folder: Path) -> list[SourceFile]:
 
 def _read(file: Path) -> SourceFile:
     try:
-        return SourceFile.model_validate(tomllib.loads(file.read_text(encoding="utf-8")))
+        return SourceFile.model_validate(tomllib.loads(file.read_text(encoding="utf-8-sig")))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ModelError(f"{file}: {error}") from error
     except OSError as error:

@@ -154,14 +154,17 @@ def evaluate(
     from cv.detect.detector import model_path
     from cv.train.evaluate import evaluate
     from cv.train.evaluation_tables import evaluation_json, evaluation_table
+    from cv.train.outputs import check_folder
 
+    if report is not None:  # said before photos are looked at
+        check_folder(report)
     model, data = model or model_path(), data or default_data()
     result = evaluate(model, data, imgsz=imgsz, precision=precision, source=source)
     if json:
         typer.echo(jsonlib.dumps(evaluation_json(result)))
     else:
         Console().print(evaluation_table(result))
-    if report:
+    if report is not None:
         from cv.train.evaluation_report import write_evaluation
 
         typer.echo(f"{write_evaluation(result, report)}: written", err=True)

@@ -18,6 +18,8 @@ from cv.whole_file import write_whole
 
 __all__ = ["Dataset", "read_dataset", "write_dataset"]
 
+_DESCRIPTION = "data.yaml"
+_LISTS = ("train.txt", "val.txt")
 _REPEATS: dict[str, int] = {
     "storefront_goods": 5,
     "construction_waste": 5,
@@ -66,39 +68,55 @@ def write_dataset(
         if labels:
             rows.append(f"{number[labels]} 0.5 0.5 1 1\n")
         listed += [_write_sample(sample, rows, folder)] * _repeats(sample, repeats)
-    _write_list(folder / "train.txt", listed)
+    _write_list(folder / _LISTS[0], listed)
     held = [_write_sample(s, [yolo_row(b) for b in s.boxes], folder) for s in validation]
-    _write_list(folder / "val.txt", held)
+    _write_list(folder / _LISTS[1], held)
     names = [*LABELS, *("ignore:" + "+".join(labels) for labels in ignore_sets)]
     description = {
         "path": str(folder.resolve()),
-        "train": "train.txt",
-        "val": "val.txt",
+        "train": _LISTS[0],
+        "val": _LISTS[1],
         "names": dict(enumerate(names)),
         "ignore_sets": [list(labels) for labels in ignore_sets],
     }
-    # JSON is YAML. Written last: it says that the rest is complete.
-    file = folder / "data.yaml"
-    write_whole(file, json.dumps(description, indent=1).encode())
-    return Dataset(file, ignore_sets)
+    # Written last: it says that the rest is complete.
+    _write_description(folder / _DESCRIPTION, description)
+    return Dataset(folder / _DESCRIPTION, ignore_sets)
 
 
 def read_dataset(folder: Path) -> Dataset:
-    """The data set written below `folder`.
+    """The data set written below `folder`, which may have been moved since.
 
     Raises:
         ModelError: there is none, it is damaged, or another version wrote it.
     """
-    file = folder / "data.yaml"
+    file, here = folder / _DESCRIPTION, str(folder.resolve())
     if not file.exists():
         raise ModelError(f"{file} is gone; train anew in another --run")
     try:
-        ignore_sets = json.loads(file.read_text())["ignore_sets"]
-        return Dataset(file, tuple(tuple(labels) for labels in ignore_sets))
+        description = json.loads(file.read_text(encoding="utf-8"))
+        ignore_sets = tuple(tuple(labels) for labels in description["ignore_sets"])
+        if description["path"] != here:
+            _move_lists(folder, description["path"])
+            _write_description(file, description | {"path": here})
+        return Dataset(file, ignore_sets)
     except (ValueError, KeyError, TypeError) as error:
         raise ModelError(
             f"{file}: damaged, or not of this version; train anew in another --run"
         ) from error
+
+
+def _move_lists(folder: Path, before: str) -> None:
+    """Let the lists name photos where they are now; ultralytics wants whole paths."""
+    for name in _LISTS:
+        lines = (folder / name).read_text(encoding="utf-8").splitlines()
+        photos = [folder.resolve() / Path(line).relative_to(before) for line in lines]
+        _write_list(folder / name, photos)
+
+
+def _write_description(file: Path, description: Mapping[str, object]) -> None:
+    # JSON is YAML, but for its escapes of rare characters, such as 𠮷.
+    write_whole(file, json.dumps(description, indent=1, ensure_ascii=False).encode())
 
 
 def _unknown(sample: Sample) -> tuple[str, ...]:

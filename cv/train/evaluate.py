@@ -91,12 +91,17 @@ def evaluate(
         source: score all photos of this source instead; it should not have trained the model.
 
     Raises:
-        ModelError: the model or the data cannot be used, or the size or precision is not allowed.
+        ModelError: the model or the data cannot be used, no label is complete in any photo, or the
+            size or precision is not allowed.
     """
     check_number("imgsz", imgsz)
     if not 0 < precision < 1:
         raise ModelError(f"precision {precision:g}: must be between 0 and 1")
-    samples = only(read_sources(data), source) if source else held_out(data)
+    labelled = read_sources(data)
+    samples = only(labelled, source) if source else split(labelled)[1]
+    # Where nothing is to be found, false alarms can be counted still.
+    if not any(sample.complete for sample in samples):
+        raise ModelError(f"{data}: {why_unscored(samples)}")
     shape = (imgsz, imgsz)
     own = _own_thresholds(model)
     found = list(find(samples, open_predictor(model), shape))
@@ -107,7 +112,7 @@ def held_out(data: Path) -> Sequence[Sample]:
     """The photos that never train.
 
     Raises:
-        ModelError: no photos, or too few groups to hold any out.
+        ModelError: there are none, or none can score a network: nothing could be proved with them.
     """
     return training_and_held_out(data)[1]
 
@@ -119,8 +124,8 @@ def training_and_held_out(data: Path) -> tuple[Sequence[Sample], Sequence[Sample
         ModelError: as `held_out`.
     """
     training, samples = split(read_sources(data))
-    if not samples:
-        raise ModelError(f"{data}: {why_unscored(samples)}")
+    if why := why_unscored(samples):
+        raise ModelError(f"{data}: {why}")
     return training, samples
 
 

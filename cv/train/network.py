@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from cv.labels import LABELS
 from cv.train.fused import load_fused, read_archive, read_onnx
 from cv.train.ignoring import StreetModel
 from cv.train.onnx_file import size_in, texts_in
+from cv.train.outputs import write_output
 from cv.train.sizes import Size
 
 __all__ = [
@@ -142,10 +144,14 @@ def size_of(model: Any) -> str:
 
 
 def save_network(model: Any, out: Path) -> None:
-    """Write a checkpoint that holds a network and no state of its training."""
-    part = out.with_name(out.name + ".part")
-    torch.save({"model": model, "train_args": dict(model.args), "epoch": -1}, part)
-    part.replace(out)
+    """Write a checkpoint that holds a network and no state of its training.
+
+    Raises:
+        ModelError: it cannot be written.
+    """
+    content = BytesIO()
+    torch.save({"model": model, "train_args": dict(model.args), "epoch": -1}, content)
+    write_output(out, content.getvalue())
 
 
 def runs_of(model: Any) -> tuple[str, ...]:

@@ -156,16 +156,12 @@ class _Tally:
             missing=int(((box > _BOX_PX) | (difference > _SCORE)).sum()),
             box_px=float(box.max(initial=0.0)),
             score=float(difference.max(initial=0.0)),
-            ap50=_gap(expected.ap50, scores.ap50),
-            ap=_gap(expected.ap, scores.ap),
+            ap50=expected.ap50 - scores.ap50,
+            ap=expected.ap - scores.ap,
             exact=name == EXACT,
             ms=1000 * float(np.median(self.times)),
             found=self.found,
         )
-
-
-def _gap(a: float, b: float) -> float:
-    return 0.0 if np.isnan(a) and np.isnan(b) else a - b
 
 
 def parity_table(

@@ -77,7 +77,7 @@ def _defaults() -> dict[str, Any]:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ModelError(f"{file}: {error.strerror}") from error
     except UnicodeDecodeError as error:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cv.labels import LABELS
-from cv.train.average_precision import average_precision
+from cv.train.average_precision import IOUS, average_precision, iou_matrix, match
 from cv.train.detections import Found
 from cv.train.scoring import Scores, score
 
@@ -67,10 +67,13 @@ def _size_score(number: int, size: str, found: Sequence[Found]) -> SizeScore:
     for photo in found:
         if LABELS[number] not in photo.sample.complete:
             continue
-        true_in = _in_range(photo.true_boxes * photo.scale, low, high)
-        count += int((true_in & (photo.true_labels == number)).sum())
+        true_boxes = photo.true_boxes[photo.true_labels == number]
+        true_in = _in_range(true_boxes * photo.scale, low, high)
+        count += int(true_in.sum())
         mine = photo.labels == number
-        partner = photo.partners[mine, 0]
+        overlaps = iou_matrix(photo.boxes[mine], true_boxes)
+        # Of several it finds one of this size, and only where there is none another.
+        partner = match(np.where(overlaps >= IOUS[0], overlaps + true_in, overlaps))[:, 0]
         hit = partner >= 0
         counts = _in_range(photo.boxes[mine] * photo.scale, low, high)
         counts[hit] = true_in[partner[hit]]

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from ultralytics.data.augment import RandomPerspective
 from ultralytics.data.dataset import YOLODataset
 
+from cv.errors import ModelError
 from cv.labels import LABELS
 from cv.train.corruption import Corrupt
 
-__all__ = ["StreetDataset"]
+__all__ = ["StreetDataset", "check_whole"]
+
+
+def check_whole(dataset: YOLODataset) -> None:
+    """Whether ultralytics took every photo that its settings ask for.
+
+    It leaves out what it cannot use, and says so in a log that nobody sees.
+
+    Raises:
+        ModelError: names one that it did not take.
+    """
+    asked = dataset.get_img_files(dataset.img_path)
+    if missing := sorted({*asked} - {*dataset.im_files}):
+        photo = Path(missing[0]).resolve()
+        raise ModelError(f"{photo}: damaged, so ultralytics does not train on it; save it anew")
 
 
 class StreetDataset(YOLODataset):  # type: ignore[misc]  # ultralytics has no types

@@ -29,7 +29,7 @@ from cv.train.ignoring import StreetModel
 from cv.train.progress import Progress
 from cv.train.run_plot import plot_run
 from cv.train.scoring import score
-from cv.train.street_dataset import StreetDataset
+from cv.train.street_dataset import StreetDataset, check_whole
 from cv.train.tensorboard_log import TensorBoardLog
 
 __all__ = ["StreetTrainer", "ema_decay"]
@@ -114,6 +114,7 @@ class StreetTrainer(DetectionTrainer):  # type: ignore[misc]  # ultralytics has 
 
     def build_dataset(self, img_path: str, mode: str = "train", batch: int | None = None) -> Any:
         dataset = super().build_dataset(img_path, mode, batch)
+        check_whole(dataset)
         if mode == "train":
             # Ultralytics names the class of its data set itself, deep inside.
             dataset.__class__ = StreetDataset
@@ -175,7 +176,11 @@ class StreetTrainer(DetectionTrainer):  # type: ignore[misc]  # ultralytics has 
         self.tensorboard.add(self.epoch + 1, {name: float(v) for name, v in metrics.items()})
 
     def save_model(self) -> bool:
-        """As ultralytics does, but a killed run never leaves half a file."""
+        """As ultralytics does, but whole or not at all.
+
+        Raises:
+            ModelError: the disk is full; the checkpoints before stay, and a run goes on from there.
+        """
         last, best = self.last, self.best
         self.last, self.best = (path.with_suffix(".part") for path in (last, best))
         try:
@@ -183,11 +188,29 @@ class StreetTrainer(DetectionTrainer):  # type: ignore[misc]  # ultralytics has 
             for part, path in ((self.best, best), (self.last, last)):
                 if part.exists():
                     part.replace(path)
+        except OSError as error:
+            raise ModelError(
+                f"{last}: cannot be written: {error.strerror}; --resume goes on"
+            ) from error
         finally:
+            for part in (self.last, self.best):
+                part.unlink(missing_ok=True)
             self.last, self.best = last, best
         return saved
 
     def final_eval(self) -> None:
-        """Drop the optimizer from the best checkpoint; `last` keeps it and its epoch number."""
-        if self.best.exists():
-            strip_optimizer(self.best)
+        """Drop the optimizer from the best checkpoint; `last` keeps it and its epoch number.
+
+        Raises:
+            ModelError: the disk is full; the checkpoint stays as it was, only larger.
+        """
+        if not self.best.exists():
+            return
+        part = self.best.with_suffix(".part")
+        try:
+            strip_optimizer(self.best, str(part))
+            part.replace(self.best)
+        except (OSError, RuntimeError) as error:  # torch's own, of a file that it cannot write
+            raise ModelError(f"{part}: cannot be written; {self.best} can be used as is") from error
+        finally:
+            part.unlink(missing_ok=True)

@@ -282,7 +282,7 @@ def test_the_command_prints_json_and_tells_by_its_status(root: Path) -> None:
 
 def test_an_imported_folder_passes_the_check_and_is_not_imported_over(tmp_path: Path) -> None:
     export = yolo(tmp_path, {f"a_{n}": "0 0.5 0.5 0.2 0.4\n1 0.1 0.1 0.1 0.1" for n in range(3)})
-    (tmp_path / "map.toml").write_text('cart = "street_stall"\n')
+    (tmp_path / "map.toml").write_text('cart = "street_stall"\n', encoding="utf-8-sig")
     to = tmp_path / "data" / "mine"
     command = ["import", str(export), "--to", str(to), "--map-file", str(tmp_path / "map.toml")]
     options = ["--complete", "street_stall,car", "--group-by", "file"]

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from cv.data.imports.grouping import GroupBy
 from cv.errors import ModelError
-from tests.data.exports import cvat, pixels, take
+from tests.data.exports import cvat, photo, pixels, take
 
 BOX = '<box label="cart" occluded="0" xtl="20.0" ytl="10.0" xbr="60.0" ybr="60.0"{}></box>'
 
@@ -76,3 +77,32 @@ def test_what_is_wrong_is_named_by_file_and_line(tmp_path: Path, shapes: str, sa
     with pytest.raises(ModelError) as error:
         take(cvat(tmp_path, shapes))
     assert said in str(error.value)
+
+
+def test_a_frame_of_a_video_has_no_suffix_in_its_name(tmp_path: Path) -> None:
+    export = cvat(tmp_path, BOX.format(""))
+    (export / "a.png").rename(export / "frame_000000.PNG")
+    rename(export, "gate/a.png", "frame_000000")
+    _, (only,) = take(export, "cart=street_stall")
+    assert only.image.name == "frame_000000.PNG"
+
+
+def test_photos_of_one_name_are_told_apart_by_the_subset_of_their_project(tmp_path: Path) -> None:
+    export = cvat(
+        tmp_path,
+        BOX.format("") + '</image><image name="a.png" subset="val" width="200" height="100">',
+    )
+    rename(export, "gate/a.png", 'a.png" subset="train')
+    for seed, subset in enumerate(("train", "val")):
+        photo(export / "images" / subset / "a.png", seed=seed)
+    (export / "a.png").unlink()
+    _, samples = take(export, "cart=street_stall", group_by=GroupBy.FOLDER)
+    assert {s.group: len(s.boxes) for s in samples} == {
+        "mine/images/train": 1,
+        "mine/images/val": 0,
+    }
+
+
+def rename(export: Path, old: str, new: str) -> None:
+    file = export / "annotations.xml"
+    file.write_text(file.read_text().replace(old, new))

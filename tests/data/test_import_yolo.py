@@ -144,6 +144,16 @@ def test_the_file_of_names_may_be_given(tmp_path: Path) -> None:
     assert only.boxes[0].label == "car"
 
 
+def test_what_a_mac_packs_beside_each_file_is_no_part_of_the_export(tmp_path: Path) -> None:
+    export = yolo(tmp_path, {"a": "1 0.5 0.5 0.2 0.4"})
+    for name in ("__MACOSX/labels/._a.txt", "__MACOSX/._data.yaml", "labels/._a.txt"):
+        file = export / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"\0\5\x16\7\0\2\0\0Mac OS X\xff")
+    (export / "images" / "._a.png").write_bytes(b"\0\5\x16\7")
+    assert take(export)[0].photos == 1
+
+
 def test_photos_may_lie_elsewhere(tmp_path: Path) -> None:
     export = yolo(tmp_path, {"a": "1 0.5 0.5 0.2 0.4"})
     (export / "images").rename(tmp_path / "photos")

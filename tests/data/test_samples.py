@@ -26,6 +26,13 @@ def test_reads_boxes_as_corners_and_keeps_what_is_complete(make_source: MakeSour
     assert box.box == pytest.approx((0.4, 0.3, 0.6, 0.7))
 
 
+def test_files_may_begin_as_windows_begins_text(make_source: MakeSource) -> None:
+    root = make_source("yard", [("a", "g", ["car"], ["8 0.5 0.5 0.2 0.4"])])
+    for file in (root / "yard/images.jsonl", root / "yard/labels/a.txt"):
+        file.write_bytes("\ufeff".encode() + file.read_bytes())
+    assert [len(sample.boxes) for sample in read_sources(root)] == [1]
+
+
 def test_an_empty_label_file_says_that_nothing_is_there(make_source: MakeSource) -> None:
     root = make_source("yard", [("a", "g", ["car"], [])])
     assert read_sources(root)[0].boxes == ()

@@ -28,6 +28,12 @@ def test_a_source_says_what_its_boxes_count_as(tmp_path: Path) -> None:
     assert [source.label(x) for x in ("cone", "car", "bus")] == ["barrier", None, "bus"]
 
 
+def test_a_file_may_begin_as_windows_begins_text(tmp_path: Path) -> None:
+    file = write(tmp_path) / "a.toml"
+    file.write_bytes("\ufeff".encode() + file.read_bytes())
+    assert read_source_files(tmp_path)[0].name == "yard"
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

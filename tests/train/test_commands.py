@@ -34,6 +34,16 @@ def test_without_the_extra_one_line_says_what_to_install(
     assert 'pip install -c constraints-cpu.txt -e ".[train]"' in result.stderr
 
 
+def test_where_a_report_cannot_be_written_is_said_before_photos_are_looked_at(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "file").touch()
+    arguments = ["evaluate", "--data", str(tmp_path / "none"), "--report", str(tmp_path / "file")]
+    error = runner.invoke(app, arguments).exception
+    assert isinstance(error, ModelError)
+    assert str(error) == f"{tmp_path / 'file'}: cannot be written: File exists"
+
+
 @pytest.mark.usefixtures("stack")
 @pytest.mark.parametrize(
     ("arguments", "said"),

@@ -42,6 +42,27 @@ def test_ultralytics_finds_the_boxes_whatever_a_source_is_called(
         assert cars == boxes
 
 
+def test_a_run_may_be_called_anything_and_moved(tmp_path: Path) -> None:
+    from ultralytics.data.utils import check_det_dataset, img2label_paths
+
+    from cv.train.dataset import read_dataset, write_dataset
+    from cv.train.fill import Filling
+
+    written = write_dataset(
+        [photo(tmp_path, "mine", "a", "car")],
+        [Filling()],
+        [photo(tmp_path, "mine", "b", "car")],
+        tmp_path / "跑𠮷" / "dataset",
+    )
+    (tmp_path / "跑𠮷").rename(tmp_path / "运行𠮷")
+    moved = read_dataset(tmp_path / "运行𠮷" / "dataset")
+    assert moved.ignore_sets == written.ignore_sets
+    description = check_det_dataset(str(moved.yaml))
+    for part in ("train", "val"):
+        listed = Path(description[part]).read_text(encoding="utf-8").splitlines()
+        assert [Path(file).is_file() for file in listed + img2label_paths(listed)] == [True] * 2
+
+
 def test_ultralytics_takes_photos_whatever_their_suffix_is(tmp_path: Path) -> None:
     from ultralytics.data.dataset import YOLODataset
 

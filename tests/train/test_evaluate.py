@@ -1,18 +1,24 @@
-"""Models that kerbwatch did not export are named before any photo is looked at."""
+"""What cannot be evaluated is named before any photo is looked at."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from cv.detect.detector import model_path
 from cv.errors import ModelError
 from cv.labels import LABELS
-from cv.train.evaluate import evaluate
+from cv.train.evaluate import evaluate, held_out
+from tests.labelled import Row
 from tests.tiny_model import write_tiny_model
+
+Make = Callable[[str, Sequence[Row]], Path]
+CAR = "8 .5 .5 .4 .5"
 
 
 @pytest.fixture(autouse=True)
@@ -65,3 +71,16 @@ def test_other_labels_and_damaged_metadata_are_named(
     with pytest.raises(ModelError) as caught:
         evaluate(file, four_photos)
     assert str(caught.value).startswith(f"{file}: {said}")
+
+
+def test_photos_in_which_no_label_is_complete_score_nothing(make_source: Make) -> None:
+    data = make_source("bare", [(f"p{n}", f"g{n}", [], [CAR]) for n in range(4)])
+    for source in (None, "bare"):
+        with pytest.raises(ModelError, match="none has a label of which every instance is boxed"):
+            evaluate(model_path(), data, source=source)
+
+
+def test_photos_without_a_box_to_find_prove_no_file(make_source: Make) -> None:
+    data = make_source("clean", [(f"p{n}", f"g{n}", ["car"], []) for n in range(4)])
+    with pytest.raises(ModelError, match="none has a box of a label that is complete in it"):
+        held_out(data)

@@ -18,7 +18,8 @@ def file(tmp_path: Path) -> Path:
 
 
 def test_what_a_file_leaves_out_is_as_by_default(file: Path) -> None:
-    file.write_text("[fit]\nimgsz = 320\n\n[ultralytics]\nmosaic = 0.5\n", encoding="utf-8")
+    text = "[fit]\nimgsz = 320\n\n[ultralytics]\nmosaic = 0.5\n"
+    file.write_text(text, encoding="utf-8-sig")  # Windows begins text with a byte order mark
     usual, mine = read_settings(None, {}), read_settings(file, {"epochs": 3})
     assert mine.fit == {**usual.fit, "imgsz": 320, "epochs": 3}
     assert mine.compose == usual.compose

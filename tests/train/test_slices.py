@@ -55,6 +55,11 @@ class TestSizes:
         photo = found([("car", NEAR), ("car", FAR)], [("car", FAR, 0.95), ("car", NEAR, 0.9)])
         assert {row.size: row.ap50 for row in by_size([photo])} == {"small": 1, "large": 1}
 
+    def test_of_two_boxes_that_fit_the_one_of_this_size_is_found(self) -> None:
+        medium, large = (100, 100, 190, 190), (100, 100, 200, 200)
+        photo = found([("car", medium), ("car", large)], [("car", (100, 100, 198, 198), 0.9)])
+        assert {row.size: row.ap50 for row in by_size([photo])} == {"medium": 1, "large": 1}
+
     def test_what_finds_nothing_counts_where_it_belongs(self) -> None:
         photo = found([("car", NEAR)], [("car", (400, 400, 600, 600), 0.95), ("car", NEAR, 0.9)])
         small_one = found([("car", NEAR)], [("car", FAR, 0.95), ("car", NEAR, 0.9)])

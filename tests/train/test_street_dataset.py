@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
+from cv.errors import ModelError
 from cv.labels import LABELS
 
 pytestmark = pytest.mark.usefixtures("stack")
@@ -31,20 +33,38 @@ def listing(tmp_path: Path) -> Path:
     return file
 
 
-def test_no_corner_of_a_photo_in_a_mosaic_loses_its_ignore_box(listing: Path) -> None:
-    import torch
+def opened(listing: Path) -> Any:
     from ultralytics.cfg import get_cfg
 
     from cv.train.street_dataset import StreetDataset
 
     plain = {"mosaic": 1.0, "hsv_h": 0.0, "hsv_s": 0.0, "hsv_v": 0.0, "translate": 0.2}
-    dataset = StreetDataset(
+    return StreetDataset(
         img_path=str(listing),
         imgsz=SIDE,
         hyp=get_cfg(overrides={**plain, "task": "detect"}),
         data={"names": dict.fromkeys(range(UNKNOWN + 1), "x"), "nc": UNKNOWN + 1, "channels": 3},
         task="detect",
     )
+
+
+def test_a_photo_that_ultralytics_would_leave_out_is_named(listing: Path) -> None:
+    from cv.train.street_dataset import check_whole
+
+    check_whole(opened(listing))
+    photo = listing.parent / "images/5.png"
+    content = photo.read_bytes()
+    # A comment with a wrong sum, which OpenCV reads over and Pillow does not.
+    photo.write_bytes(content[:33] + b"\0\0\0\4tEXta\0bc\0\0\0\0" + content[33:])
+    assert cv2.imread(str(photo)) is not None
+    with pytest.raises(ModelError, match=r"images/5\.png: damaged"):
+        check_whole(opened(listing))
+
+
+def test_no_corner_of_a_photo_in_a_mosaic_loses_its_ignore_box(listing: Path) -> None:
+    import torch
+
+    dataset = opened(listing)
     small = 0
     for seed in range(60):
         random.seed(seed)

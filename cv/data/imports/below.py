@@ -14,11 +14,19 @@ def below(folder: Path, pattern: str = "*") -> Iterator[Path]:
     Links to folders elsewhere are followed, but not those inside of them, nor one to a folder that
     holds this one: so it ends. A link to a folder below would only give the same files again.
     """
-    yield from folder.rglob(pattern)
+    yield from _of_export(folder, pattern)
     own = folder.resolve()
-    for link in folder.rglob("*"):
+    for link in _of_export(folder, "*"):
         if link.is_symlink() and link.is_dir() and _is_elsewhere(link.resolve(), own):
-            yield from link.rglob(pattern)
+            yield from _of_export(link, pattern)
+
+
+def _of_export(folder: Path, pattern: str) -> Iterator[Path]:
+    """All but what a Mac adds when it packs or copies: of `a.txt`, `__MACOSX/._a.txt` or `._a.txt`.
+
+    These hold a file's colour, its icon and the like, whatever their suffix says.
+    """
+    return (path for path in folder.rglob(pattern) if not path.name.startswith("._"))
 
 
 def _is_elsewhere(folder: Path, own: Path) -> bool:

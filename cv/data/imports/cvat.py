@@ -43,7 +43,7 @@ def read(export: Path, images: Path) -> Iterator[Imported]:
 
 
 def _read_image(image: Element, photos: Photos) -> Imported:
-    photo = photos.find(image.attribute("name"), image.where)
+    photo = photos.find(_name(image, photos), image.where)
     size = stated_size(image.attribute_number("width"), image.attribute_number("height"))
     boxes: list[NamedBox] = []
     others: list[str] = []
@@ -54,6 +54,12 @@ def _read_image(image: Element, photos: Photos) -> Imported:
             others.append(shape.attribute("label"))
     name = photos.name(photo)
     return Imported(photo, name, image.where, size, tuple(boxes), tuple(others))
+
+
+def _name(image: Element, photos: Photos) -> str:
+    """With its subset where photos of one name differ in that: a project has a folder for each."""
+    name, subset = image.attribute("name"), image.attributes.get("subset", "")
+    return f"{subset}/{name}" if subset and len(photos.best(name)) > 1 else name
 
 
 def _box(shape: Element) -> Box:

@@ -111,7 +111,7 @@ def parse_labels(text: str, option: str) -> frozenset[str]:
 
 def _from_file(file: Path) -> dict[str, str]:
     try:
-        table = tomllib.loads(file.read_text(encoding="utf-8"))
+        table = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ModelError(f"{file}: {error.strerror}") from error
     except (ValueError, RecursionError) as error:

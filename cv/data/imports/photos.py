@@ -49,8 +49,11 @@ class Photos:
         return "".join(c if c.isprintable() else "_" for c in name)
 
     def called(self, name: str) -> list[Path]:
-        """All photos of a file name, in whatever folder."""
-        return self._by_name.get(name, [])
+        """All photos of a file name, in whatever folder; of whatever suffix if it has none.
+
+        CVAT calls a video's frame `frame_000000` and its picture `frame_000000.PNG`.
+        """
+        return self._by_name.get(name) or self.namesakes(name)
 
     def namesakes(self, stem: str) -> list[Path]:
         """All photos of a file name without its suffix, in whatever folder."""
