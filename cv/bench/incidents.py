@@ -122,7 +122,7 @@ class ModelEyes:
 
     def look(self, time_s: float) -> list[Detection] | None:
         picture = _compressed(self._film.frame(time_s)[0])
-        shown = self._view.look(picture)
+        shown = self._view.look(picture, datetime.fromtimestamp(time_s, UTC))
         return found_in(shown, lambda: self._detector.detect(picture, ease=EASE), self.thresholds)
 
     def boxes_of(self, thing: str, time_s: float) -> list[Box]:

@@ -127,7 +127,8 @@ class _Looks:
         frame = next(self._frames)
         self.size = frame.picture.size
         self.last = frame.time
-        shown = self._view.look(frame.picture.fitted(input_shape(*self.size)).inside)
+        picture = frame.picture.fitted(input_shape(*self.size)).inside
+        shown = self._view.look(picture, frame.time)
         time_s = (frame.time - _START).total_seconds()
         turned = any(span.since <= time_s < span.until for span in self._turned)
         self.faults.look(raised=self._view.moved, true=turned)

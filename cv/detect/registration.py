@@ -8,13 +8,14 @@ make it do so: they spoil the fit everywhere.
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Fit", "best_fit", "is_displaced"]
+__all__ = ["Fit", "Lies", "best_fit", "where"]
 
 Edges = npt.NDArray[np.float32]
 
@@ -53,14 +54,24 @@ class Fit(NamedTuple):
         return max(abs(self.x), abs(self.y)) + abs(self.zoom - 1) / 2
 
 
-def is_displaced(known: Edges, seen: Edges) -> bool:
-    """Whether a picture's edges, float32 [H, W, 2], show the known ones in another place."""
+class Lies(Enum):
+    """Where a picture shows a known view."""
+
+    IN_PLACE = "where it was, within what zones bear"
+    ELSEWHERE = "in another place"
+    UNCLEAR = "another place fits it better, but not clearly"
+
+
+def where(known: Edges, seen: Edges) -> Lies:
+    """Where a picture's edges, float32 [H, W, 2], show the known ones."""
     known, seen = _coarse(known), _coarse(seen)
     here = float(cv2.matchTemplate(known, seen, cv2.TM_CCOEFF_NORMED)[0, 0])
     if here + _GAIN > 1:
-        return False
+        return Lies.IN_PLACE
     fit = best_fit(known, seen)
-    return fit.moved > _FAR and fit.score >= max(_CLEAR, here + _GAIN)
+    if fit.moved <= _FAR:
+        return Lies.IN_PLACE
+    return Lies.ELSEWHERE if fit.score >= max(_CLEAR, here + _GAIN) else Lies.UNCLEAR
 
 
 def best_fit(known: Edges, seen: Edges) -> Fit:

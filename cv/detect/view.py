@@ -5,7 +5,8 @@ through crowds, rain and nightfall is where edges are and which way they run; mo
 walls, kerbs and lines. So each look's edges are compared with those of the view known so far, piece
 by piece of the picture: a bus hides some pieces, a turned camera changes nearly all. One that was
 turned or zoomed less leaves many of them alike, but then the known view lies in another place of
-the picture (`cv.detect.registration`).
+the picture (`cv.detect.registration`). Somebody may only have a closer look for a moment, and no
+dwell is that short: it counts once it has lasted.
 
 A picture that hardly has edges (a black one, one of fog, a covered lens) shows no view at all, and
 that nothing is seen in it says nothing about the street.
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from enum import Enum, StrEnum
 from hashlib import sha256
 
@@ -23,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cv.detect.detector import Detection
-from cv.detect.registration import is_displaced
+from cv.detect.registration import Lies, where
 from cv.geometry import Image
 from cv.site import Camera
 
@@ -43,6 +45,8 @@ _ALIKE = 0.35
 _MOVED_BELOW, _SAME_FROM = 0.55, 0.65
 """Share of pieces that are alike."""
 _LOOKS = 3
+_LASTS = timedelta(seconds=30)
+"""How long a view must lie elsewhere in the picture to be another one."""
 _FOLLOW = 0.03
 _LEAST_PIECES = 12
 """With fewer pieces that have edges a picture shows nothing. Streets have 30 or more, a black
@@ -80,6 +84,7 @@ class View:
         self.moved = False
         self._known: Edges | None = None
         self._other = self._blank = 0
+        self._away_since: datetime | None = None
 
     @property
     def fault(self) -> ViewFault | None:
@@ -88,8 +93,8 @@ class View:
             return ViewFault.CHANGED
         return ViewFault.BLANK if self._blank >= _LOOKS else None
 
-    def look(self, image: Image) -> Shown:
-        """Take in one picture, uint8 [H, W, 3].
+    def look(self, image: Image, time: datetime) -> Shown:
+        """Take in one picture, uint8 [H, W, 3], of this time.
 
         A single odd look says so as well: a zone must not be judged on it.
         """
@@ -100,12 +105,14 @@ class View:
             self._known = edges
         alike, size = _alike(self._known, edges)
         same = alike >= (_SAME_FROM if self.moved else _MOVED_BELOW)
-        if same and not is_displaced(self._known, edges):
+        if same and not self._lasts_elsewhere(edges, time):
             self._other, self._blank, self.moved = 0, 0, False
-            self._follow(edges)
+            if self._away_since is None:
+                self._follow(edges)
             return Shown.HERE
         if size < _FAINT_SHARE:
             return self._nothing()
+        self._away_since = self._away_since or time
         self._blank = 0
         self._other += 1
         self.moved = self.moved or self._other >= _LOOKS
@@ -123,6 +130,21 @@ class View:
         if values.size == _HEIGHT * _WIDTH * 2:
             known = values.reshape(_HEIGHT, _WIDTH, 2).astype(np.float32) / np.float32(127)
             self._known = known if _has_edges(known) else None
+
+    def _lasts_elsewhere(self, edges: Edges, time: datetime) -> bool:
+        """Whether the known view lies elsewhere in the picture, and has done so long enough.
+
+        Where it lies must be clear for this to begin and to end, not in between.
+        """
+        assert self._known is not None
+        lies = where(self._known, edges)
+        since = self._away_since
+        if lies is Lies.IN_PLACE or (lies is Lies.UNCLEAR and since is None):
+            self._away_since = None
+            return False
+        if since is None or since > time:  # or a clock was set back
+            since = self._away_since = time
+        return self.moved or time - since >= _LASTS
 
     def _nothing(self) -> Shown:
         self._blank += 1

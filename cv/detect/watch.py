@@ -141,7 +141,7 @@ class CameraWatch:
 
         if not self._gate.look(picture, frame.time, decided=decided):
             return Begun(frame, None, self._shown)
-        self._shown = self._view.look(picture)
+        self._shown = self._view.look(picture, frame.time)
         return Begun(frame, detect(frame.picture), self._shown)
 
     def finish(self, begun: Begun) -> Look:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from datetime import UTC, datetime
 
 import cv2
 import numpy as np
@@ -51,9 +52,14 @@ def blank(kind: str) -> Image:
 BLANK = ("black", "grey", "noise", "lens cap", "no signal")
 
 
+def look(view: View, picture: Image) -> Shown:
+    """At a time that does not matter."""
+    return view.look(picture, datetime(2026, 3, 14, 8, tzinfo=UTC))
+
+
 def looks(view: View, *pictures: Image) -> list[bool]:
     """Whether each picture shows the zones' view."""
-    return [view.look(picture) is Shown.HERE for picture in pictures]
+    return [look(view, picture) is Shown.HERE for picture in pictures]
 
 
 def turned_is_noticed(view: View, wide: Image) -> bool:
@@ -66,11 +72,11 @@ def test_a_turned_camera_is_noticed_at_once_and_believed_at_the_third_look(wide:
     assert all(looks(view, *[seen(wide)] * 5))
     moved = []
     for _ in range(4):
-        assert view.look(seen(wide, 360)) is Shown.ELSEWHERE
+        assert look(view, seen(wide, 360)) is Shown.ELSEWHERE
         moved.append(view.moved)
     assert moved == [False, False, True, True]
     assert view.fault is ViewFault.CHANGED
-    assert view.look(seen(wide)) is Shown.HERE
+    assert look(view, seen(wide)) is Shown.HERE
     assert not view.moved
 
 
@@ -98,19 +104,19 @@ def test_a_picture_without_edges_is_no_look_and_a_fault_from_the_third_one_on(
     wide: Image, kind: str
 ) -> None:
     view, nothing = View(), blank(kind)
-    view.look(seen(wide))
-    found = [(view.look(picture), view.fault) for picture in (nothing,) * 4]
+    look(view, seen(wide))
+    found = [(look(view, picture), view.fault) for picture in (nothing,) * 4]
     assert [shown for shown, _ in found] == [Shown.NOTHING] * 4
     assert [fault for _, fault in found] == [None, None, *[ViewFault.BLANK] * 2]
-    assert view.look(seen(wide)) is Shown.HERE
+    assert look(view, seen(wide)) is Shown.HERE
     assert (view.fault, view.moved) == (None, False)
 
 
 def test_a_changed_view_does_not_end_in_the_dark(wide: Image) -> None:
     view = View()
-    view.look(seen(wide))
+    look(view, seen(wide))
     assert turned_is_noticed(view, wide)
-    assert {view.look(blank("black")) for _ in range(5)} == {Shown.ELSEWHERE}
+    assert {look(view, blank("black")) for _ in range(5)} == {Shown.ELSEWHERE}
     assert view.fault is ViewFault.CHANGED
 
 
@@ -119,7 +125,7 @@ def test_a_camera_that_shows_nothing_at_first_is_known_by_what_it_shows_then(
     wide: Image, kind: str
 ) -> None:
     view, after_restart = View(), View()
-    assert view.look(blank(kind)) is Shown.NOTHING
+    assert look(view, blank(kind)) is Shown.NOTHING
     assert view.dump() is None
     assert all(looks(view, *[seen(wide)] * 5))
     after_restart.restore(view.dump())
@@ -143,12 +149,12 @@ def test_fog_that_comes_slowly_is_not_learnt(wide: Image) -> None:
         return np.clip(fog + rng.normal(0, 2, fog.shape), 0, 255).astype(np.uint8)
 
     view = View()
-    coming = [view.look(in_fog(share)) for share in np.linspace(0, 1, 90)]
+    coming = [look(view, in_fog(share)) for share in np.linspace(0, 1, 90)]
     assert Shown.ELSEWHERE not in coming
     assert coming[0] is Shown.HERE
     assert coming[-1] is Shown.NOTHING
-    assert {view.look(in_fog(1)) for _ in range(60)} == {Shown.NOTHING}
-    assert {view.look(in_fog(share)) for share in np.linspace(0.5, 0, 10)} == {Shown.HERE}
+    assert {look(view, in_fog(1)) for _ in range(60)} == {Shown.NOTHING}
+    assert {look(view, in_fog(share)) for share in np.linspace(0.5, 0, 10)} == {Shown.HERE}
     assert turned_is_noticed(view, wide)
 
 
@@ -178,7 +184,7 @@ def test_dusk_is_followed(wide: Image) -> None:
 
 def test_a_restart_knows_the_view(wide: Image) -> None:
     first, second, third = View(), View(), View()
-    first.look(seen(wide))
+    look(first, seen(wide))
     second.restore(first.dump())
     assert looks(second, seen(wide), seen(wide, 500)) == [True, False]
     third.restore(None)
