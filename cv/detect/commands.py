@@ -233,7 +233,8 @@ def _aware(start: datetime, site: Site, plan: Plan) -> datetime:
 def _stopped_by_signals(stop: threading.Event) -> Iterator[None]:
     """The first Ctrl-C, SIGTERM or closed terminal ends the run in order; a second one at once.
 
-    What is ignored (by nohup, or a script's `&`) stays so.
+    By nohup a closed terminal stays ignored. Ctrl-C does not where a script's `&` ignores it: who
+    sends that signal to such a run means it.
     """
 
     def ask(number: int, _: object) -> None:
@@ -244,8 +245,9 @@ def _stopped_by_signals(stop: threading.Event) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    asked = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    heard = [number for number in asked if signal.getsignal(number) is not signal.SIG_IGN]
+    heard = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        heard.append(signal.SIGHUP)
     before = {number: signal.signal(number, ask) for number in heard}
     try:
         yield

@@ -48,24 +48,30 @@ def test_a_patrol_that_saw_nothing_failed(kerbwatch: Run, tmp_path: Path) -> Non
     assert "gave no picture" in result.stderr
 
 
-@pytest.mark.parametrize("ignored", [False, True])
-def test_a_closed_terminal_ends_a_run_in_order_unless_it_was_told_to_stay(
-    tmp_path: Path, ignored: bool
+@pytest.mark.parametrize(
+    ("number", "ignored", "ends"),
+    [
+        pytest.param(signal.SIGHUP, False, True, id="closed terminal"),
+        pytest.param(signal.SIGHUP, True, False, id="closed terminal of nohup"),
+        pytest.param(signal.SIGINT, True, True, id="kill -INT of a script's background run"),
+    ],
+)
+def test_a_closed_terminal_or_an_interrupt_ends_a_run_in_order(
+    tmp_path: Path, number: signal.Signals, ignored: bool, ends: bool
 ) -> None:
-    """As by nohup."""
-    make_clip(tmp_path / "long.mp4", frames=100 if ignored else 3000)
+    make_clip(tmp_path / "long.mp4", frames=3000 if ends else 100)
     command = [COMMAND, "detect", "long.mp4", "--every", "all", "--backend", "onnxruntime"]
-    # What a child begins with is its parent's, which may run by nohup itself.
-    mine = signal.signal(signal.SIGHUP, signal.SIG_IGN if ignored else signal.SIG_DFL)
+    # What a child begins with is its parent's, which may ignore signals itself.
+    mine = signal.signal(number, signal.SIG_IGN if ignored else signal.SIG_DFL)
     try:
         run = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True)
     finally:
-        signal.signal(signal.SIGHUP, mine)
+        signal.signal(number, mine)
     with run:
         data = tmp_path / "kerbwatch-data/cases.sqlite"
         until(lambda: data.exists() or run.poll() is not None)
-        run.send_signal(signal.SIGHUP)
+        run.send_signal(number)
         assert run.stderr
         said = run.stderr.read()
-        assert run.wait(60) == (0 if ignored else 130), said
-    assert ("stopped: 1 recording not watched to the end" in said) is not ignored
+        assert run.wait(60) == (130 if ends else 0), said
+    assert ("stopped: 1 recording not watched to the end" in said) is ends
