@@ -16,6 +16,7 @@ from rich.console import Console
 
 from cv.cases.case import case_schema
 from cv.cases.closing import close_case
+from cv.cases.delivering import outbox_of
 from cv.cases.display import (
     case_document,
     case_facts,
@@ -26,12 +27,10 @@ from cv.cases.display import (
 )
 from cv.cases.filter import CaseFilter
 from cv.cases.opening import existing_store, open_store, store_file
-from cv.cases.outbox import Outbox
 from cv.cases.parts import ClosurePart
 from cv.cases.recoding import recoding
 from cv.cases.review import REASONS_ZH, RejectReason, is_by_person, review_of
 from cv.cases.since import moment
-from cv.cases.targets import build_targets
 from cv.cases.unwatched import is_unwatched
 from cv.errors import UserError
 from cv.labels import Matter
@@ -239,9 +238,7 @@ def deliver(
         if store is None:
             typer.echo(_nothing_yet(place))
             return
-        with Outbox(
-            store, build_targets(place), unwatched=partial(is_unwatched, site=place)
-        ) as outbox:
+        with outbox_of(store, place) as outbox:
             report = outbox.deliver_due()
             off, unserved = outbox.turned_off(), outbox.unserved()
     typer.echo(report_sentence(report, place))
@@ -290,7 +287,7 @@ def schema() -> None:
 def _deliver_until_stopped(site: Site) -> None:
     with (
         open_store(site) as store,
-        Outbox(store, build_targets(site), unwatched=partial(is_unwatched, site=site)) as outbox,
+        outbox_of(store, site) as outbox,
         _until_signal() as stop,
     ):
         outbox.run(stop)

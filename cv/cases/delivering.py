@@ -13,7 +13,12 @@ from cv.cases.targets import build_targets
 from cv.cases.unwatched import is_unwatched
 from cv.site import Site
 
-__all__ = ["delivering"]
+__all__ = ["delivering", "outbox_of"]
+
+
+def outbox_of(store: CaseStore, site: Site) -> Outbox:
+    """What brings a site's cases to its targets, and the desks' answers back; to be closed."""
+    return Outbox(store, build_targets(site), unwatched=partial(is_unwatched, site=site))
 
 
 @contextmanager
@@ -22,7 +27,7 @@ def delivering(store: CaseStore, site: Site) -> Iterator[None]:
 
     Several processes may do so at a time: each message is leased to one of them.
     """
-    with Outbox(store, build_targets(site), unwatched=partial(is_unwatched, site=site)) as outbox:
+    with outbox_of(store, site) as outbox:
         try:
             with in_background(outbox.run, "deliver"):
                 yield

@@ -15,9 +15,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Fit", "Lies", "best_fit", "where"]
+__all__ = ["Edges", "Fit", "Lies", "best_fit", "where"]
 
 Edges = npt.NDArray[np.float32]
+"""[H, W, 2]: direction of the edges in each cell of a picture, as long as they are clear."""
 
 _WIDTH, _HEIGHT = 48, 27
 """Cells that are compared. Each is 2 % of the picture; finer ones cost four times as much."""

@@ -25,13 +25,11 @@ import numpy as np
 import numpy.typing as npt
 
 from cv.detect.detector import Detection
-from cv.detect.registration import Lies, where
+from cv.detect.registration import Edges, Lies, where
 from cv.geometry import Image
 from cv.site import Camera
 
 __all__ = ["Shown", "View", "ViewFault", "is_look", "zones_mark"]
-
-Edges = npt.NDArray[np.float32]
 
 _WIDTH, _HEIGHT = 96, 54
 _PIECES = (6, 8)

@@ -62,6 +62,13 @@ def message(case: Case) -> Message:
     return Message(case.key, case.state, case)
 
 
+def posted(desk: RoundupTarget, case: Case) -> str:
+    """The number of the issue that a case becomes."""
+    number = desk.deliver(message(case)).number
+    assert number is not None
+    return number
+
+
 def rejection(site: Site) -> Message:
     word = review_of(RejectReason.PERMITTED, "li", START)
     return message(case_of(site, event="updated", seen_s=900).model_copy(update={"review": word}))
@@ -72,8 +79,7 @@ def test_a_case_is_one_issue_with_its_pictures_its_changes_and_its_end(
 ) -> None:
     desk = target(site, proxy)
     first = case_of(site, evidence=(picture(site, content=b"\xff\xd8 the scene \x00"),))
-    number = desk.deliver(message(first)).number
-    assert number is not None
+    number = posted(desk, first)
     (issue,) = tracker.items("issue")
     assert "机动车乱停放" in issue["title"]
     assert "北京路侧街东侧" in issue["title"]
@@ -191,8 +197,7 @@ def test_a_person_who_edits_at_the_same_moment_loses_nothing(
     site: Site, proxy: LossyProxy, tracker: RoundupTracker
 ) -> None:
     desk = target(site, proxy)
-    number = desk.deliver(message(case_of(site))).number
-    assert number is not None
+    number = posted(desk, case_of(site))
     edits = iter(["chatting"])
 
     def fate(method: str, _path: str) -> Fate:
@@ -225,8 +230,7 @@ def test_a_rejection_that_is_taken_back_opens_the_issue_again(
 ) -> None:
     """The tracker's own rule does it: a message about something resolved opens it."""
     desk = target(site, proxy)
-    number = desk.deliver(message(case_of(site))).number
-    assert number is not None
+    number = posted(desk, case_of(site))
     desk.deliver(rejection(site))
     assert desk.deliver(message(case_of(site, event="updated", seen_s=1200))).number == number
     (issue,) = tracker.items("issue")
@@ -298,8 +302,7 @@ def test_what_our_own_message_resolved_is_no_word_from_the_desk(
     site: Site, proxy: LossyProxy, tracker: RoundupTracker
 ) -> None:
     desk = target(site, proxy)
-    number = desk.deliver(message(case_of(site))).number
-    assert number is not None
+    number = posted(desk, case_of(site))
     assert desk.closures([number]) == {number: None}
     desk.deliver(message(case_of(site, event="cleared", seen_s=900)))
     assert desk.closures([number]) == {}
@@ -315,8 +318,7 @@ def test_what_the_desk_resolved_stays_so_whatever_a_camera_tells_next(
 ) -> None:
     """The tracker's own rule would open it again, and nobody would close it any more."""
     desk = target(site, proxy)
-    number = desk.deliver(message(case_of(site))).number
-    assert number is not None
+    number = posted(desk, case_of(site))
     tracker.set_status(number, "resolved")
     closed = desk.closures([number])
     desk.deliver(message(case_of(site, event=event, seen_s=900)))
@@ -338,8 +340,7 @@ def test_what_was_rejected_here_stays_closed_there_whatever_comes_after_it(
     site: Site, proxy: LossyProxy, tracker: RoundupTracker
 ) -> None:
     desk = target(site, proxy)
-    number = desk.deliver(message(case_of(site))).number
-    assert number is not None
+    number = posted(desk, case_of(site))
     no = rejection(site)
     desk.deliver(no)
     cleared = case_of(site, event="cleared", seen_s=900)

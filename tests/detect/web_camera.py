@@ -16,12 +16,16 @@ import cv2
 from tests.detect.clips import numbered
 
 
-class _Files(SimpleHTTPRequestHandler):
+class _Quiet(BaseHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
         pass
 
 
-class _MotionJpeg(BaseHTTPRequestHandler):
+class _Files(_Quiet, SimpleHTTPRequestHandler):
+    pass
+
+
+class _MotionJpeg(_Quiet):
     """Ten pictures a second, the same one again and again if `still`; hangs up after `pictures`."""
 
     def __init__(self, pictures: int, still: bool, *arguments: object) -> None:
@@ -42,15 +46,15 @@ class _MotionJpeg(BaseHTTPRequestHandler):
         except OSError:  # the viewer left
             pass
 
-    def log_message(self, *_: object) -> None:
-        pass
 
+class _Content(_Quiet):
+    """Sends something of which nobody knows how long it is, and hangs up; or, with `then`, goes on
+    with that again and again.
+    """
 
-class _Content(BaseHTTPRequestHandler):
-    """Sends something of which nobody knows how long it is, and hangs up."""
-
-    def __init__(self, content: bytes, *arguments: object) -> None:
+    def __init__(self, content: bytes, then: bytes, *arguments: object) -> None:
         self._content = content
+        self._then = then
         super().__init__(*arguments)  # type: ignore[arg-type]  # what the server hands over
 
     def do_GET(self) -> None:
@@ -59,12 +63,12 @@ class _Content(BaseHTTPRequestHandler):
         self.end_headers()
         with suppress(OSError):  # the viewer left
             self.wfile.write(self._content)
+            while self._then:
+                self.wfile.write(self._then)
+                time.sleep(0.05)
 
-    def log_message(self, *_: object) -> None:
-        pass
 
-
-class _HalfFile(BaseHTTPRequestHandler):
+class _HalfFile(_Quiet):
     """Says how long a file is, and hangs up in its middle."""
 
     def __init__(self, content: bytes, *arguments: object) -> None:
@@ -78,38 +82,10 @@ class _HalfFile(BaseHTTPRequestHandler):
         with suppress(OSError):  # the viewer left
             self.wfile.write(self._content[: len(self._content) // 2])
 
-    def log_message(self, *_: object) -> None:
-        pass
 
-
-class _Lasting(BaseHTTPRequestHandler):
-    """Sends a transport stream, then another one again and again."""
-
-    def __init__(self, content: bytes, then: bytes, *arguments: object) -> None:
-        self._content = content
-        self._then = then
-        super().__init__(*arguments)  # type: ignore[arg-type]  # what the server hands over
-
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", "video/mp2t")
-        self.end_headers()
-        with suppress(OSError):  # the viewer left
-            self.wfile.write(self._content)
-            while True:
-                self.wfile.write(self._then)
-                time.sleep(0.05)
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
-class _Refusal(BaseHTTPRequestHandler):
+class _Refusal(_Quiet):
     def do_GET(self) -> None:
         self.send_error(401)
-
-    def log_message(self, *_: object) -> None:
-        pass
 
 
 @contextmanager
@@ -140,7 +116,7 @@ def motion_jpeg_camera(
 
 def transport_stream_camera(clip: Path) -> AbstractContextManager[str]:
     """A camera that sends a clip to each viewer, and hangs up; `with` gives its address."""
-    return _serving(partial(_Content, clip.read_bytes()))
+    return _serving(partial(_Content, clip.read_bytes(), b""))
 
 
 def serving_half_of(file: Path) -> AbstractContextManager[str]:
@@ -152,7 +128,7 @@ def camera_that_goes_bad(content: bytes, then: bytes) -> AbstractContextManager[
     """A camera that sends a transport stream, then another one again and again; `with` gives its
     address.
     """
-    return _serving(partial(_Lasting, content, then))
+    return _serving(partial(_Content, content, then))
 
 
 def refusing_camera() -> AbstractContextManager[str]:
