@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from cv.data.annotations import Annotation, annotate, read_annotations
 from cv.data.new_folder import new_folder
 from cv.data.reading import read_sources
 from cv.data.samples import LabelledBox, Sample, read_image, yolo_row
@@ -47,19 +48,26 @@ def build_data(sources: Path, data: Path, out: Path) -> Build:
     """Write the data set to `out`, whole or not at all.
 
     Args:
-        sources: folder of source files; only what they name takes part.
+        sources: folder of source files, and of annotations (`<name>.boxes.jsonl`) beside them; only
+            what the source files name takes part.
         data: folder of the sources' photos and labels.
 
     Raises:
-        ModelError: a source file or a source cannot be used.
+        ModelError: a source file, a source or its annotations cannot be used.
         UserError: `out` exists.
     """
     if out.exists():  # said before photos are read
         raise UserError(f"{out} exists; name a new folder")
     files = read_source_files(sources)
     samples = _read(files, data)
+    annotations = {file.name: _annotations(sources, file, samples) for file in files}
+    # Split first: what is drawn later must never move a photo from training to the held-out ones.
     training, held = split(samples)
     training, dropped = _without_leaks(training, held)
+    training, held = (
+        [annotate(sample, annotations[sample.source]) for sample in part]
+        for part in (training, held)
+    )
     with new_folder(out) as part:
         _write_samples(training, "train", part)
         _write_samples(held, "held_out", part)
@@ -83,6 +91,18 @@ def _read(files: Sequence[SourceFile], data: Path) -> list[Sample]:
     if missing:
         raise ModelError(f"{data}/{missing[0]}: no photos there, though a source file names it")
     return [_mapped(sample, by_name[sample.source]) for sample in samples]
+
+
+def _annotations(
+    sources: Path, source: SourceFile, samples: Sequence[Sample]
+) -> dict[str, Annotation]:
+    file = sources / f"{source.name}.boxes.jsonl"
+    annotations = read_annotations(file)
+    known = {sample.image.name for sample in samples if sample.source == source.name}
+    for image in annotations:
+        if image not in known:
+            raise ModelError(f"{file}: {image}: the source has no such photo")
+    return annotations
 
 
 def _mapped(sample: Sample, source: SourceFile) -> Sample:

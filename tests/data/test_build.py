@@ -152,3 +152,89 @@ def test_a_source_without_photos_is_one_line_and_leaves_nothing(
     with pytest.raises(ModelError, match=r"lanes: no photos there"):
         build_data(sources, data, tmp_path / "out")
     assert not list(tmp_path.glob("out*"))
+
+
+def annotate(sources: Path, *rows: dict[str, object]) -> None:
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    (sources / "yard.boxes.jsonl").write_text(text)
+
+
+def yard(out: Path, name: str) -> tuple[set[str], list[str]]:
+    """Labels that are complete in a photo of `yard`, and its boxes' labels."""
+    sample = next(s for s in read_sources(out) if (s.source, s.image.name) == ("yard", name))
+    return set(sample.complete), [item.label for item in sample.boxes]
+
+
+def test_boxes_drawn_later_take_the_place_of_those_of_their_labels(
+    data: Path, sources: Path, tmp_path: Path
+) -> None:
+    stall, barrier = "0 0.5 0.5 0.3 0.3", "12 0.6 0.6 0.1 0.1"
+    annotate(
+        sources,
+        {"image": "03.png", "complete": ["street_stall"], "boxes": [stall, stall, barrier]},
+        {"image": "04.png", "complete": ["cone", "barrier"], "boxes": []},
+        {"image": "06.png", "complete": [], "undecided": ["cone"], "boxes": ["11 0.3 0.3 0.1 0.1"]},
+        {"image": "07.png", "complete": [], "undecided": ["cone"], "boxes": []},
+    )
+    build_data(sources, data, tmp_path / "out")
+    # `cone` is the source's; `barrier` has a box, but nobody says that it is the only one.
+    stalls = ["street_stall", "street_stall"]
+    assert yard(tmp_path / "out", "03.png") == (
+        {"cone", "street_stall"},
+        ["cone", *stalls, "barrier"],
+    )
+    assert yard(tmp_path / "out", "04.png") == ({"cone", "barrier"}, [])
+    assert yard(tmp_path / "out", "06.png") == (set(), ["barrier", "cone"])
+    assert yard(tmp_path / "out", "07.png") == (set(), ["barrier"])
+    assert yard(tmp_path / "out", "05.png") == ({"cone"}, ["cone", "barrier"])
+
+
+def test_boxes_drawn_later_move_no_photo_between_training_and_held_out(
+    data: Path, sources: Path, tmp_path: Path
+) -> None:
+    before = split(read_sources(data))
+    names = [sample.image.name for sample in before[0] if sample.source == "yard"]
+    rows = [
+        {"image": name, "complete": ["street_stall"], "boxes": ["0 0.5 0.5 0.3 0.3"]}
+        for name in names
+    ]
+    annotate(sources, *rows)
+    made = build_data(sources, data, tmp_path / "out")
+    assert made.boxes["street_stall"] == (len(names), 0)
+
+
+def test_what_was_looked_for_and_not_found_is_scored_as_absent(
+    data: Path, sources: Path, tmp_path: Path
+) -> None:
+    row = {"image": "00.png", "complete": ["storefront_goods"], "boxes": []}
+    (sources / "fronts.boxes.jsonl").write_text(json.dumps(row))
+    build_data(sources, data, tmp_path / "out")
+    samples = [s for s in read_sources(tmp_path / "out") if s.source == "fronts"]
+    for sample in samples:
+        looked = sample.image.name == "00.png"
+        assert ("storefront_goods" in sample.complete) == looked
+        assert ("storefront_goods" in sample.absent) != looked
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", r"yard\.boxes\.jsonl:1: expected"),
+        ('{"image": "00.png", "complete": []}', r"yard\.boxes\.jsonl:1: expected"),
+        ('{"image": "00.png", "complete": ["cat"], "boxes": []}', r":1: 'cat' is none of"),
+        (
+            '{"image": "00.png", "complete": ["car"], "undecided": ["car"], "boxes": []}',
+            r":1: car is both complete and undecided",
+        ),
+        ('{"image": "00.png", "complete": [], "boxes": ["0 2 0 1 1"]}', r":1: x, y, width"),
+        ('{"image": "99.png", "complete": [], "boxes": []}', r"99\.png: the source has no such"),
+        ('{"image": "00.png", "complete": [], "boxes": []}\n' * 2, r":2: 00\.png is annotated"),
+    ],
+)
+def test_annotations_that_cannot_be_used_are_one_line(
+    text: str, message: str, data: Path, sources: Path, tmp_path: Path
+) -> None:
+    (sources / "yard.boxes.jsonl").write_text(text)
+    with pytest.raises(ModelError, match=message):
+        build_data(sources, data, tmp_path / "out")
+    assert not list(tmp_path.glob("out*"))
