@@ -22,9 +22,9 @@ $(STAMPS)/dev: $(STAMPS)/venv pyproject.toml constraints-cpu.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints-cpu.txt -e ".[train,openvino,mqtt,postgres,sim,dev]"
 	touch $@ $(STAMPS)/base
 
-# make demo [MEDIA=clip.mp4]
+# make demo [MEDIA=clip.mp4]; read by the shell, for the name may have blanks or an & in it
 demo: $(STAMPS)/base
-	PATH="$(CURDIR)/$(BIN):$$PATH" scripts/demo $(MEDIA)
+	PATH="$(CURDIR)/$(BIN):$$PATH" scripts/demo $${MEDIA:+"$$MEDIA"}
 
 lint: $(STAMPS)/dev
 	$(BIN)/ruff check .

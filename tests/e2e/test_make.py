@@ -1,0 +1,52 @@
+"""The Makefile in a folder of its own, with a `kerbwatch` that only notes what it was given."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """Set up already, as far as make can tell: nothing is installed."""
+    for name in ("Makefile", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    shutil.copytree(ROOT / "scripts", tmp_path / "scripts")
+    command = tmp_path / ".venv/bin/kerbwatch"
+    command.parent.mkdir(parents=True)
+    command.write_text('#!/bin/sh\nfor word; do echo "$word" >> given.txt; done\n')
+    command.chmod(0o755)
+    (tmp_path / ".venv/.stamps").mkdir()
+    for stamp in ("venv", "base"):
+        (tmp_path / ".venv/.stamps" / stamp).touch()
+    return tmp_path
+
+
+def make(folder: Path, *words: str) -> None:
+    subprocess.run(["make", *words], cwd=folder, check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("media", ["my clip.mp4", "rtsp://10.0.0.8/stream?channel=1&subtype=1"])
+def test_the_demo_watches_what_it_is_given_whatever_its_name(checkout: Path, media: str) -> None:
+    make(checkout, "demo", f"MEDIA={media}")
+    assert (checkout / "given.txt").read_text(encoding="utf-8").splitlines()[:2] == [
+        "detect",
+        media,
+    ]
+
+
+def test_the_demo_finds_a_clip_at_home(checkout: Path) -> None:
+    make(checkout, "demo", "MEDIA=~/clip.mp4")
+    given = (checkout / "given.txt").read_text(encoding="utf-8").splitlines()
+    assert given[1] == str(Path.home() / "clip.mp4")
+
+
+def test_the_demo_has_a_clip_of_its_own(checkout: Path) -> None:
+    make(checkout, "demo")
+    given = (checkout / "given.txt").read_text(encoding="utf-8").splitlines()
+    assert given[:2] == ["detect", "datasets/samples/street.mp4"]
