@@ -44,5 +44,6 @@ bench: $(STAMPS)/dev
 	$(BIN)/python benchmarks/rules.py
 	$(BIN)/python benchmarks/peers.py --quick
 
+# What make has made. Cases (kerbwatch-data) and training runs are somebody's work.
 clean:
-	rm -rf .venv kerbwatch-data out runs build dist
+	rm -rf .venv out/demo build dist

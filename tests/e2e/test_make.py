@@ -50,3 +50,15 @@ def test_the_demo_has_a_clip_of_its_own(checkout: Path) -> None:
     make(checkout, "demo")
     given = (checkout / "given.txt").read_text(encoding="utf-8").splitlines()
     assert given[:2] == ["detect", "datasets/samples/street.mp4"]
+
+
+def test_cleaning_leaves_cases_and_training_runs_alone(checkout: Path) -> None:
+    kept = [checkout / name for name in ("kerbwatch-data/cases.sqlite", "runs/n/weights/best.pt")]
+    made = checkout / "out/demo/annotated.mp4"
+    for file in (*kept, made):
+        file.parent.mkdir(parents=True)
+        file.touch()
+    make(checkout, "clean")
+    assert all(file.exists() for file in kept)
+    assert not made.exists()
+    assert not (checkout / ".venv").exists()
