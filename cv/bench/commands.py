@@ -144,7 +144,9 @@ def _reached(part: Part, outcomes: Sequence[Outcome]) -> bool:
 
 
 def _delay(seconds: float) -> str:
-    return f"{seconds:+.0f}" if isfinite(seconds) else "never"
+    if isfinite(seconds):
+        return f"{seconds:+.0f}"
+    return "never" if seconds > 0 else "too soon"
 
 
 def _turned(of: Summary) -> str:

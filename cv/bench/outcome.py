@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
-from math import isfinite
+from math import inf, isfinite
 
 from cv.detect.incident import Incident
 from cv.geometry import Box, iou
@@ -108,8 +108,8 @@ class Outcome:
         false: reported incidents that did not happen.
         duplicates: reports of an incident beyond its first.
         open_delays_s, clear_delays_s: how much later than the rule says each was opened and
-            cleared; below 0 is too early. An incident that was never cleared, or though its thing
-            still stood, has an infinite one.
+            cleared; below 0 is too early. An incident that was never cleared has an infinite one,
+            one that was cleared though its thing still stood an infinite one below 0.
         faults: of the camera.
     """
 
@@ -245,6 +245,8 @@ def _clear_delay(true: Happened, incident: Incident, last: datetime) -> float | 
     due = None if true.end is None else true.end + timedelta(seconds=incident.rule.clear_s)
     if (due is None or due >= last) and incident.cleared_at is None:
         return None
-    if due is None or incident.cleared_at is None:
-        return float("inf")
+    if incident.cleared_at is None:
+        return inf
+    if due is None:
+        return -inf
     return (incident.cleared_at - due).total_seconds()

@@ -118,6 +118,12 @@ def test_a_delay_without_end_is_null_in_json(one: Path) -> None:
     assert json.loads(result.stdout)["perfect"]["clear_delay_s"] is None
     assert "Infinity" not in result.stdout
     result = runner.invoke(app, ["incidents", str(one), "--only", "perfect"])
+    assert "too soon" in result.stdout
+    change(one, 'kind = "lane"', 'kind = "lane"\nclear = "30m"')
+    change(one, 'from = "310s"', 'from = "310s"\nuntil = "320s"')
+    change(one, '["1030s", -1.7, 14]', '["30m", -1.7, 14]')
+    change(one, '["1032s", -1.7, 5.5]', '["1802s", -1.7, 5.5]')
+    result = runner.invoke(app, ["incidents", str(one), "--only", "perfect"])
     assert "never" in result.stdout
 
 

