@@ -24,6 +24,7 @@ from cv.detect.detector import Detector
 from cv.detect.model_options import ModelOption
 from cv.errors import UserError
 from cv.sim.blender import blender_library
+from cv.sim.reading import load_scenario
 from cv.tables import plain_table
 
 __all__ = ["app"]
@@ -88,7 +89,11 @@ def incidents(
     files = scenarios or own_scenarios()
     usual = [Part.PERFECT, Part.MODEL] if scenarios else [Part.PERFECT, Part.MODEL, Part.REAL]
     parts = only or usual
-    # What is missing is said before the long parts, not after them.
+    # What is missing or wrong is said before the long parts, not after them.
+    if scenarios and set(parts) == {Part.REAL}:
+        raise UserError("--only real plays no scenarios; name none, or another part as well")
+    for file in files:
+        load_scenario(file)
     if {Part.GATED, Part.MODEL} & set(parts):
         _films_can_be_made()
     videos = default_data().parent / "video"
@@ -120,7 +125,7 @@ def _films_can_be_made() -> None:
     try:
         blender_library()
     except UserError as error:
-        raise UserError(f"{error}; without it, --only perfect --only real") from error
+        raise UserError(f"{error}; without it, --only perfect or --only real") from error
 
 
 def _real(videos: Path, console: Console) -> list[Clip]:

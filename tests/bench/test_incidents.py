@@ -127,6 +127,22 @@ def test_a_delay_without_end_is_null_in_json(one: Path) -> None:
     assert "never" in result.stdout
 
 
+def test_what_is_wrong_in_the_last_scenario_is_said_before_the_first_is_played(
+    one: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cv.bench.commands.play", lambda *_: pytest.fail("it was played"))
+    wrong = one.with_name("wrong.toml")
+    wrong.write_text("name = 1", encoding="utf-8")
+    arguments = ["incidents", str(one), str(wrong), "--only", "perfect"]
+    result = CliRunner().invoke(app, arguments)
+    assert str(wrong) in str(result.exception)
+
+
+def test_scenarios_are_not_passed_over_in_silence(one: Path) -> None:
+    result = CliRunner().invoke(app, ["incidents", str(one), "--only", "real"])
+    assert "--only real plays no scenarios" in str(result.exception)
+
+
 @pytest.mark.slow
 def test_the_model_finds_the_incidents_of_the_film(tmp_path: Path) -> None:
     sample = ROOT / "datasets/samples/street.toml"
