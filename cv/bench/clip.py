@@ -83,9 +83,9 @@ def looped(clip: Path, to: Path, seconds: float) -> Path:
 
 def _copy_again_and_again(clip: Path, output: Any, seconds: float) -> None:
     stream: Any = None
-    offset = 0
+    end = 0
     while True:
-        length = 0
+        offset: int | None = None
         with av.open(str(clip)) as source:
             video = source.streams.video[0]
             base = video.time_base or Fraction(1, 90_000)
@@ -94,14 +94,17 @@ def _copy_again_and_again(clip: Path, output: Any, seconds: float) -> None:
             for packet in source.demux(video):
                 if packet.pts is None or packet.dts is None:
                     continue
-                if (packet.dts + offset) * base >= seconds:
-                    return
-                length = max(length, packet.dts + (packet.duration or 0))
+                if offset is None:
+                    offset = end - packet.dts  # a camera's clock may have run for hours by then
                 packet.pts += offset
                 packet.dts += offset
+                if packet.dts * base >= seconds:
+                    return
+                end = max(end, packet.dts + (packet.duration or 0))
                 packet.stream = stream
                 output.mux(packet)
-        offset += length
+        if offset is None:
+            raise ValueError("its pictures have no time stamps")
 
 
 def camera_clip(

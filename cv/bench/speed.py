@@ -82,13 +82,14 @@ def archive(
     bare = Detector(model, backend=detector.backend, threads=threads)
     with tempfile.TemporaryDirectory(prefix="kerbwatch-bench-") as folder:
         place = Path(folder)
-        results = [
-            measure_photo_folder(detector, bare, place, count or (12 if quick else 2000)),
-            measure_recording(
-                detector, bare, source, place, 60 if quick else 3600, rounds=2 if quick else 3
-            ),
-        ]
-    show(results, as_json=json, plot=plot)
+        # The recording first: there a clip of which none can be made is noticed.
+        recording = measure_recording(
+            detector, bare, source, place, 60 if quick else 3600, rounds=2 if quick else 3
+        )
+        folder_of_photos = measure_photo_folder(
+            detector, bare, place, count or (12 if quick else 2000)
+        )
+    show([folder_of_photos, recording], as_json=json, plot=plot)
 
 
 def cameras(

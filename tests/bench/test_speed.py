@@ -69,6 +69,42 @@ def test_a_looped_clip_has_the_same_packets_again_and_again(tmp_path: Path) -> N
         looped(tmp_path / "none.mp4", tmp_path / "x.mp4", 1)
 
 
+def copied(clip: Path, to: Path, *, later_s: float = 0.0) -> Path:
+    """The same packets in another kind of file, whose times begin later."""
+    with av.open(str(clip)) as source, av.open(str(to), "w") as output:
+        stream = output.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is not None and packet.pts is not None and packet.time_base:
+                later = round(later_s / packet.time_base)
+                packet.dts, packet.pts, packet.stream = (
+                    packet.dts + later,
+                    packet.pts + later,
+                    stream,
+                )
+                output.mux(packet)
+    return to
+
+
+@pytest.mark.parametrize("later_s", [3, 5000])
+def test_a_recording_whose_times_begin_anywhere_is_looped_without_gaps(
+    tmp_path: Path, later_s: float
+) -> None:
+    clip = make_clip(tmp_path / "clip.mp4", frames=50, gop=25)
+    long = looped(copied(clip, tmp_path / "clip.ts", later_s=later_s), tmp_path / "long.mp4", 60)
+    with av.open(str(long)) as container:
+        stamps = [frame.time for frame in container.decode(video=0)]
+    assert len(stamps) == 1500
+    assert np.allclose(np.diff(stamps), 0.04, atol=0.001)
+
+
+@pytest.mark.timeout(60)
+def test_a_recording_without_times_cannot_be_looped(tmp_path: Path) -> None:
+    raw = copied(make_clip(tmp_path / "clip.mp4", frames=50), tmp_path / "clip.h264")
+    with pytest.raises(UserError, match="cannot be looped: its pictures have no time stamps"):
+        looped(raw, tmp_path / "long.mp4", 60)
+    assert not list(tmp_path.glob("*.part*"))
+
+
 def test_the_made_clip_is_a_cameras(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "source.mp4", frames=40, fps=8)
     made = camera_clip(source, tmp_path / "camera.mp4", seconds=2, size=(640, 360))
