@@ -92,10 +92,7 @@ def incidents(
     # What is missing or wrong is said before the long parts, not after them.
     if scenarios and set(parts) == {Part.REAL}:
         raise UserError("--only real plays no scenarios; name none, or another part as well")
-    for file in files:
-        load_scenario(file)
-    if {Part.GATED, Part.MODEL} & set(parts):
-        _films_can_be_made()
+    _can_be_played(files, film=bool({Part.GATED, Part.MODEL} & set(parts)))
     videos = default_data().parent / "video"
     real = _real(videos, console) if Part.REAL in parts else []
     detector = Detector(model) if {Part.MODEL, Part.REAL} & set(parts) else None
@@ -121,11 +118,14 @@ def incidents(
         raise typer.Exit(1)
 
 
-def _films_can_be_made() -> None:
-    try:
-        blender_library()
-    except UserError as error:
-        raise UserError(f"{error}; without it, --only perfect or --only real") from error
+def _can_be_played(files: Sequence[Path], *, film: bool) -> None:
+    for file in files:
+        load_scenario(file)
+    if film:
+        try:
+            blender_library()
+        except UserError as error:
+            raise UserError(f"{error}; without it, --only perfect or --only real") from error
 
 
 def _real(videos: Path, console: Console) -> list[Clip]:
