@@ -14,11 +14,13 @@ from cv.bench.cameras import Load, ramp, result_of
 from cv.bench.clip import cache_folder, camera_clip, readable, sample_clip
 from cv.bench.infer import measure_infer
 from cv.bench.photos import measure_photos
+from cv.bench.rtsp import why_no_rtsp_server
 from cv.bench.showing import drawable, show
 from cv.bench.watching import load_detector
 from cv.detect.detector import Detector
 from cv.detect.model_options import BackendOption, ModelOption, ThreadsOption
 from cv.durations import option_seconds
+from cv.errors import UserError
 
 __all__ = ["archive", "cameras", "infer", "photos"]
 
@@ -121,6 +123,12 @@ def cameras(
     of the same machine: `per core` says what a processor would watch that did nothing else.
     """
     source, every_s = readable(clip or sample_clip()), option_seconds("--every", every)
+    if most < first:
+        raise UserError(f"--most {most}: fewer than --first {first}")
+    if every_s > seconds:
+        raise UserError(f"--every {every}: longer than --seconds {seconds} leave no look to count")
+    if missing := why_no_rtsp_server():
+        raise UserError(f"no RTSP server to measure with: {missing}")
     detector = load_detector(model, backend=backend, threads=threads)
     kind = f"{height}p-gop{gop}{'-still' if still else ''}"
     sent = cache_folder() / f"{source.stem}-{_mark(source)}-{kind}.mp4"

@@ -25,6 +25,23 @@ def test_two_looks_in_a_hundred_may_be_late_or_left_out() -> None:
     assert load(100, 100, 0).per_core == 8
 
 
+@pytest.mark.parametrize(
+    ("arguments", "missing", "said"),
+    [
+        (["--most", "2"], None, "--most 2: fewer than --first 4"),
+        (["--every", "10s", "--seconds", "5"], None, "--every 10s: longer than --seconds 5"),
+        ([], "run scripts/install-test-tools", "no RTSP server to measure with: run scripts"),
+    ],
+)
+def test_what_cannot_be_measured_is_said_before_a_clip_is_made(
+    monkeypatch: pytest.MonkeyPatch, arguments: list[str], missing: str | None, said: str
+) -> None:
+    monkeypatch.setattr("cv.bench.speed.why_no_rtsp_server", lambda: missing)
+    monkeypatch.setattr("cv.bench.speed.load_detector", lambda *_, **__: pytest.fail("too late"))
+    result = CliRunner().invoke(app, ["cameras", *arguments])
+    assert said in str(result.exception)
+
+
 @needs_rtsp
 @pytest.mark.slow
 def test_the_command_measures_live_cameras(tmp_path: Path) -> None:
