@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 from cv.bench.rtsp import RtspServer
 from cv.bench.showing import Result, Row
@@ -25,7 +26,7 @@ from cv.errors import UserError
 from cv.memory import spare_memory
 from cv.site import Camera, Site
 
-__all__ = ["Load", "ramp", "result_of"]
+__all__ = ["Load", "Looks", "ramp", "result_of"]
 
 _PHASES = 8
 _WARM_S = 12.0
@@ -146,33 +147,44 @@ def _watching(
 
 def _measured(stats: list[SourceStats], seconds: float, every_s: float) -> Load:
     time.sleep(_WARM_S)
-    before, cpu, began = _counts(stats), time.process_time(), time.monotonic()
+    before, cpu, began = _looks(stats), time.process_time(), time.monotonic()
     time.sleep(seconds)
     passed, cpu = time.monotonic() - began, time.process_time() - cpu
-    made, missed, late, unchanged = (b - a for a, b in zip(before, _counts(stats), strict=True))
+    looks = [after.since(then) for then, after in zip(before, _looks(stats), strict=True)]
+    made = sum(look.made for look in looks)
     if not made:
         raise UserError(f"none of {len(stats)} cameras gave a picture in {passed:.0f} s")
-    # What never came was not missed either; by its phase a camera may be a look short.
-    due = int(len(stats) * (passed / every_s - 1))
     return Load(
         cameras=len(stats),
-        asked=max(made + missed, due),
+        asked=sum(look.asked(passed, every_s) for look in looks),
         made=made,
-        late=late,
-        unchanged=unchanged,
+        late=sum(look.late for look in looks),
+        unchanged=sum(look.unchanged for look in looks),
         cpu_s=cpu / passed,
         look_ms=1000 * cpu / made,
         rss_mb=_rss_mb(),
     )
 
 
-def _counts(stats: list[SourceStats]) -> tuple[int, int, int, int]:
-    return (
-        sum(s.looks for s in stats),
-        sum(s.missed for s in stats),
-        sum(s.late for s in stats),
-        sum(s.unchanged for s in stats),
-    )
+class Looks(NamedTuple):
+    """Those of one camera."""
+
+    made: int
+    missed: int
+    late: int
+    unchanged: int
+
+    def since(self, then: Looks) -> Looks:
+        return Looks(*(b - a for a, b in zip(then, self, strict=True)))
+
+    def asked(self, passed_s: float, every_s: float) -> int:
+        """How many it should have been."""
+        # What never came was not missed either; by its phase a camera may be a look short.
+        return max(self.made + self.missed, int(passed_s / every_s - 1))
+
+
+def _looks(stats: list[SourceStats]) -> list[Looks]:
+    return [Looks(s.looks, s.missed, s.late, s.unchanged) for s in stats]
 
 
 def _rss_mb() -> float:

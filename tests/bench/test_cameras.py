@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from cv.bench.cameras import Load
+from cv.bench.cameras import Load, Looks
 from cv.bench.commands import app
 from tests.detect.streams import needs_rtsp
 from tests.tiny_model import write_tiny_model
@@ -23,6 +23,13 @@ def test_two_looks_in_a_hundred_may_be_late_or_left_out() -> None:
     assert not load(100, 99, 2).kept_up
     assert not load(100, 90, 0).kept_up
     assert load(100, 100, 0).per_core == 8
+
+
+def test_a_camera_that_gives_nothing_is_not_made_up_for_by_the_others() -> None:
+    looks = [Looks(15, 0, 0, 0)] * 15 + [Looks(0, 0, 0, 0)]  # 30 s, a look every 2 s
+    asked, made = sum(look.asked(30.0, 2.0) for look in looks), sum(look.made for look in looks)
+    assert not load(asked, made, 0).kept_up
+    assert load(sum(look.asked(30.0, 2.0) for look in looks[:15]), made, 0).kept_up
 
 
 @pytest.mark.parametrize(
