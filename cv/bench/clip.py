@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -70,15 +71,23 @@ def looped(clip: Path, to: Path, seconds: float) -> Path:
     Raises:
         UserError: the clip cannot be read.
     """
-    part = to.with_name(f"{to.stem}.{os.getpid()}.part{to.suffix}")
     try:
-        with av.open(str(part), "w") as output:
+        with _whole(to) as part, av.open(str(part), "w") as output:
             _copy_again_and_again(clip, output, seconds)
     except (OSError, ValueError, IndexError) as error:
-        part.unlink(missing_ok=True)
         raise UserError(f"{clip}: cannot be looped: {error}") from error
-    part.replace(to)
     return to
+
+
+@contextmanager
+def _whole(to: Path) -> Iterator[Path]:
+    """A file beside `to` that becomes `to` if all goes well, and else disappears."""
+    part = to.with_name(f"{to.stem}.{os.getpid()}.part{to.suffix}")
+    try:
+        yield part
+        part.replace(to)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _copy_again_and_again(clip: Path, output: Any, seconds: float) -> None:
@@ -127,8 +136,7 @@ def camera_clip(
         gop: frames from key frame to key frame.
         still: the first frame again and again.
     """
-    part = to.with_name(f"{to.stem}.{os.getpid()}.part{to.suffix}")
-    with av.open(str(part), "w") as output:
+    with _whole(to) as part, av.open(str(part), "w") as output:
         stream: Any = output.add_stream("libx264", rate=25)
         stream.width, stream.height = size
         stream.pix_fmt = "yuv420p"
@@ -140,7 +148,6 @@ def camera_clip(
             frame.pts, frame.time_base = number, Fraction(1, 25)
             output.mux(stream.encode(frame))
         output.mux(stream.encode(None))
-    part.replace(to)
     return to
 
 

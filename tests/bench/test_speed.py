@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import av
@@ -115,6 +116,21 @@ def test_the_made_clip_is_a_cameras(tmp_path: Path) -> None:
         frames = [(frame.key_frame, frame.width) for frame in container.decode(video)]
     assert [key for key, _ in frames] == [n % 25 == 0 for n in range(50)]
     assert frames[0][1] == 640
+
+
+def test_a_clip_that_was_not_made_to_its_end_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: object, **__: object) -> Iterator[np.ndarray]:
+        yield from np.random.default_rng(0).integers(0, 255, (60, 90, 160, 3), np.uint8)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("cv.bench.clip._filmed", stopped)
+    made = tmp_path / "made"
+    made.mkdir()
+    with pytest.raises(KeyboardInterrupt):
+        camera_clip(tmp_path / "any.mp4", made / "camera.mp4", size=(160, 90))
+    assert list(made.iterdir()) == []
 
 
 def test_a_made_photo_is_as_large_as_asked_for() -> None:
