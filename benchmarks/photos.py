@@ -83,6 +83,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, help="as of kerbwatch serve")
     parser.add_argument("--queue", type=int, help="as of kerbwatch serve")
     options = parser.parse_args()
+    if options.seconds <= SETTLING_S:
+        parser.error(f"--seconds: more than {SETTLING_S:g}; the first {SETTLING_S:g} do not count")
     picture = jpeg(PHOTOS[0])
     alone_s = options.alone or max(5.0, options.seconds / 20)
     before = alone(picture, options.workers, options.threads, alone_s)
@@ -208,6 +210,8 @@ async def watch(pid: int, load: Load, began: float) -> None:
 
 def summed(load: Load, alone_per_s: tuple[float, float], options: argparse.Namespace) -> Outcome:
     settled = [(at, took) for at, took in load.answers if SETTLING_S <= at <= options.seconds]
+    if not settled:
+        sys.exit(f"error: no picture was answered in time; statuses: {dict(load.statuses)}")
     p50, p95, p99 = np.percentile([took for _, took in settled], (50, 95, 99))
     per_s = len(settled) / (options.seconds - SETTLING_S)
     rss = [mb for _, mb in load.rss_mb]

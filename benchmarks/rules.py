@@ -60,6 +60,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--looks", type=int, default=600)
     arguments = parser.parse_args()
+    if arguments.looks < 2:
+        parser.error("--looks: 2 or more")
     rng = np.random.default_rng(0)
     still = StillObjects(dict.fromkeys(LABELS, 0.5))
     rules = IncidentRules("bench", zones(), rule, zone_time=ZoneInfo("UTC"), longest_gap_s=30)
