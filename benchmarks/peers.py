@@ -35,6 +35,7 @@ from cv.detect.backends import installed_backends
 from cv.detect.detector import Detector, model_path
 from cv.errors import KerbwatchError
 from cv.geometry import Box, iou
+from cv.train.stack import load_stack
 from others import SQUARE, WIDE, Exports, Way, plain_loop, predict, same_iou
 
 BEGAN = time.monotonic()
@@ -189,7 +190,7 @@ def counted(name: str, way: Way, clips: Clips) -> Way:
     return run
 
 
-def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
+def measure(arguments: argparse.Namespace, folder: Path, loaded: float) -> dict[str, Any]:
     exports = Exports()
     ours = Ours.load(arguments.backend)
     kind = "openvino" if ours.fast.backend == "openvino" else "onnx"
@@ -209,13 +210,13 @@ def measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
     count = int(np.clip(round_s / (9 * look_s), 5, 50 if arguments.quick else 250))
     clips = cut_clips(source, folder, count, max(5, count // 3))
     found = check_agreement(ours.bare, exports, clips.seconds)
-    limit_s = (QUICK_S if arguments.quick else FULL_S) - (LOADED - BEGAN)
+    limit_s = (QUICK_S if arguments.quick else FULL_S) - (loaded - BEGAN)
     limit_s -= time.monotonic() - ready
     inferred = compare("infer", ours.bare, picture, rounds=100, limit_s=0.15 * limit_s)
     times = by_turns(ways(clips), rounds=5 if arguments.quick else 9, limit_s=0.85 * limit_s)
     return _document(ours, clips, times, share=inferred.values["share"]) | {
         "objects_found": found,
-        "seconds": round(time.monotonic() - ready + LOADED - BEGAN, 1),
+        "seconds": round(time.monotonic() - ready + loaded - BEGAN, 1),
     }
 
 
@@ -270,8 +271,10 @@ def main() -> None:
     parser.add_argument("--clip", type=Path, help="H.264, 25 frames/s, a keyframe a second")
     arguments = parser.parse_args()
     try:
+        load_stack()
+        loaded = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="kerbwatch-peers-") as folder:
-            document = measure(arguments, Path(folder))
+            document = measure(arguments, Path(folder), loaded)
     except KerbwatchError as error:
         parser.error(str(error))
     if arguments.json:
@@ -284,8 +287,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    from cv.train.stack import load_stack
-
-    load_stack()
-    LOADED = time.monotonic()
     main()

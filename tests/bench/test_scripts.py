@@ -1,4 +1,4 @@
-"""The scripts of `benchmarks/`: too little to measure is said, and at once."""
+"""The scripts of `benchmarks/`: what they cannot measure is said in a line, and at once."""
 
 from __future__ import annotations
 
@@ -12,6 +12,15 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 
+def run(arguments: list[str], *more_path: Path) -> subprocess.CompletedProcess[str]:
+    path = os.pathsep.join(map(str, (*more_path, ROOT)))
+    return subprocess.run(
+        [sys.executable, ROOT / "benchmarks" / arguments[0], *arguments[1:]],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -20,10 +29,16 @@ ROOT = Path(__file__).resolve().parents[2]
     ],
 )
 def test_too_little_to_measure_is_a_mistake(arguments: list[str], said: str) -> None:
-    result = subprocess.run(
-        [sys.executable, ROOT / "benchmarks" / arguments[0], *arguments[1:]],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+    result = run(arguments)
     assert result.returncode == 2
     assert said in result.stderr
+
+
+def test_without_the_extra_that_it_needs_a_comparison_says_which(tmp_path: Path) -> None:
+    (tmp_path / "ultralytics.py").write_text(
+        'raise ModuleNotFoundError("not installed", name="ultralytics")\n', encoding="utf-8"
+    )
+    result = run(["peers.py", "--quick"], tmp_path)
+    assert result.returncode == 2
+    assert "ultralytics is not installed; it comes with the extra train" in result.stderr
+    assert "Traceback" not in result.stderr
