@@ -46,6 +46,11 @@ def test_the_demo_finds_a_clip_at_home(checkout: Path) -> None:
     assert given[1] == str(Path.home() / "clip.mp4")
 
 
+def test_the_demo_leaves_somebody_elses_clip_its_own_time(checkout: Path) -> None:
+    make(checkout, "demo", "MEDIA=clip.mp4")
+    assert "--start" not in (checkout / "given.txt").read_text(encoding="utf-8").splitlines()
+
+
 def test_the_demo_has_a_clip_of_its_own(checkout: Path) -> None:
     make(checkout, "demo")
     given = (checkout / "given.txt").read_text(encoding="utf-8").splitlines()
