@@ -9,7 +9,10 @@ STAMPS := .venv/.stamps
 setup: $(STAMPS)/base
 setup-dev: $(STAMPS)/dev
 
+OLD := kerbwatch needs Python 3.11 or newer; name one: make demo PYTHON=python3.11
+
 $(STAMPS)/venv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "$(OLD)")'
 	$(PYTHON) -m venv .venv
 	mkdir -p $(STAMPS)
 	touch $@

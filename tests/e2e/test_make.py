@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,22 @@ def test_the_demo_has_a_clip_of_its_own(checkout: Path) -> None:
     make(checkout, "demo")
     given = (checkout / "given.txt").read_text(encoding="utf-8").splitlines()
     assert given[:2] == ["detect", "datasets/samples/street.mp4"]
+
+
+def test_a_python_that_is_too_old_makes_no_environment(checkout: Path) -> None:
+    shutil.rmtree(checkout / ".venv")
+    old = checkout / "python3.10"
+    old.write_text(
+        f'#!/bin/sh\n[ "$1" = -c ] || exit 0\n'
+        f'exec {sys.executable} -c "import sys; sys.version_info = (3, 10); $2"\n'
+    )
+    old.chmod(0o755)
+    words = ["make", "demo", f"PYTHON={old}"]
+    result = subprocess.run(words, cwd=checkout, capture_output=True, text=True, check=False)
+    assert result.returncode != 0
+    assert "kerbwatch needs Python 3.11 or newer" in result.stderr
+    # Else it would be used for ever after, whatever PYTHON says.
+    assert not (checkout / ".venv/.stamps/venv").exists()
 
 
 def test_cleaning_leaves_cases_and_training_runs_alone(checkout: Path) -> None:
