@@ -83,7 +83,8 @@ def incidents(
     model sees in their film; minutes, needs the extra `sim`. `real`: real clips below
     KERBWATCH_MEDIA. Exit status 1 if perfect boxes give anything missed, made up, doubled, or more
     than a look late; the model makes more than one in ten up, misses more than one in ten, or
-    doubles any; or real clips give anything made up, missed or doubled.
+    doubles any; real clips give anything made up, missed or doubled; or a turned camera goes
+    unnoticed, or one that hangs still is reported.
     """
     console = Console(stderr=True)
     files = scenarios or own_scenarios()
