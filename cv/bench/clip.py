@@ -100,9 +100,7 @@ def _copy_again_and_again(clip: Path, output: Any, seconds: float) -> None:
             base = video.time_base or Fraction(1, 90_000)
             if stream is None:
                 stream = output.add_stream_from_template(video)
-            for packet in source.demux(video):
-                if packet.pts is None or packet.dts is None:
-                    continue
+            for packet in _timed(source.demux(video)):
                 if offset is None:
                     offset = end - packet.dts  # a camera's clock may have run for hours by then
                 packet.pts += offset
@@ -114,6 +112,23 @@ def _copy_again_and_again(clip: Path, output: Any, seconds: float) -> None:
                 output.mux(packet)
         if offset is None:
             raise ValueError("its pictures have no time stamps")
+
+
+def _timed(packets: Iterator[Any]) -> Iterator[Any]:
+    """Those with times; where pictures are reordered, Matroska says no `dts` of the first ones."""
+    early: list[Any] = []
+    for packet in packets:
+        if packet.pts is None:
+            continue
+        if packet.dts is None:
+            early.append(packet)
+            continue
+        step = packet.duration or 1
+        for place, one in enumerate(early):
+            one.dts = packet.dts - step * (len(early) - place)
+        yield from early
+        early = []
+        yield packet
 
 
 def camera_clip(

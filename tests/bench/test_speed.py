@@ -98,6 +98,16 @@ def test_a_recording_whose_times_begin_anywhere_is_looped_without_gaps(
     assert np.allclose(np.diff(stamps), 0.04, atol=0.001)
 
 
+def test_no_key_frame_is_lost_of_a_recording_whose_pictures_are_reordered(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "clip.mkv", frames=50, gop=50, b_frames=2)
+    long = looped(clip, tmp_path / "long.mp4", 60)
+    assert keyframe_times_s(long) == 2.0
+    with av.open(str(long)) as container:
+        frames = [frame.time for frame in container.decode(video=0)]
+    assert abs(len(frames) - 1500) <= 3
+    assert np.allclose(np.diff(frames), 0.04, atol=0.002)
+
+
 @pytest.mark.timeout(60)
 def test_a_recording_without_times_cannot_be_looped(tmp_path: Path) -> None:
     raw = copied(make_clip(tmp_path / "clip.mp4", frames=50), tmp_path / "clip.h264")
