@@ -235,8 +235,11 @@ class Retention:
         with (self._data / "retention.lock").open("a+") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
+            except (BlockingIOError, PermissionError) as error:
                 raise AlreadyRunningError("another process is deleting just now") from error
+            except OSError as error:
+                # A share without locks. Two at once only count twice; none would keep everything.
+                logger.info("%s: %s", file.name, error.strerror)
             file.seek(0)
             name = file.read().strip()
             if not name:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -485,6 +486,19 @@ def test_one_process_deletes_at_a_time(store: CaseStore, site: Site) -> None:
         with pytest.raises(AlreadyRunningError):
             Retention(site, store.database).run(REPORTED + 99 * DAY)
     assert sweep(site, store, REPORTED + 99 * DAY) == {"originals/gate/old.jpg"}
+
+
+def test_a_disk_without_locks_keeps_nothing_for_ever(
+    store: CaseStore, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else every run would take itself for the second one, and say nothing."""
+
+    def without_locks(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", without_locks)
+    old = file(site, "originals/gate/old.jpg", REPORTED)
+    assert sweep(site, store, REPORTED + 99 * DAY) == {old}
 
 
 @pytest.mark.both_databases
