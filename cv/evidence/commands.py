@@ -141,6 +141,8 @@ def run(
             for lot in retention.due(now):
                 for what in (*lot.files, *lot.records):
                     typer.echo(f"{what}: privacy.{lot.rule}")
+                for failure in lot.unread:
+                    typer.echo(f"not read: {failure}", err=True)
             return
         sweep = retention.run(now)
     for failure in sweep.failed:

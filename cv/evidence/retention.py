@@ -48,7 +48,8 @@ class Sweep:
 
     Attributes:
         deleted: files and records.
-        failed: files that the disk would not delete, with its reason.
+        failed: files that the disk would not delete, and folders that it would not show, each with
+            its reason.
         pruned: entries of the log past `privacy.keep_access_log`.
     """
 
@@ -104,7 +105,7 @@ class Retention:
         return sweep
 
     def _delete(self, lot: Lot, run: str, sweep: Sweep) -> None:
-        failed: list[str] = []
+        failed = list(lot.unread)
         proof: list[Event] = []
         for file in lot.files:
             try:

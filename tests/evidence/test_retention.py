@@ -454,6 +454,31 @@ def test_what_cannot_be_deleted_is_told_and_tried_again(store: CaseStore, site: 
     assert store.case(case.id).case.evidence[0].withheld == "deleted"
 
 
+def test_a_folder_that_cannot_be_read_is_told_and_its_pictures_are_not_said_to_be_gone(
+    store: CaseStore, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A watch that was begun by root once leaves such folders."""
+    case, now = filed(store, site, 2, "cleared"), REPORTED + 400 * DAY
+    masked = report(store, site, "ph-1")
+    others = file(site, "originals/gate/old.jpg", REPORTED)
+    roots = file(site, "originals/roots/old.jpg", REPORTED)
+    closed = {"originals/roots", "evidence/ph-1", f"evidence/{case.id}"}
+    listed = Path.iterdir
+
+    def readable(folder: Path) -> Iterator[Path]:
+        if folder.relative_to(site.reporting.data).as_posix() in closed:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+        return listed(folder)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "iterdir", readable)
+        found = Retention(site, store.database).run(now)
+    assert sorted(found.failed) == sorted(f"{name}: Permission denied" for name in closed)
+    assert set(deletions(store)) == {others}, "nothing else is kept back"
+    assert store.case(case.id).case.evidence[0].withheld is None
+    assert sweep(site, store, now) == {roots, masked, "report ph-1", scene(2)}
+
+
 def test_a_name_that_is_no_text_keeps_nothing_else_back(store: CaseStore, site: Site) -> None:
     ours = file(site, frame_file("originals", "gate", START), START)
     strange = site.reporting.data / "originals/gate" / os.fsdecode("街道.jpg".encode("gbk"))
