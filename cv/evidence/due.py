@@ -18,7 +18,7 @@ from cv.cases.tables import AdoptedRow, CaseRow, PhotoRow, RequestRow
 from cv.evidence.originals import KINDS
 from cv.site import Privacy, Site
 
-__all__ = ["RECORDS", "Lot", "due", "record_name"]
+__all__ = ["RECORDS", "Lot", "due", "record_name", "unmasked"]
 
 RECORDS = ("report", "contact", "request")
 """What goes from the database: a photo's record, who posted a request, a request's words."""
@@ -104,11 +104,9 @@ def due(site: Site, database: Database, now: datetime) -> Iterator[Lot]:
 def _originals(data: Path, before: datetime) -> Iterator[Lot]:
     """Unmasked pictures, and what a killed process left half written beside them."""
     unread: list[str] = []
-    folders = (folder for kind in KINDS for folder in _inside(data / kind, data, unread))
     old = sorted(
         path
-        for folder in folders
-        for path in _inside(folder, data, unread)
+        for path in unmasked(data, unread)
         # Half a file may become a whole one yet.
         if _stored(path) < before.timestamp() - (_WRITING_S if path.suffix == ".tmp" else 0)
     )
@@ -116,6 +114,17 @@ def _originals(data: Path, before: datetime) -> Iterator[Lot]:
         yield Lot("keep_originals", _names(some, data))
     if unread:
         yield Lot("keep_originals", (), unread=tuple(unread))
+
+
+def unmasked(data: Path, unread: list[str]) -> Iterator[Path]:
+    """Every unmasked picture of a data folder.
+
+    Args:
+        unread: is told of folders that cannot be read.
+    """
+    for kind in KINDS:
+        for folder in _inside(data / kind, data, unread):
+            yield from _inside(folder, data, unread)
 
 
 def _reports(data: Path, privacy: Privacy, database: Database, now: datetime) -> Iterator[Lot]:

@@ -27,9 +27,10 @@ from cv.cases.case import Case
 from cv.cases.database import Database
 from cv.cases.tables import CaseRow, DeliveryRow, PhotoImageRow, PhotoRow, RequestRow
 from cv.errors import KerbwatchError
-from cv.evidence.due import RECORDS, Lot, due
+from cv.evidence.due import RECORDS, Lot, due, unmasked
 from cv.evidence.log import Event, EvidenceLog, os_user
 from cv.evidence.sealing import sealed_digest
+from cv.evidence.stored_ahead import date_anew
 from cv.site import Site
 
 __all__ = ["AlreadyRunningError", "Retention", "Sweep", "deleting_hourly"]
@@ -90,6 +91,7 @@ class Retention:
         with self._alone() as folder:
             what = f"run of retention in {folder}"
             self._finish_killed(what)
+            date_anew(unmasked(self._data, []), now)
             sweep, run = Sweep(), ""
             for lot in self.due(now):
                 if stop is not None and stop.is_set():

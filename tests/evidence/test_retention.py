@@ -134,6 +134,21 @@ def test_unmasked_pictures_go_after_their_deadline_with_proof(
     assert len({entry["run"] for entry in entries(store)}) == 1
 
 
+def test_what_was_stored_while_the_clock_was_ahead_goes_when_what_is_stored_now_does(
+    store: CaseStore, site: Site
+) -> None:
+    noticed = REPORTED
+    ahead = {
+        file(site, name, noticed + 3650 * DAY)
+        for name in ("originals/gate/a.jpg", "originals/_photos/ph-1-1-a.png", "candidates/gate/a")
+    }
+    skewed = file(site, "originals/gate/b.jpg", noticed + timedelta(minutes=5))
+    assert sweep(site, store, noticed) == set()
+    assert sweep(site, store, noticed + 30 * DAY) == set()
+    assert sweep(site, store, noticed + 30 * DAY + timedelta(minutes=1)) == ahead
+    assert sweep(site, store, noticed + 31 * DAY) == {skewed}
+
+
 @pytest.mark.both_databases
 def test_with_nothing_to_delete_nothing_is_written(store: CaseStore, site: Site) -> None:
     filed(store, site, 1)
