@@ -22,7 +22,6 @@ from typing import Literal
 
 from sqlalchemy import delete, select, update
 
-from cv.background import in_background
 from cv.cases.case import Case
 from cv.cases.database import Database
 from cv.cases.tables import CaseRow, DeliveryRow, PhotoImageRow, PhotoRow, RequestRow
@@ -33,9 +32,8 @@ from cv.evidence.sealing import sealed_digest
 from cv.evidence.stored_ahead import date_anew
 from cv.site import Site
 
-__all__ = ["AlreadyRunningError", "Retention", "Sweep", "deleting_hourly"]
+__all__ = ["AlreadyRunningError", "Retention", "Sweep"]
 
-_EVERY_S = 3600.0
 logger = logging.getLogger(__name__)
 
 
@@ -250,30 +248,6 @@ class Retention:
                 file.write(name)
                 file.flush()
             yield name
-
-
-@contextmanager
-def deleting_hourly(site: Site, database: Database) -> Iterator[None]:
-    """Delete what is due now and every hour, beside what the process is there for."""
-    retention = Retention(site, database)
-
-    def work(stop: threading.Event) -> None:
-        while not stop.is_set():
-            try:
-                sweep = retention.run(datetime.now(UTC), stop)
-            except AlreadyRunningError:
-                pass  # then it is being done
-            except (KerbwatchError, OSError) as error:
-                logger.error("nothing is deleted that should be: %s", error)
-            except Exception:  # a bug of today must not keep originals for ever
-                logger.exception("ALARM: nothing is deleted that should be")
-            else:
-                for failure in sweep.failed:
-                    logger.error("not deleted: %s", failure)
-            stop.wait(_EVERY_S)
-
-    with in_background(work, "retention"):
-        yield
 
 
 def _digest_of(record: str, content: str) -> str | None:

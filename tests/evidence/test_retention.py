@@ -35,13 +35,12 @@ from cv.errors import KerbwatchError
 from cv.evidence.chain import verify_chain
 from cv.evidence.log import EvidenceLog
 from cv.evidence.originals import frame_file, open_originals
-from cv.evidence.retention import AlreadyRunningError, Retention, deleting_hourly
+from cv.evidence.retention import AlreadyRunningError, Retention
 from cv.evidence.sealing import KEY_VARIABLE, new_key
 from cv.labels import Matter
 from cv.site import Site
 from tests.cases.filings import GATE, START, case_of, incident, picture, site_in
 from tests.cases.test_reported import reported, take_report
-from tests.listening import until
 
 DAY = timedelta(days=1)
 REPORTED = START + timedelta(hours=1)
@@ -549,10 +548,3 @@ def test_old_entries_of_the_log_go_with_the_rest(store: CaseStore, site: Site) -
     assert Retention(site, store.database).run(now + 399 * DAY).pruned == 0
     assert Retention(site, store.database).run(now + 401 * DAY).pruned == 3
     assert [entry["action"] for entry in entries(store)] == ["prune"]
-
-
-@pytest.mark.both_databases
-def test_a_watch_and_a_service_delete_beside_their_work(store: CaseStore, site: Site) -> None:
-    old = site.reporting.data / file(site, "originals/gate/old.jpg", REPORTED)
-    with deleting_hourly(site, store.database):
-        until(lambda: not old.exists())
