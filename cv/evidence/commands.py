@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -82,6 +83,10 @@ def verify(
     data: DataOption = None,
 ) -> None:
     """Check that nobody changed the log (校验日志). Exit status 1 names the first broken entry."""
+    if head is not None:
+        head = head.strip().lower()
+        if not re.fullmatch(r"[0-9a-f]{64}", head):
+            raise UserError("--head: all 64 characters that `verify` printed are needed")
     with _opened(open_site(site, data)) as store:
         verdict = verify_chain(EvidenceLog(store.database).rows(), head=head)
     if verdict.broken is not None:

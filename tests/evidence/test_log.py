@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from cv.cases.case import Case
 from cv.cases.store import CaseStore
 from cv.cli import app
-from cv.errors import KerbwatchError
+from cv.errors import KerbwatchError, UserError
 from cv.evidence.chain import Verdict, verify_chain
 from cv.evidence.log import Event, EvidenceLog, original_read
 from cv.evidence.originals import frame_file, open_originals
@@ -126,6 +126,29 @@ def test_a_head_that_was_noted_tells_when_the_end_is_cut_off(
     assert verdict(log).broken is None, "what is left holds together"
     assert verdict(log, head).broken == 6
     assert CliRunner().invoke(app, [*arguments, "--head", head]).exit_code == 1
+
+
+def test_a_head_that_is_not_written_whole_is_no_sign_of_a_change(
+    log: EvidenceLog, site: Site
+) -> None:
+    verify = ["evidence", "verify", "--data", str(site.reporting.data), "--head"]
+    head = verdict(log).head
+    assert CliRunner().invoke(app, [*verify, f" {head.upper()}"]).exit_code == 0
+    for odd in (head[:12], f"{head}0", "all"):
+        told = CliRunner().invoke(app, [*verify, odd]).exception
+        assert isinstance(told, UserError)
+        assert "64 characters" in str(told)
+
+
+@pytest.mark.both_databases
+def test_a_head_of_an_entry_that_was_pruned_says_so(log: EvidenceLog) -> None:
+    heads = [row.hash for row in log.rows()]
+    later = NOW + timedelta(days=400, minutes=3)
+    assert log.prune(later - timedelta(days=400), "user root", now=later) == 3
+    for held in heads[2:]:
+        assert verdict(log, held).broken is None, "the chain goes on from the last that was pruned"
+    why = verdict(log, heads[0]).why
+    assert why.endswith("unless it was noted before 2026-11-27: such entries are pruned")
 
 
 @pytest.mark.both_databases
