@@ -227,6 +227,8 @@ def _database_url(value: object) -> str:
     parts = urlsplit(text)
     if parts.scheme not in ("postgresql", "postgresql+psycopg") or not parts.path.strip("/"):
         raise ValueError("must be postgresql://user@host/database, or left out for a file")
+    if _VARIABLE.search(text):
+        raise ValueError("${...} is not replaced here; leave the password out and set PGPASSWORD")
     return text
 
 

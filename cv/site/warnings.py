@@ -38,12 +38,10 @@ def warnings_of(
     """
     if not site.cameras:
         yield Problem((), "no cameras; add [[cameras]]")
+    yield from _passwords(data)
     for i, camera in enumerate(site.cameras):
         path: KeyPath = ("cameras", i)
         written = data["cameras"][i]
-        for key in ("url", "sub_url"):
-            if _shows_password(written.get(key, "")):
-                yield Problem((*path, key), "holds a password; write ${NAME} and set it outside")
         yield from _place(path, camera, written, site.places)
         yield from _zones((*path, "zones"), camera)
     yield from _reporting(site.reporting, variables)
@@ -54,6 +52,27 @@ def warnings_of(
     for i, rule in enumerate(site.rules):
         if rule.zone not in kinds:
             yield Problem(("rules", i, "zone"), f"no camera has a {rule.zone} zone")
+
+
+def _passwords(data: Mapping[str, Any]) -> Iterator[Problem]:
+    """Secrets that whoever may read the file has."""
+    reporting: Mapping[str, Any] = data.get("reporting", {})
+    urls: list[tuple[KeyPath, str]] = [
+        (("cameras", i, key), camera.get(key, ""))
+        for i, camera in enumerate(data.get("cameras", []))
+        for key in ("url", "sub_url")
+    ]
+    urls += [
+        (("reporting", name, "url"), reporting[name]["url"])
+        for name in TARGETS_WITH_URL
+        if name in reporting
+    ]
+    for path, url in urls:
+        if _shows_password(url):
+            yield Problem(path, "holds a password; write ${NAME} and set it outside")
+    if _shows_password(reporting.get("database", "")):
+        text = "holds a password; leave it out, and set PGPASSWORD or PGPASSFILE outside"
+        yield Problem(("reporting", "database"), text)
 
 
 def _shows_password(url: str) -> bool:

@@ -64,6 +64,7 @@ ONE_MISTAKE = [
     ('[reporting]\ndatabase = "cases.sqlite"\n', f"2: reporting.database: {NO_DATABASE}"),
     ('[reporting]\ndatabase = "mysql://me:secret@host/cases"\n', f"2: reporting.database: {NO_DATABASE}"),
     ('[reporting]\ndatabase = "postgresql://host"\n', f"2: reporting.database: {NO_DATABASE}"),
+    ('[reporting]\ndatabase = "postgresql://me:${PW}@host/cases"\n', "2: reporting.database: ${...} is not replaced here; leave the password out and set PGPASSWORD"),
     ('[reporting]\ntargets = ["spool", "webhok"]\n', f"2: reporting.targets[1]: 'webhok' is not allowed; choose {TARGETS} (did you mean 'webhook'?)"),
     ('[reporting]\ntargets = ["webhook"]\n', "2: reporting.targets[0]: 'webhook' needs a table [reporting.webhook] with its url"),
     ('[reporting]\ntargets = ["spool",\n  "spool"]\n', "3: reporting.targets[1]: 'spool' is there twice"),

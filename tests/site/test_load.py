@@ -248,6 +248,19 @@ HOOK = '[reporting]\ntargets = ["webhook"]\n{}[reporting.webhook]\nurl = "{}"\n'
         (GOOD.replace("address", 'url = "rtsp://u:${PASSWORD}@h/x"\naddress'), []),
         (GOOD.replace("address", 'url = "rtsp://h/x"\naddress'), []),
         (
+            HOOK.format('public_url = "https://me"\n', "https://u:secret@cases.example/")
+            + 'secret_env = "HOOK"\n'
+            + GOOD,
+            ["5: reporting.webhook.url: holds a password; write ${NAME} and set it outside"],
+        ),
+        (
+            '[reporting]\ndatabase = "postgresql://u:secret@h/cases"\n' + GOOD,
+            [
+                "2: reporting.database: holds a password; "
+                "leave it out, and set PGPASSWORD or PGPASSFILE outside"
+            ],
+        ),
+        (
             GOOD + '[[rules]]\nzone = "frontage"\nlabels = ["street_stall"]\ndwell = "5m"\n',
             ["9: rules[0].zone: no camera has a frontage zone"],
         ),
