@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 from urllib.parse import urlsplit
@@ -39,6 +39,7 @@ def warnings_of(
     if not site.cameras:
         yield Problem((), "no cameras; add [[cameras]]")
     yield from _passwords(data)
+    yield from _twice(data.get("cameras", []))
     for i, camera in enumerate(site.cameras):
         path: KeyPath = ("cameras", i)
         written = data["cameras"][i]
@@ -73,6 +74,18 @@ def _passwords(data: Mapping[str, Any]) -> Iterator[Problem]:
     if _shows_password(reporting.get("database", "")):
         text = "holds a password; leave it out, and set PGPASSWORD or PGPASSFILE outside"
         yield Problem(("reporting", "database"), text)
+
+
+def _twice(cameras: Sequence[Mapping[str, Any]]) -> Iterator[Problem]:
+    """What was copied from another camera and not changed."""
+    first: dict[str, int] = {}
+    for i, camera in enumerate(cameras):
+        for key in ("url", "sub_url", "gb_id"):
+            value = camera.get(key, "")
+            if value and first.setdefault(value, i) != i:
+                other = cameras[first[value]]["id"]
+                text = f"is camera {other}'s too; two cameras show two streets"
+                yield Problem(("cameras", i, key), text)
 
 
 def _shows_password(url: str) -> bool:

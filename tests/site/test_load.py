@@ -261,6 +261,18 @@ HOOK = '[reporting]\ntargets = ["webhook"]\n{}[reporting.webhook]\nurl = "{}"\n'
             ],
         ),
         (
+            GOOD.replace("address", 'url = "rtsp://h/x"\nsub_url = "rtsp://h/x"\naddress')
+            + GOOD.replace(
+                "address", 'sub_url = "rtsp://h/x"\nurl = "rtsp://h/y"\naddress'
+            ).replace("gate", "yard"),
+            ["12: cameras[1].sub_url: is camera gate's too; two cameras show two streets"],
+        ),
+        (
+            GOOD.replace("address", f'gb_id = "{"1" * 20}"\naddress')
+            + GOOD.replace("address", f'gb_id = "{"1" * 20}"\naddress').replace("gate", "yard"),
+            ["11: cameras[1].gb_id: is camera gate's too; two cameras show two streets"],
+        ),
+        (
             GOOD + '[[rules]]\nzone = "frontage"\nlabels = ["street_stall"]\ndwell = "5m"\n',
             ["9: rules[0].zone: no camera has a frontage zone"],
         ),
