@@ -115,8 +115,7 @@ def original(
     with _opened(place) as store:
         file, content = _read_original(store, originals, picture, reason)
     try:
-        out.touch(mode=0o600, exist_ok=False)
-        out.write_bytes(content)
+        _write_private(out, content)
     except OSError as error:
         raise UserError(f"{out}: {error.strerror}") from error
     typer.echo(f"{out}: {file}; that you have it is in the log")
@@ -185,6 +184,16 @@ def _read_original(
         raise UserError(f"{file}: {error.strerror}") from error
     note("served", file)
     return file, content
+
+
+def _write_private(out: Path, content: bytes) -> None:
+    """A new file that only its owner may read; none at all, if there is no room for all of it."""
+    out.touch(mode=0o600, exist_ok=False)
+    try:
+        out.write_bytes(content)
+    except OSError:
+        out.unlink()
+        raise
 
 
 def _named(store: CaseStore, picture: str) -> tuple[str, str]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -297,6 +299,29 @@ def test_an_original_on_the_command_line_is_for_a_reason_and_logged(
     assert entry["who"].startswith("user ")
     again = CliRunner().invoke(app, [*arguments, "复核投诉"])
     assert "exists already" in str(again.exception)
+
+
+def test_an_original_for_which_there_is_no_room_leaves_no_part_and_can_be_asked_for_again(
+    store: CaseStore, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = with_picture(store, site, monkeypatch)
+    kept = open_originals(site.reporting.data)
+    kept.keep(frame_file("originals", "gate", incident().confirmed_at), b"unmasked")
+    out = tmp_path / "out.jpg"
+    arguments = ["evidence", "original", case.id, "--data", str(site.reporting.data)]
+    arguments += ["-o", str(out), "--reason", "复核投诉"]
+    whole = Path.write_bytes
+
+    def full(path: Path, content: bytes) -> int:
+        whole(path, content[:3])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "write_bytes", full)
+        told = CliRunner().invoke(app, arguments).exception
+    assert "No space left" in str(told)
+    assert not out.exists()
+    assert CliRunner().invoke(app, arguments).exit_code == 0
 
 
 def test_an_original_that_the_command_line_does_not_get_is_logged_as_well(
