@@ -15,6 +15,7 @@ from sqlalchemy import or_, select
 from cv.cases.database import Database
 from cv.cases.parts import ClosurePart, ReviewPart
 from cv.cases.tables import AdoptedRow, CaseRow, PhotoRow, RequestRow
+from cv.evidence.log import EvidenceLog
 from cv.evidence.originals import KINDS
 from cv.site import Privacy, Site
 
@@ -194,10 +195,13 @@ def _folders(
         if case is None:
             # Its case was never recorded: a process was killed in between. Or the site names
             # another database than before, so this is no time for haste.
+            rule, keep_s = "keep_evidence", privacy.keep_evidence_s if files else _WRITING_S
+            gone = EvidenceLog(database).deletion_of(record_name("report", name))
+            if gone is not None and gone.rule:
+                # By another machine, which has the same database and another folder.
+                rule, keep_s = gone.rule.removeprefix("privacy."), _WRITING_S
             newest = max((_stored(path) for path in (folder, *files)), default=inf)
-            keep_s = privacy.keep_evidence_s if files else _WRITING_S
             over = newest < now.timestamp() - keep_s
-            rule = "keep_evidence"
         else:
             rule, until = _deadline(case, privacy)
             over = until is not None and until < now

@@ -254,6 +254,25 @@ def test_a_photo_without_a_case_goes_with_all_that_was_said(store: CaseStore, si
 
 
 @pytest.mark.both_databases
+def test_a_photo_goes_in_time_where_it_lies_though_another_machine_deletes_the_report(
+    store: CaseStore, site: Site, tmp_path: Path
+) -> None:
+    """Two machines share a database, and each has its own folder."""
+    other = replace(site, reporting=replace(site.reporting, data=tmp_path / "other"))
+    of_a_case = report(store, site, "ph-2", filed(store, site, 2, "cleared").id)
+    for masked, photo, rule, days in (
+        (report(store, site, "ph-1"), "ph-1", "privacy.keep_photos", 91),
+        (of_a_case, "ph-2", "privacy.keep_evidence", 366),
+    ):
+        now = REPORTED + days * DAY
+        os.utime(site.reporting.data / f"evidence/{photo}", (REPORTED.timestamp(),) * 2)
+        assert sweep(other, store, now) == {f"report {photo}"}
+        assert masked in sweep(site, store, now)
+        assert deletions(store)[masked]["rule"] == rule
+        assert not (site.reporting.data / f"evidence/{photo}").exists()
+
+
+@pytest.mark.both_databases
 def test_a_photo_of_a_case_stays_as_long_as_its_case(store: CaseStore, site: Site) -> None:
     case = filed(store, site, 2, "cleared")
     masked = report(store, site, "ph-1", case.id)
