@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from shapely import Polygon
 
 from cv.codes import Code
+from cv.durations import format_duration
 from cv.labels import ZONE_MATTERS, Matter, ZoneKind
 from cv.site.errors import Problem
 from cv.site.file import TARGETS_WITH_LINKS, TARGETS_WITH_URL
@@ -45,6 +46,7 @@ def warnings_of(
         written = data["cameras"][i]
         yield from _place(path, camera, written, site.places)
         yield from _zones((*path, "zones"), camera)
+        yield from _too_short((*path, "zones"), camera, site)
     yield from _reporting(site.reporting, variables)
     yield from _unserved(site)
     yield from _without_event(site)
@@ -149,6 +151,20 @@ def _zones(path: KeyPath, camera: Camera) -> Iterator[Problem]:
                 f"overlaps zone '{first.id}' by {share:.0%}; "
                 f"what stands in both is reported for one of '{first.id}' and '{second.id}'",
             )
+
+
+def _too_short(path: KeyPath, camera: Camera, site: Site) -> Iterator[Problem]:
+    """Rules whose hours are over before anything has stood there for long enough."""
+    for i, zone in enumerate(camera.zones):
+        labels: dict[tuple[float, float], list[str]] = {}
+        for label in ZONE_MATTERS[zone.kind]:
+            rule = site.rule(zone, label)
+            if rule and rule.active.longest_s <= rule.dwell_s:
+                labels.setdefault((rule.dwell_s, rule.active.longest_s), []).append(label)
+        for (dwell_s, longest_s), unseen in labels.items():
+            hours, dwell = format_duration(longest_s), format_duration(dwell_s)
+            why = f"active for {hours} at most, and dwell is {dwell}"
+            yield Problem((*path, i), f"never reports {', '.join(unseen)}: {why}")
 
 
 def _reporting(reporting: Reporting, variables: Mapping[str, str]) -> Iterator[Problem]:

@@ -273,6 +273,14 @@ HOOK = '[reporting]\ntargets = ["webhook"]\n{}[reporting.webhook]\nurl = "{}"\n'
             ["11: cameras[1].gb_id: is camera gate's too; two cameras show two streets"],
         ),
         (
+            GOOD + 'active = ["07:30-07:50", "Sat,Sun 07:50-08:00"]\n',
+            [
+                "4: cameras[0].zones[0]: never reports barrier, cone, construction_waste, "
+                "garbage_heap: active for 30m at most, and dwell is 30m"
+            ],
+        ),
+        (GOOD + 'active = "23:30-00:01"\n', []),
+        (
             GOOD + '[[rules]]\nzone = "frontage"\nlabels = ["street_stall"]\ndwell = "5m"\n',
             ["9: rules[0].zone: no camera has a frontage zone"],
         ),
