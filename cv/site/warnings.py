@@ -50,7 +50,7 @@ def warnings_of(
     yield from _reporting(site.reporting, variables)
     yield from _unserved(site)
     yield from _without_event(site)
-    yield from _unrouted(site)
+    yield from _unrouted(site, data.get("routing", {}))
     kinds = {zone.kind for camera in site.cameras for zone in camera.zones}
     for i, rule in enumerate(site.rules):
         if rule.zone not in kinds:
@@ -218,8 +218,12 @@ def _possible(site: Site) -> Iterator[tuple[Camera, Matter, Code]]:
                     yield camera, matter, site.codes.code(matter, label, zone.kind)
 
 
-def _unrouted(site: Site) -> Iterator[Problem]:
-    """Codes that can come up and that the city's tables, if there are any, do not have."""
+def _unrouted(site: Site, written: Mapping[str, Any]) -> Iterator[Problem]:
+    """Codes that can come up and that the city's tables, if there are any, do not have.
+
+    Args:
+        written: the table [routing]. One that it names may have no row that is of any use.
+    """
     routing = site.routing
     without_unit: dict[Code, dict[str, None]] = {}
     without_limit: dict[Code, None] = {}
@@ -229,11 +233,11 @@ def _unrouted(site: Site) -> Iterator[Problem]:
             without_unit.setdefault(code, {})[camera.id] = None
         if routing.limits.find(code.code5) is None:
             without_limit[code] = None
-    for code, cameras in without_unit.items() if routing.units.table else ():
+    for code, cameras in without_unit.items() if "units" in written else ():
         first, more = next(iter(cameras)), len(cameras) - 1
         where = f"camera {first}" + (f" and {more} more" if more else "")
         yield Problem(("routing", "units"), f"no unit for {code.code5} {code.name_zh} at {where}")
-    if without_limit and routing.limits.table:
+    if without_limit and "limits" in written:
         codes = ", ".join(f"{code.code5} {code.name_zh}" for code in without_limit)
         yield Problem(("routing", "limits"), f"no limit for {codes}")
 
