@@ -81,6 +81,16 @@ def _duration(value: object) -> float:
     return _mended(lambda: parse_duration(value))
 
 
+def _kept(value: object) -> float:
+    """How long something is kept. A bare number is seconds, where people think of days."""
+    seconds = _duration(value)
+    bare = not isinstance(value, str) or value.strip()[-1:].isdigit()
+    if bare and 0 < seconds < 86400:
+        text = f"{seconds:g}"
+        raise ValueError(f"{text} would be seconds; write {text}d if days are meant, or {text}s")
+    return seconds
+
+
 def _positive(value: float) -> float:
     if value <= 0:
         raise ValueError("must be longer than 0s")
@@ -269,6 +279,7 @@ Id = Annotated[str, AfterValidator(_identifier)]
 Number = Annotated[float, Strict()]
 Share = Annotated[Number, AfterValidator(_share)]
 Duration = Annotated[float, BeforeValidator(_duration)]
+Keep = Annotated[float, BeforeValidator(_kept)]
 LogDuration = Annotated[Duration, AfterValidator(_half_a_year)]
 Time = Annotated[Duration, AfterValidator(_positive)]
 Every = Annotated[Time, between(0.01, 86400)]

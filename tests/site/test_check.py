@@ -72,6 +72,8 @@ ONE_MISTAKE = [
     ("[reporting]\nupdate_every = -1\n", "2: reporting.update_every: '-1' is no duration; write 90s, 5m, 2h, 30d or seconds"),
     ("[reporting]\nupdate_every = true\n", "2: reporting.update_every: must be a duration; write 90s, 5m, 2h, 30d or seconds"),
     ('[privacy]\nkeep_access_log = "90d"\n', "2: privacy.keep_access_log: 90d is too short; 180d or more: such logs are kept for six months"),
+    ("[privacy]\nkeep_originals = 30\n", "2: privacy.keep_originals: 30 would be seconds; write 30d if days are meant, or 30s"),
+    ('[privacy]\nkeep_evidence = "365"\n', "2: privacy.keep_evidence: 365 would be seconds; write 365d if days are meant, or 365s"),
     ("[privacy]\nkeep_originals = inf\n", "2: privacy.keep_originals: 'inf' is no duration; write 90s, 5m, 2h, 30d or seconds"),
     ('[privacy]\nkeep_originals = "9999999d"\n', "2: privacy.keep_originals: '9999999d' is too long; at most 36500d"),
     ("[reporting.webhook]\n", "1: reporting.webhook.url: is missing"),
