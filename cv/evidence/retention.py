@@ -28,8 +28,8 @@ from cv.cases.tables import CaseRow, DeliveryRow, PhotoImageRow, PhotoRow, Reque
 from cv.errors import KerbwatchError
 from cv.evidence.due import RECORDS, Lot, due, unmasked
 from cv.evidence.log import Event, EvidenceLog, os_user
+from cv.evidence.misdated import date_anew
 from cv.evidence.sealing import sealed_digest
-from cv.evidence.stored_ahead import date_anew
 from cv.site import Site
 
 __all__ = ["AlreadyRunningError", "Retention", "Sweep"]

@@ -148,6 +148,17 @@ def test_what_was_stored_while_the_clock_was_ahead_goes_when_what_is_stored_now_
     assert sweep(site, store, noticed + 31 * DAY) == {skewed}
 
 
+def test_what_was_stored_before_the_clock_was_set_is_not_deleted_at_once(
+    store: CaseStore, site: Site
+) -> None:
+    boot, noticed = datetime(1970, 1, 1, 0, 5, tzinfo=UTC), REPORTED
+    early = file(site, "originals/gate/a.jpg", boot)
+    right = file(site, "originals/gate/b.jpg", noticed)
+    assert sweep(site, store, boot + timedelta(hours=1)) == set()
+    assert sweep(site, store, noticed) == set()
+    assert sweep(site, store, noticed + 31 * DAY) == {early, right}
+
+
 @pytest.mark.both_databases
 def test_with_nothing_to_delete_nothing_is_written(store: CaseStore, site: Site) -> None:
     filed(store, site, 1)
