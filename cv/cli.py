@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from importlib.metadata import entry_points, version
+from io import TextIOWrapper
 from typing import Annotated
 
 import typer
@@ -70,6 +71,9 @@ def _options(
 
 def main() -> None:
     """Run the command line; a user's mistake is one line on stderr and exit status 2."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        # A terminal in GBK has no sign for what somebody's phone could write.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         sys.exit(app(standalone_mode=False))
     except KerbwatchError as error:

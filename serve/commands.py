@@ -20,8 +20,8 @@ from cv.cases.opening import open_store
 from cv.detect.detector import Detector
 from cv.detect.model_options import BackendOption, ModelOption, ThreadsOption
 from cv.errors import UserError
+from cv.evidence.hourly import deleting_hourly
 from cv.evidence.originals import open_originals
-from cv.evidence.retention import deleting_hourly
 from cv.site.choice import SiteOption, open_site
 
 __all__ = ["serve"]

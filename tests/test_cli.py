@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
+import sys
 from pathlib import Path
 
 import pytest
+import typer
 
 from cv import cli
 
@@ -39,3 +42,16 @@ def test_a_full_disk_is_said_though_no_file_is_known(
     full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     assert told(full, monkeypatch, capsys) == "error: No space left on device\n"
     assert told(OSError("no picture"), monkeypatch, capsys) == "error: no picture\n"
+
+
+def test_a_sign_that_the_terminal_does_not_know_hides_nothing_else(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="gbk"))
+    monkeypatch.setattr(cli, "app", lambda **_options: typer.echo("投诉 😀"))
+    with pytest.raises(SystemExit) as caught:
+        cli.main()
+    assert not caught.value.code
+    sys.stdout.flush()
+    assert written.getvalue().decode("gbk") == "投诉 \\U0001f600\n"

@@ -63,6 +63,13 @@ class CaseRecorder:
             )
             return None
 
+    def is_filed(self, incident_id: str) -> bool:
+        """Whether the store has its case; while the database is away, it may have."""
+        try:
+            return self._store.find(incident_id) is not None
+        except StoreError:
+            return True
+
     def _known(self, incident: Incident) -> str | None:
         watched = Watched(
             camera=incident.camera,

@@ -36,8 +36,8 @@ from cv.detect.save_video import AnnotatedCopies
 from cv.disk import DiskSpace
 from cv.durations import option_seconds
 from cv.errors import UserError
+from cv.evidence.hourly import deleting_hourly
 from cv.evidence.originals import open_originals
-from cv.evidence.retention import deleting_hourly
 from cv.memory import spare_memory
 from cv.plausible_time import is_plausible
 from cv.site import Site

@@ -82,15 +82,24 @@ class EvidenceFolder:
     Args:
         mask: masks a picture in place; any exception means that it could not.
         space: says how many pictures there is room for.
+        is_filed: whether the store has the case of an incident, by its id.
     """
 
-    def __init__(self, site: Site, camera: Camera, mask: Mask, space: DiskSpace) -> None:
+    def __init__(
+        self,
+        site: Site,
+        camera: Camera,
+        mask: Mask,
+        space: DiskSpace,
+        is_filed: Callable[[str], bool],
+    ) -> None:
         self._data = site.reporting.data
         self._originals = open_originals(self._data)
         self._site = site
         self._camera = camera
         self._mask = mask
         self._space = space
+        self._is_filed = is_filed
 
     @property
     def thinned(self) -> bool:
@@ -204,8 +213,9 @@ class EvidenceFolder:
         original = self._keep("originals", shot.clean, shot.time)
         if shot.counts is None:
             return original, self._originals.read(original)
-        # One that is there belongs to a case that may have left already: it stays.
-        if not (self._data / name).exists():
+        # One that is there may have left with its case, and stays. But if a run was killed before
+        # it had recorded the case, nobody knows of it, nor how much was masked in those days.
+        if not ((self._data / name).exists() and self._is_filed(shot.incident.id)):
             write_durably(self._data / name, content)
         return name, (self._data / name).read_bytes()
 

@@ -47,6 +47,8 @@ class Recorder(Protocol):
 
     def known(self, incident: Incident) -> str | None: ...
 
+    def is_filed(self, incident_id: str) -> bool: ...
+
     def load(self) -> str | None: ...
 
     def record(self, filings: Sequence[Filing], state: str) -> None: ...
@@ -87,7 +89,7 @@ class CameraWatch:
             return mask(image, detector, heads=privacy.heads, plates=privacy.plates)
 
         space = space or DiskSpace(site.reporting.data, site.disk)
-        evidence = EvidenceFolder(site, camera, hide, space)
+        evidence = EvidenceFolder(site, camera, hide, space, recorder.is_filed)
         self._main = main
         self._every_s = every_s
         self._firsts = FirstFrames(evidence, seldom=every_s >= _SELDOM_S)

@@ -35,7 +35,8 @@ def verify_chain(rows: Iterable[EvidenceLogRow], *, head: str | None = None) -> 
 
     Args:
         rows: all of the log, the oldest first.
-        head: of an earlier verdict: the entry of this hash must still be there.
+        head: of an earlier verdict: the entry of this hash must still be there, or be the last one
+            that was pruned.
     """
     chain = _Chain()
     for row in rows:
@@ -47,8 +48,11 @@ def verify_chain(rows: Iterable[EvidenceLogRow], *, head: str | None = None) -> 
     if chain.pruned:
         why = f"is missing, as are all up to {chain.pruned[0]}"
         return Verdict(chain.count, chain.head, 1, why)
-    if head is not None:
-        why = f"is missing: no entry has the hash {head[:64]}"
+    prune = chain.prune
+    if head is not None and not (prune and prune.sha256 == head):
+        why = f"is missing: no entry has the hash {head}"
+        if prune and prune.stored:
+            why += f", unless it was noted before {prune.stored:%Y-%m-%d}: such entries are pruned"
         return Verdict(chain.count, chain.head, chain.seq + 1, why)
     return Verdict(chain.count, chain.head)
 
@@ -58,12 +62,14 @@ class _Chain:
 
     Attributes:
         pruned: number and hash of the entry before the first, until an entry tells of its pruning.
+        prune: that entry.
     """
 
     def __init__(self) -> None:
         self.count = self.seq = 0
         self.head = START
         self.pruned: tuple[int, str] | None = None
+        self.prune: Entry | None = None
 
     def take(self, row: EvidenceLogRow) -> tuple[int, str] | None:
         """Go on to the next entry; gives which one is broken, and why."""
@@ -80,7 +86,7 @@ class _Chain:
             if _too_early(entry):
                 return row.seq, "pruned entries of the last six months"
             if self.pruned and _tells_of(entry, self.pruned):
-                self.pruned = None
+                self.pruned, self.prune = None, entry
         self.count, self.seq, self.head = self.count + 1, row.seq, row.hash
         return None
 

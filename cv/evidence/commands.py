@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -82,6 +83,10 @@ def verify(
     data: DataOption = None,
 ) -> None:
     """Check that nobody changed the log (校验日志). Exit status 1 names the first broken entry."""
+    if head is not None:
+        head = head.strip().lower()
+        if not re.fullmatch(r"[0-9a-f]{64}", head):
+            raise UserError("--head: all 64 characters that `verify` printed are needed")
     with _opened(open_site(site, data)) as store:
         verdict = verify_chain(EvidenceLog(store.database).rows(), head=head)
     if verdict.broken is not None:
@@ -110,8 +115,7 @@ def original(
     with _opened(place) as store:
         file, content = _read_original(store, originals, picture, reason)
     try:
-        out.touch(mode=0o600, exist_ok=False)
-        out.write_bytes(content)
+        _write_private(out, content)
     except OSError as error:
         raise UserError(f"{out}: {error.strerror}") from error
     typer.echo(f"{out}: {file}; that you have it is in the log")
@@ -141,6 +145,8 @@ def run(
             for lot in retention.due(now):
                 for what in (*lot.files, *lot.records):
                     typer.echo(f"{what}: privacy.{lot.rule}")
+                for failure in lot.unread:
+                    typer.echo(f"not read: {failure}", err=True)
             return
         sweep = retention.run(now)
     for failure in sweep.failed:
@@ -178,6 +184,16 @@ def _read_original(
         raise UserError(f"{file}: {error.strerror}") from error
     note("served", file)
     return file, content
+
+
+def _write_private(out: Path, content: bytes) -> None:
+    """A new file that only its owner may read; none at all, if there is no room for all of it."""
+    out.touch(mode=0o600, exist_ok=False)
+    try:
+        out.write_bytes(content)
+    except OSError:
+        out.unlink()
+        raise
 
 
 def _named(store: CaseStore, picture: str) -> tuple[str, str]:

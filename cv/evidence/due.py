@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import chain
 from math import inf
 from pathlib import Path
 from typing import TypeVar
@@ -16,10 +15,11 @@ from sqlalchemy import or_, select
 from cv.cases.database import Database
 from cv.cases.parts import ClosurePart, ReviewPart
 from cv.cases.tables import AdoptedRow, CaseRow, PhotoRow, RequestRow
+from cv.evidence.log import EvidenceLog
 from cv.evidence.originals import KINDS
 from cv.site import Privacy, Site
 
-__all__ = ["RECORDS", "Lot", "due", "record_name"]
+__all__ = ["RECORDS", "Lot", "due", "record_name", "unmasked"]
 
 RECORDS = ("report", "contact", "request")
 """What goes from the database: a photo's record, who posted a request, a request's words."""
@@ -46,6 +46,7 @@ class Lot:
         photo: the report whose record goes as well.
         contact: the Open311 request that is no longer told who posted it.
         request: the Open311 request whose words go, here and in the case.
+        unread: folders that may hold more of it and cannot be read, each with the reason.
     """
 
     rule: str
@@ -55,6 +56,7 @@ class Lot:
     photo: str | None = None
     contact: str | None = None
     request: str | None = None
+    unread: tuple[str, ...] = ()
 
     @property
     def records(self) -> tuple[str, ...]:
@@ -91,23 +93,39 @@ def due(site: Site, database: Database, now: datetime) -> Iterator[Lot]:
     yield from _originals(data, now - timedelta(seconds=privacy.keep_originals_s))
     yield from _reports(data, privacy, database, now)
     yield from _requests(privacy, database, now)
-    folders = data / "evidence"
-    names = sorted(path.name for path in folders.glob("*/"))
+    unread: list[str] = []
+    folders = _inside(data / "evidence", data, unread)
+    names = [path.name for path in folders if path.is_dir()]
+    if unread:
+        yield Lot("keep_evidence", (), unread=tuple(unread))
     for some in _batches(names):
         yield from _folders(data, privacy, database, some, now)
 
 
 def _originals(data: Path, before: datetime) -> Iterator[Lot]:
     """Unmasked pictures, and what a killed process left half written beside them."""
-    folders = chain.from_iterable((data / kind).glob("*/*") for kind in KINDS)
-    old = (
+    unread: list[str] = []
+    old = sorted(
         path
-        for path in folders
+        for path in unmasked(data, unread)
         # Half a file may become a whole one yet.
         if _stored(path) < before.timestamp() - (_WRITING_S if path.suffix == ".tmp" else 0)
     )
-    for some in _batches(sorted(old)):
+    for some in _batches(old):
         yield Lot("keep_originals", _names(some, data))
+    if unread:
+        yield Lot("keep_originals", (), unread=tuple(unread))
+
+
+def unmasked(data: Path, unread: list[str]) -> Iterator[Path]:
+    """Every unmasked picture of a data folder.
+
+    Args:
+        unread: is told of folders that cannot be read.
+    """
+    for kind in KINDS:
+        for folder in _inside(data / kind, data, unread):
+            yield from _inside(folder, data, unread)
 
 
 def _reports(data: Path, privacy: Privacy, database: Database, now: datetime) -> Iterator[Lot]:
@@ -129,8 +147,9 @@ def _reports(data: Path, privacy: Privacy, database: Database, now: datetime) ->
                 rule, until = _deadline(case, privacy)
             if until is not None and until < now:
                 folder = f"evidence/{report.id}"
-                files = _names(sorted((data / folder).glob("*")), data)
-                yield Lot(rule, files, folder, report.case_id, report.id)
+                unread: list[str] = []
+                files = _names(_inside(data / folder, data, unread), data)
+                yield Lot(rule, files, folder, report.case_id, report.id, unread=tuple(unread))
 
 
 def _requests(privacy: Privacy, database: Database, now: datetime) -> Iterator[Lot]:
@@ -170,20 +189,25 @@ def _folders(
         if name in reports:
             continue
         folder = data / "evidence" / name
-        files = sorted(folder.glob("*"))
+        unread: list[str] = []
+        files = _inside(folder, data, unread)
         case = cases.get(owners[name])
         if case is None:
             # Its case was never recorded: a process was killed in between. Or the site names
             # another database than before, so this is no time for haste.
+            rule, keep_s = "keep_evidence", privacy.keep_evidence_s if files else _WRITING_S
+            gone = EvidenceLog(database).deletion_of(record_name("report", name))
+            if gone is not None and gone.rule:
+                # By another machine, which has the same database and another folder.
+                rule, keep_s = gone.rule.removeprefix("privacy."), _WRITING_S
             newest = max((_stored(path) for path in (folder, *files)), default=inf)
-            keep_s = privacy.keep_evidence_s if files else _WRITING_S
             over = newest < now.timestamp() - keep_s
-            rule = "keep_evidence"
         else:
             rule, until = _deadline(case, privacy)
             over = until is not None and until < now
         if over:
-            yield Lot(rule, _names(files, data), f"evidence/{name}", owners[name] if case else None)
+            owner = owners[name] if case else None
+            yield Lot(rule, _names(files, data), f"evidence/{name}", owner, unread=tuple(unread))
 
 
 def _deadline(case: _Ending, privacy: Privacy) -> tuple[str, datetime | None]:
@@ -207,6 +231,22 @@ def _cases(database: Database, ids: Iterable[str]) -> Mapping[str, _Ending]:
     query = select(CaseRow.id, CaseRow.document).where(CaseRow.id.in_(set(ids)))
     with database.read() as session:
         return {row.id: _Ending.model_validate_json(row.document) for row in session.execute(query)}
+
+
+def _inside(folder: Path, data: Path, unread: list[str]) -> list[Path]:
+    """What is in a folder, in order. `glob` takes one that cannot be read for an empty one.
+
+    Args:
+        unread: is told of the folder if it cannot be read.
+    """
+    try:
+        return sorted(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        name = folder.relative_to(data).as_posix().encode(errors="backslashreplace").decode()
+        unread.append(f"{name}: {error.strerror}")
+        return []
 
 
 def _stored(path: Path) -> float:

@@ -107,12 +107,13 @@ class EvidenceLog:
         with self._database.write() as session:
             _append(session, events, now or datetime.now(UTC))
 
-    def tells_of_deletion(self, what: str) -> bool:
-        """Whether a run of retention has announced it; False again once that entry is pruned."""
+    def deletion_of(self, what: str) -> Entry | None:
+        """Where a run of retention announced it; None again once that entry is pruned."""
         query = select(EvidenceLogRow.entry).where(EvidenceLogRow.what == what)
         with self._database.read() as session:
-            lines = list(session.scalars(query))
-        return any(Entry.model_validate_json(line).action == "delete" for line in lines)
+            lines = list(session.scalars(query.order_by(EvidenceLogRow.seq.desc())))
+        entries = map(Entry.model_validate_json, lines)
+        return next((entry for entry in entries if entry.action == "delete"), None)
 
     def lines(self, since: datetime | None = None) -> Iterator[str]:
         """The entries as they were written, the oldest first."""

@@ -22,19 +22,18 @@ from typing import Literal
 
 from sqlalchemy import delete, select, update
 
-from cv.background import in_background
 from cv.cases.case import Case
 from cv.cases.database import Database
 from cv.cases.tables import CaseRow, DeliveryRow, PhotoImageRow, PhotoRow, RequestRow
 from cv.errors import KerbwatchError
-from cv.evidence.due import RECORDS, Lot, due
+from cv.evidence.due import RECORDS, Lot, due, unmasked
 from cv.evidence.log import Event, EvidenceLog, os_user
+from cv.evidence.misdated import date_anew
 from cv.evidence.sealing import sealed_digest
 from cv.site import Site
 
-__all__ = ["AlreadyRunningError", "Retention", "Sweep", "deleting_hourly"]
+__all__ = ["AlreadyRunningError", "Retention", "Sweep"]
 
-_EVERY_S = 3600.0
 logger = logging.getLogger(__name__)
 
 
@@ -48,7 +47,8 @@ class Sweep:
 
     Attributes:
         deleted: files and records.
-        failed: files that the disk would not delete, with its reason.
+        failed: files that the disk would not delete, and folders that it would not show, each with
+            its reason.
         pruned: entries of the log past `privacy.keep_access_log`.
     """
 
@@ -89,6 +89,7 @@ class Retention:
         with self._alone() as folder:
             what = f"run of retention in {folder}"
             self._finish_killed(what)
+            date_anew(unmasked(self._data, []), now)
             sweep, run = Sweep(), ""
             for lot in self.due(now):
                 if stop is not None and stop.is_set():
@@ -104,7 +105,7 @@ class Retention:
         return sweep
 
     def _delete(self, lot: Lot, run: str, sweep: Sweep) -> None:
-        failed: list[str] = []
+        failed = list(lot.unread)
         proof: list[Event] = []
         for file in lot.files:
             try:
@@ -235,8 +236,11 @@ class Retention:
         with (self._data / "retention.lock").open("a+") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
+            except (BlockingIOError, PermissionError) as error:
                 raise AlreadyRunningError("another process is deleting just now") from error
+            except OSError as error:
+                # A share without locks. Two at once only count twice; none would keep everything.
+                logger.info("%s: %s", file.name, error.strerror)
             file.seek(0)
             name = file.read().strip()
             if not name:
@@ -244,30 +248,6 @@ class Retention:
                 file.write(name)
                 file.flush()
             yield name
-
-
-@contextmanager
-def deleting_hourly(site: Site, database: Database) -> Iterator[None]:
-    """Delete what is due now and every hour, beside what the process is there for."""
-    retention = Retention(site, database)
-
-    def work(stop: threading.Event) -> None:
-        while not stop.is_set():
-            try:
-                sweep = retention.run(datetime.now(UTC), stop)
-            except AlreadyRunningError:
-                pass  # then it is being done
-            except (KerbwatchError, OSError) as error:
-                logger.error("nothing is deleted that should be: %s", error)
-            except Exception:  # a bug of today must not keep originals for ever
-                logger.exception("ALARM: nothing is deleted that should be")
-            else:
-                for failure in sweep.failed:
-                    logger.error("not deleted: %s", failure)
-            stop.wait(_EVERY_S)
-
-    with in_background(work, "retention"):
-        yield
 
 
 def _digest_of(record: str, content: str) -> str | None:

@@ -139,4 +139,4 @@ class PhotoDesk:
             StoreError: as `get`.
         """
         name = record_name("report", record_id)
-        return self._log is not None and self._log.tells_of_deletion(name)
+        return self._log is not None and self._log.deletion_of(name) is not None

@@ -27,6 +27,7 @@ from cv.site.values import (
     Every,
     Hours,
     Id,
+    Keep,
     Kind,
     LogDuration,
     Number,
@@ -181,10 +182,10 @@ class PrivacyTable(_Table):
 
     heads: StrictBool = True
     plates: StrictBool = True
-    keep_originals: Duration = 30 * 86400.0
-    keep_rejected: Duration = 30 * 86400.0
-    keep_evidence: Duration = 365 * 86400.0
-    keep_photos: Duration = 90 * 86400.0
+    keep_originals: Keep = 30 * 86400.0
+    keep_rejected: Keep = 30 * 86400.0
+    keep_evidence: Keep = 365 * 86400.0
+    keep_photos: Keep = 90 * 86400.0
     keep_access_log: LogDuration = 400 * 86400.0
 
 

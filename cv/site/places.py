@@ -102,6 +102,8 @@ class Places:
             data = json.loads(path.read_text(encoding="utf-8-sig"))
         except OSError as error:
             raise SiteError(f"{path}: {error.strerror or 'cannot be read'}") from None
+        except UnicodeDecodeError:
+            raise SiteError(f"{path}: is not UTF-8 text; save the map as UTF-8") from None
         except (ValueError, RecursionError):
             raise SiteError(f"{path}: is not JSON") from None
         features = data.get("features") if isinstance(data, dict) else None

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
+from math import inf
 
 from cv.errors import UserError
 
@@ -14,6 +15,7 @@ __all__ = ["ALWAYS", "Schedule", "Window"]
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _EVERY_DAY = tuple(range(7))
 _DAY_S = 86400
+_WEEK_S = 7 * _DAY_S
 _ALLOWED = 'write "08:00-20:00", "Mon-Fri 18:00-02:00" or "Sat,Sun"'
 _HOURS = re.compile(r"(\d\d?):(\d\d)-(\d\d?):(\d\d)", re.ASCII)
 
@@ -38,6 +40,11 @@ class Window:
         if second >= self.start_s:
             return weekday in self.days
         return second < self.end_s and (weekday - 1) % 7 in self.days
+
+    def spans(self) -> Iterator[tuple[int, int]]:
+        """Begin and end in seconds since Monday; what goes over Sunday's end goes beyond a week."""
+        end_s = self.end_s if self.end_s > self.start_s else self.end_s + _DAY_S
+        return ((day * _DAY_S + self.start_s, day * _DAY_S + end_s) for day in self.days)
 
     def __str__(self) -> str:
         days = "" if self.days == _EVERY_DAY else ",".join(_runs(self.days))
@@ -77,6 +84,18 @@ class Schedule:
         local = time.astimezone(zone)
         second = local.hour * 3600 + local.minute * 60 + local.second
         return any(window.covers(local.weekday(), second) for window in self.windows)
+
+    @property
+    def longest_s(self) -> float:
+        """For how many seconds it applies at a stretch, at most; endless if it never stops."""
+        spans = sorted(span for window in self.windows for span in window.spans())
+        longest = float(_WEEK_S if not spans else 0)
+        begin = end = -1
+        # What goes round the week's end is whole in the second of two weeks.
+        for start, stop in (*spans, *((a + _WEEK_S, b + _WEEK_S) for a, b in spans)):
+            begin, end = (begin, max(end, stop)) if start <= end else (start, stop)
+            longest = max(longest, end - begin)
+        return longest if longest < _WEEK_S else inf
 
     def __str__(self) -> str:
         return ", ".join(str(window) for window in self.windows) or "always"

@@ -81,6 +81,16 @@ def _duration(value: object) -> float:
     return _mended(lambda: parse_duration(value))
 
 
+def _kept(value: object) -> float:
+    """How long something is kept. A bare number is seconds, where people think of days."""
+    seconds = _duration(value)
+    bare = not isinstance(value, str) or value.strip()[-1:].isdigit()
+    if bare and 0 < seconds < 86400:
+        text = f"{seconds:g}"
+        raise ValueError(f"{text} would be seconds; write {text}d if days are meant, or {text}s")
+    return seconds
+
+
 def _positive(value: float) -> float:
     if value <= 0:
         raise ValueError("must be longer than 0s")
@@ -227,6 +237,8 @@ def _database_url(value: object) -> str:
     parts = urlsplit(text)
     if parts.scheme not in ("postgresql", "postgresql+psycopg") or not parts.path.strip("/"):
         raise ValueError("must be postgresql://user@host/database, or left out for a file")
+    if _VARIABLE.search(text):
+        raise ValueError("${...} is not replaced here; leave the password out and set PGPASSWORD")
     return text
 
 
@@ -267,6 +279,7 @@ Id = Annotated[str, AfterValidator(_identifier)]
 Number = Annotated[float, Strict()]
 Share = Annotated[Number, AfterValidator(_share)]
 Duration = Annotated[float, BeforeValidator(_duration)]
+Keep = Annotated[float, BeforeValidator(_kept)]
 LogDuration = Annotated[Duration, AfterValidator(_half_a_year)]
 Time = Annotated[Duration, AfterValidator(_positive)]
 Every = Annotated[Time, between(0.01, 86400)]

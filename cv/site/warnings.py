@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from shapely import Polygon
 
 from cv.codes import Code
+from cv.durations import format_duration
 from cv.labels import ZONE_MATTERS, Matter, ZoneKind
 from cv.site.errors import Problem
 from cv.site.file import TARGETS_WITH_LINKS, TARGETS_WITH_URL
@@ -38,22 +39,55 @@ def warnings_of(
     """
     if not site.cameras:
         yield Problem((), "no cameras; add [[cameras]]")
+    yield from _passwords(data)
+    yield from _twice(data.get("cameras", []))
     for i, camera in enumerate(site.cameras):
         path: KeyPath = ("cameras", i)
         written = data["cameras"][i]
-        for key in ("url", "sub_url"):
-            if _shows_password(written.get(key, "")):
-                yield Problem((*path, key), "holds a password; write ${NAME} and set it outside")
         yield from _place(path, camera, written, site.places)
         yield from _zones((*path, "zones"), camera)
+        yield from _too_short((*path, "zones"), camera, site)
     yield from _reporting(site.reporting, variables)
     yield from _unserved(site)
     yield from _without_event(site)
-    yield from _unrouted(site)
+    yield from _unrouted(site, data.get("routing", {}))
     kinds = {zone.kind for camera in site.cameras for zone in camera.zones}
     for i, rule in enumerate(site.rules):
         if rule.zone not in kinds:
             yield Problem(("rules", i, "zone"), f"no camera has a {rule.zone} zone")
+
+
+def _passwords(data: Mapping[str, Any]) -> Iterator[Problem]:
+    """Secrets that whoever may read the file has."""
+    reporting: Mapping[str, Any] = data.get("reporting", {})
+    urls: list[tuple[KeyPath, str]] = [
+        (("cameras", i, key), camera.get(key, ""))
+        for i, camera in enumerate(data.get("cameras", []))
+        for key in ("url", "sub_url")
+    ]
+    urls += [
+        (("reporting", name, "url"), reporting[name]["url"])
+        for name in TARGETS_WITH_URL
+        if name in reporting
+    ]
+    for path, url in urls:
+        if _shows_password(url):
+            yield Problem(path, "holds a password; write ${NAME} and set it outside")
+    if _shows_password(reporting.get("database", "")):
+        text = "holds a password; leave it out, and set PGPASSWORD or PGPASSFILE outside"
+        yield Problem(("reporting", "database"), text)
+
+
+def _twice(cameras: Sequence[Mapping[str, Any]]) -> Iterator[Problem]:
+    """What was copied from another camera and not changed."""
+    first: dict[str, int] = {}
+    for i, camera in enumerate(cameras):
+        for key in ("url", "sub_url", "gb_id"):
+            value = camera.get(key, "")
+            if value and first.setdefault(value, i) != i:
+                other = cameras[first[value]]["id"]
+                text = f"is camera {other}'s too; two cameras show two streets"
+                yield Problem(("cameras", i, key), text)
 
 
 def _shows_password(url: str) -> bool:
@@ -119,6 +153,20 @@ def _zones(path: KeyPath, camera: Camera) -> Iterator[Problem]:
             )
 
 
+def _too_short(path: KeyPath, camera: Camera, site: Site) -> Iterator[Problem]:
+    """Rules whose hours are over before anything has stood there for long enough."""
+    for i, zone in enumerate(camera.zones):
+        labels: dict[tuple[float, float], list[str]] = {}
+        for label in ZONE_MATTERS[zone.kind]:
+            rule = site.rule(zone, label)
+            if rule and rule.active.longest_s <= rule.dwell_s:
+                labels.setdefault((rule.dwell_s, rule.active.longest_s), []).append(label)
+        for (dwell_s, longest_s), unseen in labels.items():
+            hours, dwell = format_duration(longest_s), format_duration(dwell_s)
+            why = f"active for {hours} at most, and dwell is {dwell}"
+            yield Problem((*path, i), f"never reports {', '.join(unseen)}: {why}")
+
+
 def _reporting(reporting: Reporting, variables: Mapping[str, str]) -> Iterator[Problem]:
     path: KeyPath = ("reporting",)
     if not reporting.targets:
@@ -170,8 +218,12 @@ def _possible(site: Site) -> Iterator[tuple[Camera, Matter, Code]]:
                     yield camera, matter, site.codes.code(matter, label, zone.kind)
 
 
-def _unrouted(site: Site) -> Iterator[Problem]:
-    """Codes that can come up and that the city's tables, if there are any, do not have."""
+def _unrouted(site: Site, written: Mapping[str, Any]) -> Iterator[Problem]:
+    """Codes that can come up and that the city's tables, if there are any, do not have.
+
+    Args:
+        written: the table [routing]. One that it names may have no row that is of any use.
+    """
     routing = site.routing
     without_unit: dict[Code, dict[str, None]] = {}
     without_limit: dict[Code, None] = {}
@@ -181,11 +233,11 @@ def _unrouted(site: Site) -> Iterator[Problem]:
             without_unit.setdefault(code, {})[camera.id] = None
         if routing.limits.find(code.code5) is None:
             without_limit[code] = None
-    for code, cameras in without_unit.items() if routing.units.table else ():
+    for code, cameras in without_unit.items() if "units" in written else ():
         first, more = next(iter(cameras)), len(cameras) - 1
         where = f"camera {first}" + (f" and {more} more" if more else "")
         yield Problem(("routing", "units"), f"no unit for {code.code5} {code.name_zh} at {where}")
-    if without_limit and routing.limits.table:
+    if without_limit and "limits" in written:
         codes = ", ".join(f"{code.code5} {code.name_zh}" for code in without_limit)
         yield Problem(("routing", "limits"), f"no limit for {codes}")
 

@@ -6,7 +6,14 @@ from datetime import timedelta
 
 import pytest
 
-from cv.cases.links import LINK_LIFE_S, SECRET_VARIABLE, evidence_url, link_secret, verify
+from cv.cases.links import (
+    LINK_LIFE_S,
+    SECRET_VARIABLE,
+    ExpiredLinkError,
+    evidence_url,
+    link_secret,
+    verify,
+)
 from cv.errors import UserError
 from tests.cases.filings import START
 
@@ -25,6 +32,13 @@ def test_a_link_stands_for_its_file_until_it_expires() -> None:
         assert verify(token(), SECRET, now=START + timedelta(days=days)) == FILE
     with pytest.raises(UserError, match="expired"):
         verify(token(), SECRET, now=START + timedelta(seconds=LINK_LIFE_S + 1))
+
+
+def test_a_link_of_a_machine_whose_clock_is_ahead_is_good_at_once() -> None:
+    for seconds in (1, 300):
+        assert verify(token(), SECRET, now=START - timedelta(seconds=seconds)) == FILE
+    with pytest.raises(ExpiredLinkError):
+        verify(token(), SECRET, now=START - timedelta(days=1))
 
 
 def test_a_link_that_we_did_not_sign_is_not_valid() -> None:

@@ -320,6 +320,7 @@ class TestCameraAndCitizen:
     ) -> None:
         recorder, own = watch(store, posting), incident().id
         assert recorder.known(incident()) is None
+        assert not recorder.is_filed(own)
         opened = take_report(store, reported(posting, minutes=2), posting, clock.now)
         events: tuple[Event, ...] = ("new", "cleared")
         for event in events:
@@ -337,6 +338,7 @@ class TestCameraAndCitizen:
         assert case.evidence[-1].id == f"{opened}/scene"
         assert case.evidence[-1].file == f"evidence/{own}/scene.jpg"
         assert store.find(own) == store.case(own[:9]) == stored, "the watch tells its own id"
+        assert recorder.is_filed(own)
         originals = open_originals(posting.reporting.data)
         kept = originals.keep(frame_file("originals", "gate", seen.last_seen), b"a frame")
         assert find_original(store.database, originals, own, "scene") == kept

@@ -79,9 +79,9 @@ def site_in(folder: Path, dwell_s: float = 5) -> Site:
     )
 
 
-def evidence_of(site: Site, mask: Mask) -> EvidenceFolder:
+def evidence_of(site: Site, mask: Mask, *filed: str) -> EvidenceFolder:
     space = DiskSpace(site.reporting.data, site.disk)
-    return EvidenceFolder(site, site.cameras[0], mask, space)
+    return EvidenceFolder(site, site.cameras[0], mask, space, lambda id_: id_ in filed)
 
 
 class Memory:
@@ -93,6 +93,9 @@ class Memory:
 
     def known(self, incident: Incident) -> str | None:
         return None
+
+    def is_filed(self, incident_id: str) -> bool:
+        return any(filing.change.incident.id == incident_id for filing in self.filings)
 
     def load(self) -> str | None:
         return self.state
@@ -444,6 +447,27 @@ def test_the_scene_shows_box_zone_and_caption_and_keeps_the_original(tmp_path: P
         clean = cv2.imread(str(original))
         assert clean is not None
         assert clean[:12, :300].max() < 120
+
+
+def test_a_picture_of_a_case_that_was_never_recorded_is_made_anew(tmp_path: Path) -> None:
+    """In it may be shown what the site masks by now, or another moment than the case says."""
+    site = site_in(tmp_path)
+
+    def hide(image: Image) -> MaskCounts:
+        image[:] = 0
+        return MaskCounts(plates=1)
+
+    shown = evidence_of(site, lambda _: MaskCounts()).opened(INCIDENT, shot(), None)
+    filed = evidence_of(site, hide, INCIDENT.id).opened(INCIDENT, shot(), None)
+    assert [item.sha256 for item in filed] == [item.sha256 for item in shown], "it may have left"
+    scene, crop = evidence_of(site, hide).opened(INCIDENT, shot(), None)
+    for item in (scene, crop):
+        assert item.file is not None
+        content = (tmp_path / item.file).read_bytes()
+        assert hashlib.sha256(content).hexdigest() == item.sha256
+    masked = cv2.imread(str(tmp_path / str(crop.file)))
+    assert masked is not None
+    assert masked.max() == 0
 
 
 def test_a_picture_of_another_size_shows_the_incident_at_its_place(tmp_path: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -16,7 +18,7 @@ from typer.testing import CliRunner
 from cv.cases.case import Case
 from cv.cases.store import CaseStore
 from cv.cli import app
-from cv.errors import KerbwatchError
+from cv.errors import KerbwatchError, UserError
 from cv.evidence.chain import Verdict, verify_chain
 from cv.evidence.log import Event, EvidenceLog, original_read
 from cv.evidence.originals import frame_file, open_originals
@@ -126,6 +128,29 @@ def test_a_head_that_was_noted_tells_when_the_end_is_cut_off(
     assert verdict(log).broken is None, "what is left holds together"
     assert verdict(log, head).broken == 6
     assert CliRunner().invoke(app, [*arguments, "--head", head]).exit_code == 1
+
+
+def test_a_head_that_is_not_written_whole_is_no_sign_of_a_change(
+    log: EvidenceLog, site: Site
+) -> None:
+    verify = ["evidence", "verify", "--data", str(site.reporting.data), "--head"]
+    head = verdict(log).head
+    assert CliRunner().invoke(app, [*verify, f" {head.upper()}"]).exit_code == 0
+    for odd in (head[:12], f"{head}0", "all"):
+        told = CliRunner().invoke(app, [*verify, odd]).exception
+        assert isinstance(told, UserError)
+        assert "64 characters" in str(told)
+
+
+@pytest.mark.both_databases
+def test_a_head_of_an_entry_that_was_pruned_says_so(log: EvidenceLog) -> None:
+    heads = [row.hash for row in log.rows()]
+    later = NOW + timedelta(days=400, minutes=3)
+    assert log.prune(later - timedelta(days=400), "user root", now=later) == 3
+    for held in heads[2:]:
+        assert verdict(log, held).broken is None, "the chain goes on from the last that was pruned"
+    why = verdict(log, heads[0]).why
+    assert why.endswith("unless it was noted before 2026-11-27: such entries are pruned")
 
 
 @pytest.mark.both_databases
@@ -274,6 +299,29 @@ def test_an_original_on_the_command_line_is_for_a_reason_and_logged(
     assert entry["who"].startswith("user ")
     again = CliRunner().invoke(app, [*arguments, "复核投诉"])
     assert "exists already" in str(again.exception)
+
+
+def test_an_original_for_which_there_is_no_room_leaves_no_part_and_can_be_asked_for_again(
+    store: CaseStore, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = with_picture(store, site, monkeypatch)
+    kept = open_originals(site.reporting.data)
+    kept.keep(frame_file("originals", "gate", incident().confirmed_at), b"unmasked")
+    out = tmp_path / "out.jpg"
+    arguments = ["evidence", "original", case.id, "--data", str(site.reporting.data)]
+    arguments += ["-o", str(out), "--reason", "复核投诉"]
+    whole = Path.write_bytes
+
+    def full(path: Path, content: bytes) -> int:
+        whole(path, content[:3])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "write_bytes", full)
+        told = CliRunner().invoke(app, arguments).exception
+    assert "No space left" in str(told)
+    assert not out.exists()
+    assert CliRunner().invoke(app, arguments).exit_code == 0
 
 
 def test_an_original_that_the_command_line_does_not_get_is_logged_as_well(

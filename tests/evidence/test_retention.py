@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -34,13 +35,12 @@ from cv.errors import KerbwatchError
 from cv.evidence.chain import verify_chain
 from cv.evidence.log import EvidenceLog
 from cv.evidence.originals import frame_file, open_originals
-from cv.evidence.retention import AlreadyRunningError, Retention, deleting_hourly
+from cv.evidence.retention import AlreadyRunningError, Retention
 from cv.evidence.sealing import KEY_VARIABLE, new_key
 from cv.labels import Matter
 from cv.site import Site
 from tests.cases.filings import GATE, START, case_of, incident, picture, site_in
 from tests.cases.test_reported import reported, take_report
-from tests.listening import until
 
 DAY = timedelta(days=1)
 REPORTED = START + timedelta(hours=1)
@@ -131,6 +131,32 @@ def test_unmasked_pictures_go_after_their_deadline_with_proof(
     runs = [entry for entry in entries(store) if entry["action"] == "retention"]
     assert [(run["outcome"], run.get("count")) for run in runs] == [("begun", None), ("done", 5)]
     assert len({entry["run"] for entry in entries(store)}) == 1
+
+
+def test_what_was_stored_while_the_clock_was_ahead_goes_when_what_is_stored_now_does(
+    store: CaseStore, site: Site
+) -> None:
+    noticed = REPORTED
+    ahead = {
+        file(site, name, noticed + 3650 * DAY)
+        for name in ("originals/gate/a.jpg", "originals/_photos/ph-1-1-a.png", "candidates/gate/a")
+    }
+    skewed = file(site, "originals/gate/b.jpg", noticed + timedelta(minutes=5))
+    assert sweep(site, store, noticed) == set()
+    assert sweep(site, store, noticed + 30 * DAY) == set()
+    assert sweep(site, store, noticed + 30 * DAY + timedelta(minutes=1)) == ahead
+    assert sweep(site, store, noticed + 31 * DAY) == {skewed}
+
+
+def test_what_was_stored_before_the_clock_was_set_is_not_deleted_at_once(
+    store: CaseStore, site: Site
+) -> None:
+    boot, noticed = datetime(1970, 1, 1, 0, 5, tzinfo=UTC), REPORTED
+    early = file(site, "originals/gate/a.jpg", boot)
+    right = file(site, "originals/gate/b.jpg", noticed)
+    assert sweep(site, store, boot + timedelta(hours=1)) == set()
+    assert sweep(site, store, noticed) == set()
+    assert sweep(site, store, noticed + 31 * DAY) == {early, right}
 
 
 @pytest.mark.both_databases
@@ -236,6 +262,25 @@ def test_a_photo_without_a_case_goes_with_all_that_was_said(store: CaseStore, si
     proof = deletions(store)["report ph-1"]
     assert proof["sha256"] == hashlib.sha256(b'{"reporter": "wx-1"}').hexdigest()
     assert proof["rule"] == "privacy.keep_photos"
+
+
+@pytest.mark.both_databases
+def test_a_photo_goes_in_time_where_it_lies_though_another_machine_deletes_the_report(
+    store: CaseStore, site: Site, tmp_path: Path
+) -> None:
+    """Two machines share a database, and each has its own folder."""
+    other = replace(site, reporting=replace(site.reporting, data=tmp_path / "other"))
+    of_a_case = report(store, site, "ph-2", filed(store, site, 2, "cleared").id)
+    for masked, photo, rule, days in (
+        (report(store, site, "ph-1"), "ph-1", "privacy.keep_photos", 91),
+        (of_a_case, "ph-2", "privacy.keep_evidence", 366),
+    ):
+        now = REPORTED + days * DAY
+        os.utime(site.reporting.data / f"evidence/{photo}", (REPORTED.timestamp(),) * 2)
+        assert sweep(other, store, now) == {f"report {photo}"}
+        assert masked in sweep(site, store, now)
+        assert deletions(store)[masked]["rule"] == rule
+        assert not (site.reporting.data / f"evidence/{photo}").exists()
 
 
 @pytest.mark.both_databases
@@ -453,6 +498,31 @@ def test_what_cannot_be_deleted_is_told_and_tried_again(store: CaseStore, site: 
     assert store.case(case.id).case.evidence[0].withheld == "deleted"
 
 
+def test_a_folder_that_cannot_be_read_is_told_and_its_pictures_are_not_said_to_be_gone(
+    store: CaseStore, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A watch that was begun by root once leaves such folders."""
+    case, now = filed(store, site, 2, "cleared"), REPORTED + 400 * DAY
+    masked = report(store, site, "ph-1")
+    others = file(site, "originals/gate/old.jpg", REPORTED)
+    roots = file(site, "originals/roots/old.jpg", REPORTED)
+    closed = {"originals/roots", "evidence/ph-1", f"evidence/{case.id}"}
+    listed = Path.iterdir
+
+    def readable(folder: Path) -> Iterator[Path]:
+        if folder.relative_to(site.reporting.data).as_posix() in closed:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+        return listed(folder)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "iterdir", readable)
+        found = Retention(site, store.database).run(now)
+    assert sorted(found.failed) == sorted(f"{name}: Permission denied" for name in closed)
+    assert set(deletions(store)) == {others}, "nothing else is kept back"
+    assert store.case(case.id).case.evidence[0].withheld is None
+    assert sweep(site, store, now) == {roots, masked, "report ph-1", scene(2)}
+
+
 def test_a_name_that_is_no_text_keeps_nothing_else_back(store: CaseStore, site: Site) -> None:
     ours = file(site, frame_file("originals", "gate", START), START)
     strange = site.reporting.data / "originals/gate" / os.fsdecode("街道.jpg".encode("gbk"))
@@ -487,6 +557,19 @@ def test_one_process_deletes_at_a_time(store: CaseStore, site: Site) -> None:
     assert sweep(site, store, REPORTED + 99 * DAY) == {"originals/gate/old.jpg"}
 
 
+def test_a_disk_without_locks_keeps_nothing_for_ever(
+    store: CaseStore, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else every run would take itself for the second one, and say nothing."""
+
+    def without_locks(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", without_locks)
+    old = file(site, "originals/gate/old.jpg", REPORTED)
+    assert sweep(site, store, REPORTED + 99 * DAY) == {old}
+
+
 @pytest.mark.both_databases
 def test_old_entries_of_the_log_go_with_the_rest(store: CaseStore, site: Site) -> None:
     file(site, "originals/gate/old.jpg", REPORTED)
@@ -495,10 +578,3 @@ def test_old_entries_of_the_log_go_with_the_rest(store: CaseStore, site: Site) -
     assert Retention(site, store.database).run(now + 399 * DAY).pruned == 0
     assert Retention(site, store.database).run(now + 401 * DAY).pruned == 3
     assert [entry["action"] for entry in entries(store)] == ["prune"]
-
-
-@pytest.mark.both_databases
-def test_a_watch_and_a_service_delete_beside_their_work(store: CaseStore, site: Site) -> None:
-    old = site.reporting.data / file(site, "originals/gate/old.jpg", REPORTED)
-    with deleting_hourly(site, store.database):
-        until(lambda: not old.exists())

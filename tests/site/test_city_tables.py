@@ -290,6 +290,19 @@ def test_the_check_tells_what_the_tables_do_not_have(tmp_path, monkeypatch) -> N
     assert not [text for text in check(tmp_path, monkeypatch, CAMERA).warnings if "routing" in text]
 
 
+@pytest.mark.parametrize("rows", [("", ""), (f"08001,,{CITY},局\n", "08001,工作时,4,,\n")])
+def test_a_table_without_a_row_that_is_of_use_is_told_as_one_with_gaps(
+    tmp_path, monkeypatch, rows
+) -> None:
+    units, limits = rows
+    found = check(tmp_path, monkeypatch, CAMERA, units=UNITS + units, limits=LIMITS + limits)
+    assert [text for text in found.warnings if "routing" in text] == [
+        "site.toml:11: routing.units: no unit for 06010 暴露垃圾 at camera gate",
+        "site.toml:11: routing.units: no unit for 06011 积存垃圾渣土 at camera gate",
+        "site.toml:12: routing.limits: no limit for 06011 积存垃圾渣土, 06010 暴露垃圾",
+    ]
+
+
 @pytest.mark.parametrize("code", ["91110000600037341L", "91350100M000100Y43"])
 def test_known_codes_of_organisations_have_their_check_character(code) -> None:
     assert check_character(code) == code[-1]

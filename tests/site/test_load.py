@@ -248,6 +248,39 @@ HOOK = '[reporting]\ntargets = ["webhook"]\n{}[reporting.webhook]\nurl = "{}"\n'
         (GOOD.replace("address", 'url = "rtsp://u:${PASSWORD}@h/x"\naddress'), []),
         (GOOD.replace("address", 'url = "rtsp://h/x"\naddress'), []),
         (
+            HOOK.format('public_url = "https://me"\n', "https://u:secret@cases.example/")
+            + 'secret_env = "HOOK"\n'
+            + GOOD,
+            ["5: reporting.webhook.url: holds a password; write ${NAME} and set it outside"],
+        ),
+        (
+            '[reporting]\ndatabase = "postgresql://u:secret@h/cases"\n' + GOOD,
+            [
+                "2: reporting.database: holds a password; "
+                "leave it out, and set PGPASSWORD or PGPASSFILE outside"
+            ],
+        ),
+        (
+            GOOD.replace("address", 'url = "rtsp://h/x"\nsub_url = "rtsp://h/x"\naddress')
+            + GOOD.replace(
+                "address", 'sub_url = "rtsp://h/x"\nurl = "rtsp://h/y"\naddress'
+            ).replace("gate", "yard"),
+            ["12: cameras[1].sub_url: is camera gate's too; two cameras show two streets"],
+        ),
+        (
+            GOOD.replace("address", f'gb_id = "{"1" * 20}"\naddress')
+            + GOOD.replace("address", f'gb_id = "{"1" * 20}"\naddress').replace("gate", "yard"),
+            ["11: cameras[1].gb_id: is camera gate's too; two cameras show two streets"],
+        ),
+        (
+            GOOD + 'active = ["07:30-07:50", "Sat,Sun 07:50-08:00"]\n',
+            [
+                "4: cameras[0].zones[0]: never reports barrier, cone, construction_waste, "
+                "garbage_heap: active for 30m at most, and dwell is 30m"
+            ],
+        ),
+        (GOOD + 'active = "23:30-00:01"\n', []),
+        (
             GOOD + '[[rules]]\nzone = "frontage"\nlabels = ["street_stall"]\ndwell = "5m"\n',
             ["9: rules[0].zone: no camera has a frontage zone"],
         ),

@@ -121,6 +121,13 @@ def with_coordinates(coordinates):
     return feature(WEST, community="421002001001") | {"geometry": geometry}
 
 
+def test_a_map_in_gb18030_says_how_it_has_to_be_saved(tmp_path) -> None:
+    path = tmp_path / "communities.geojson"
+    path.write_text(json.dumps(CITY, ensure_ascii=False), encoding="gb18030")
+    with pytest.raises(SiteError, match="not UTF-8 text; save the map as UTF-8"):
+        Places.load(path)
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -53,6 +54,26 @@ def test_any_of_several_windows_is_enough_and_none_is_always() -> None:
     assert not lunch.covers(at("Sun", "12:00"), SHANGHAI)
     assert Schedule.parse([]) == ALWAYS
     assert ALWAYS.covers(at("Sun", "03:00"), SHANGHAI)
+
+
+@pytest.mark.parametrize(
+    ("texts", "hours"),
+    [
+        (["08:00-08:30"], 0.5),
+        (["Mon 08:00-09:00", "Tue 10:00-13:00"], 3),
+        (["08:00-12:00", "11:00-14:00", "14:00-15:00"], 7),
+        (["Mon-Fri 18:00-02:00"], 8),
+        (["Sun 20:00-24:00", "Mon 00:00-03:00"], 7),
+        (["Sun 20:00-04:00", "Mon 04:00-05:00"], 9),
+        (["Sat,Sun"], 48),
+        (["Fri-Mon"], 96),
+        (["00:00-24:00"], math.inf),
+        (["06:00-18:00", "18:00-06:00"], math.inf),
+        ([], math.inf),
+    ],
+)
+def test_how_long_it_applies_at_a_stretch(texts, hours) -> None:
+    assert Schedule.parse(texts).longest_s == hours * 3600
 
 
 def test_a_schedule_survives_json_as_part_of_a_saved_rule() -> None:
