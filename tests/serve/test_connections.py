@@ -1,4 +1,4 @@
-"""Connections that hold on without asking for anything."""
+"""Connections that hold on without asking for anything, or without taking what they asked for."""
 
 from __future__ import annotations
 
@@ -9,21 +9,28 @@ from collections.abc import Iterator
 
 import pytest
 import uvicorn
-from fastapi import FastAPI
+from fastapi import FastAPI, Response
 
 from serve.connections import TimedProtocol
 from tests.listening import until
 
 HEAD = b"GET /slow HTTP/1.1\r\nhost: x\r\n"
+LARGE = 8_000_000
+"""Bytes: more than the kernel keeps of an answer that nobody takes."""
 
 
 class Hasty(TimedProtocol):
     head_s = 0.6
+    answer_s = 1.5
 
 
 @pytest.fixture(scope="module")
-def port() -> Iterator[int]:
+def server() -> Iterator[uvicorn.Server]:
     app = FastAPI()
+
+    @app.get("/large")
+    def large() -> Response:
+        return Response(b"x" * LARGE)
 
     @app.get("/slow")
     def slow() -> str:
@@ -37,9 +44,14 @@ def port() -> Iterator[int]:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         until(lambda: server.started)
-        yield listener.getsockname()[1]
+        yield server
         server.should_exit = True
         thread.join()
+
+
+@pytest.fixture
+def port(server: uvicorn.Server) -> int:
+    return int(server.servers[0].sockets[0].getsockname()[1])
 
 
 def hung_up(connection: socket.socket, sent: bytes) -> bool:
@@ -80,3 +92,28 @@ def test_a_slow_answer_is_no_slow_request_and_the_next_head_is_timed_too(port: i
                 answer += read
             time.sleep(0.8)  # idle between two requests is keep-alive's business
         assert hung_up(connection, HEAD)
+
+
+@pytest.mark.parametrize("kept", [b"keep-alive", b"close"])
+def test_who_does_not_take_an_answer_is_hung_up_on(
+    server: uvicorn.Server, port: int, kept: bytes
+) -> None:
+    with socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect(("127.0.0.1", port))
+        connection.sendall(b"GET /large HTTP/1.1\r\nhost: x\r\nconnection: " + kept + b"\r\n\r\n")
+        until(lambda: bool(server.server_state.connections))
+        until(lambda: not server.server_state.connections, within_s=20)
+
+
+def test_an_answer_that_is_taken_may_be_as_large_as_any(port: int) -> None:
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        for _ in range(2):
+            connection.settimeout(60)
+            connection.sendall(b"GET /large HTTP/1.1\r\nhost: x\r\n\r\n")
+            taken = 0
+            while taken < LARGE:
+                read = connection.recv(1_000_000)
+                assert read, "hung up on while it took its answer"
+                taken += len(read)
+            time.sleep(Hasty.answer_s * 1.2)
