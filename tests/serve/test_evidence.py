@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
@@ -209,6 +211,27 @@ def test_a_link_to_what_retention_has_deleted_says_so(service: Service) -> None:
     assert service.last.outcome == "gone"
     case = service.client.get(f"/v1/cases/{ID}", headers={"X-API-Key": service.key})
     assert case.text.count('"withheld":"deleted"') == 2
+
+
+def test_a_picture_that_the_disk_does_not_give_is_not_told_to_be_deleted(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A receiver that hears 410 never asks again."""
+
+    def refuse(path: Path) -> bytes:
+        raise OSError(errno.EIO, "Input/output error", str(path))
+
+    scene = f"evidence/{ID}/scene.jpg"
+    link = evidence_url("", scene, SECRET)
+    with monkeypatch.context() as disk:
+        disk.setattr(Path, "read_bytes", refuse)
+        answer = service.client.get(link)
+    assert answer.status_code == 503
+    assert int(answer.headers["retry-after"]) > 0
+    assert (service.last.outcome, service.last.what) == ("unreadable", scene)
+    assert service.client.get(link).status_code == 200
+    (service.site.reporting.data / "evidence").rename(service.site.reporting.data / "not mounted")
+    assert service.client.get(link).status_code == 503
 
 
 @pytest.mark.parametrize("reason", ["", "    ", "x", "a  b"])
