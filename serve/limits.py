@@ -35,7 +35,7 @@ class Limits:
         queue: requests that may wait for a worker; more are told to come back.
         images: in one request.
         request_bytes: of a whole request with several pictures.
-        text_bytes: of a request without pictures.
+        text_bytes: of a request without pictures, and of one field beside pictures.
         held_bytes: of all bodies that the process holds at a time.
         rate: requests of one client a minute; 0 is no limit.
         body_s: seconds in which a body has to arrive.
