@@ -22,6 +22,7 @@ from cv.access.keys import Key, Keys
 from cv.access.roles import Role
 from cv.errors import KerbwatchError
 from serve.limits import BusyError, PerMinute, address
+from serve.other_pages import is_of_other_page
 
 __all__ = ["BEARER", "HEADER", "AccessError", "Guard", "Needs"]
 
@@ -68,8 +69,25 @@ class Guard:
         self._reading = ThreadPoolExecutor(1, thread_name_prefix="known-keys")
         self._asked: dict[bytes, _Asked] = {}
 
-    async def demands(self) -> bool:
-        """Whether a key is needed at all."""
+    async def needs_key(self, request: Request) -> bool:
+        """Whether a key is needed at all: until there is one, everybody on this machine may ask.
+
+        Raises:
+            AccessError: it is a page of another site that asks, not somebody on this machine.
+        """
+        if await self._demands():
+            return True
+        if self._keys is not None and is_of_other_page(request):
+            raise AccessError(
+                403,
+                "without a key, only http://localhost and http://127.0.0.1 are answered; "
+                "make one with `kerbwatch keys create`",
+                "尚无密钥时仅响应 http://localhost 和 http://127.0.0.1；"
+                "请先用 kerbwatch keys create 创建密钥",
+            )
+        return False
+
+    async def _demands(self) -> bool:
         demanded, asked = self._demanded
         if self._keys is None or demanded:
             return demanded
@@ -173,7 +191,7 @@ class Needs:
         bearer: Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)] = None,
         header: Annotated[str | None, Security(HEADER)] = None,
     ) -> None:
-        if not await self.guard.demands():
+        if not await self.guard.needs_key(request):
             return
         text = bearer.credentials if bearer else header
         if bearer is None and "authorization" in request.headers:

@@ -264,7 +264,7 @@ def test_without_any_key_evidence_is_served_but_no_original(detector: Detector, 
             detector, site, limits=LIMITS, secret=SECRET,
             keys=Keys(store.database), store=store,
         )  # fmt: skip
-        with TestClient(app) as client:
+        with TestClient(app, base_url="http://localhost") as client:
             service = Service(client, store, site, "")
             assert service.evidence(str(picture(site).file)) == 200
             assert service.original(ID, "scene").status_code == 401
