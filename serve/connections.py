@@ -34,6 +34,10 @@ class TimedProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         # Writing pauses as soon as anything waits here, and resumes when nothing does.
         transport.set_write_buffer_limits(high=0)
+        if self.client is not None:
+            # Where IPv6 is listened to as well (`--host ::`), the system writes IPv4 so. Nobody
+            # else does: neither who names the proxies to believe, nor who reads the log.
+            self.client = self.client[0].removeprefix("::ffff:"), self.client[1]
         self._expect_head()
 
     def data_received(self, data: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Connections that hold on without asking for anything, or without taking what they asked for."""
+"""Connections: who is behind one, and those that hold on without asking or taking anything."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 
+import httpx2
 import pytest
 import uvicorn
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, Request, Response
 
 from serve.connections import TimedProtocol
+from serve.limits import address
 from tests.listening import until
 
 HEAD = b"GET /slow HTTP/1.1\r\nhost: x\r\n"
@@ -24,21 +27,27 @@ class Hasty(TimedProtocol):
     answer_s = 1.5
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[uvicorn.Server]:
+@contextmanager
+def running(host: str) -> Iterator[uvicorn.Server]:
+    """On a port of its own; `/large` answers with `LARGE` bytes, `/client` with whom it sees."""
     app = FastAPI()
 
     @app.get("/large")
     def large() -> Response:
         return Response(b"x" * LARGE)
 
+    @app.get("/client")
+    def client(request: Request) -> str:
+        return address(request)
+
     @app.get("/slow")
     def slow() -> str:
         time.sleep(1.2)
         return "answered"
 
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as listener:
+        listener.bind((host, 0))
         config = uvicorn.Config(app, http=Hasty, log_level="warning", timeout_keep_alive=60)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
@@ -49,8 +58,18 @@ def server() -> Iterator[uvicorn.Server]:
         thread.join()
 
 
+@pytest.fixture(scope="module")
+def server() -> Iterator[uvicorn.Server]:
+    with running("127.0.0.1") as started:
+        yield started
+
+
 @pytest.fixture
 def port(server: uvicorn.Server) -> int:
+    return port_of(server)
+
+
+def port_of(server: uvicorn.Server) -> int:
     return int(server.servers[0].sockets[0].getsockname()[1])
 
 
@@ -117,3 +136,13 @@ def test_an_answer_that_is_taken_may_be_as_large_as_any(port: int) -> None:
                 assert read, "hung up on while it took its answer"
                 taken += len(read)
             time.sleep(Hasty.answer_s * 1.2)
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="no IPv6 on this machine")
+def test_an_ipv4_client_is_the_same_where_ipv6_is_listened_to_as_well() -> None:
+    """And so is a proxy, whose word for who is behind it counts."""
+    with running("::") as server:
+        asked = f"http://127.0.0.1:{port_of(server)}/client"
+        assert httpx2.get(asked).json() == "127.0.0.1"
+        behind = {"x-forwarded-for": "203.0.113.9"}
+        assert httpx2.get(asked, headers=behind).json() == "203.0.113.9"
