@@ -21,7 +21,7 @@ from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBea
 from cv.access.keys import Key, Keys
 from cv.access.roles import Role
 from cv.errors import KerbwatchError
-from serve.limits import BusyError, PerMinute, address
+from serve.limits import BusyError, PerMinute, subscriber
 from serve.other_pages import is_of_other_page
 
 __all__ = ["BEARER", "HEADER", "AccessError", "Guard", "Needs"]
@@ -32,7 +32,7 @@ _FRESH_S = 2.0
 _REMEMBERED = 1024
 _WAITING = 32
 _UNKNOWN_KEYS = 10
-"""Different ones that an address may try a minute; one that is right is given back."""
+"""Different ones that a subscriber may try a minute; one that is right is given back."""
 
 BEARER = HTTPBearer(auto_error=False, description="`Authorization: Bearer kw_...`")
 HEADER = APIKeyHeader(name="X-API-Key", auto_error=False, description="The same key.")
@@ -100,11 +100,11 @@ class Guard:
         """The valid key of this text.
 
         Args:
-            client: the address that sent it.
+            client: the subscriber who sent it.
 
         Raises:
             BusyError: too many unknown keys are being verified.
-            RateError: the address tried too many wrong ones, or has as many verified now.
+            RateError: the subscriber tried too many wrong ones, or has as many verified now.
         """
         digest = hashlib.blake2b(text.encode(), key=self._salt).digest()
         if digest in self._wrong:
@@ -157,7 +157,7 @@ class Guard:
 
 
 class _Asked(NamedTuple):
-    """What the database is being asked of a key; `client` is the address, if the key is unknown."""
+    """What the database is being asked of a key; `client` is who sent it, if it is unknown."""
 
     answer: asyncio.Task[Key | None]
     client: str | None
@@ -210,7 +210,7 @@ class Needs:
                 "a key is needed: Authorization: Bearer kw_...",
                 "需要密钥：Authorization: Bearer kw_...",
             )
-        key = await self.guard.key(text, address(request))
+        key = await self.guard.key(text, subscriber(request))
         if key is None:
             raise AccessError(401, "the key is unknown or revoked", "密钥无效或已吊销")
         request.state.client, request.state.holder = key.id, key.name

@@ -13,7 +13,7 @@ from fastapi import HTTPException, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cv.errors import ImageError
-from serve.limits import BusyError, Limits, address, body_too_large
+from serve.limits import BusyError, Limits, body_too_large, subscriber
 from serve.pace import Pace
 
 __all__ = ["BodyLimit"]
@@ -210,4 +210,4 @@ class _Body:
         users could stop all of them; by address alone, one app all others behind the same proxy.
         """
         request = Request(self._scope)
-        return f"{getattr(request.state, 'client', '')} {address(request)}"
+        return f"{getattr(request.state, 'client', '')} {subscriber(request)}"
