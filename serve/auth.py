@@ -21,7 +21,8 @@ from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBea
 from cv.access.keys import Key, Keys
 from cv.access.roles import Role
 from cv.errors import KerbwatchError
-from serve.limits import BusyError, PerMinute, address
+from serve.limits import BusyError, PerMinute, subscriber
+from serve.other_pages import is_of_other_page
 
 __all__ = ["BEARER", "HEADER", "AccessError", "Guard", "Needs"]
 
@@ -31,7 +32,7 @@ _FRESH_S = 2.0
 _REMEMBERED = 1024
 _WAITING = 32
 _UNKNOWN_KEYS = 10
-"""Different ones that an address may try a minute; one that is right is given back."""
+"""Different ones that a subscriber may try a minute; one that is right is given back."""
 
 BEARER = HTTPBearer(auto_error=False, description="`Authorization: Bearer kw_...`")
 HEADER = APIKeyHeader(name="X-API-Key", auto_error=False, description="The same key.")
@@ -68,8 +69,25 @@ class Guard:
         self._reading = ThreadPoolExecutor(1, thread_name_prefix="known-keys")
         self._asked: dict[bytes, _Asked] = {}
 
-    async def demands(self) -> bool:
-        """Whether a key is needed at all."""
+    async def needs_key(self, request: Request) -> bool:
+        """Whether a key is needed at all: until there is one, everybody on this machine may ask.
+
+        Raises:
+            AccessError: it is a page of another site that asks, not somebody on this machine.
+        """
+        if await self._demands():
+            return True
+        if self._keys is not None and is_of_other_page(request):
+            raise AccessError(
+                403,
+                "without a key, only http://localhost and http://127.0.0.1 are answered; "
+                "make one with `kerbwatch keys create`",
+                "尚无密钥时仅响应 http://localhost 和 http://127.0.0.1；"
+                "请先用 kerbwatch keys create 创建密钥",
+            )
+        return False
+
+    async def _demands(self) -> bool:
         demanded, asked = self._demanded
         if self._keys is None or demanded:
             return demanded
@@ -82,11 +100,11 @@ class Guard:
         """The valid key of this text.
 
         Args:
-            client: the address that sent it.
+            client: the subscriber who sent it.
 
         Raises:
             BusyError: too many unknown keys are being verified.
-            RateError: the address tried too many wrong ones, or has as many verified now.
+            RateError: the subscriber tried too many wrong ones, or has as many verified now.
         """
         digest = hashlib.blake2b(text.encode(), key=self._salt).digest()
         if digest in self._wrong:
@@ -139,7 +157,7 @@ class Guard:
 
 
 class _Asked(NamedTuple):
-    """What the database is being asked of a key; `client` is the address, if the key is unknown."""
+    """What the database is being asked of a key; `client` is who sent it, if it is unknown."""
 
     answer: asyncio.Task[Key | None]
     client: str | None
@@ -173,7 +191,7 @@ class Needs:
         bearer: Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)] = None,
         header: Annotated[str | None, Security(HEADER)] = None,
     ) -> None:
-        if not await self.guard.demands():
+        if not await self.guard.needs_key(request):
             return
         text = bearer.credentials if bearer else header
         if bearer is None and "authorization" in request.headers:
@@ -192,7 +210,7 @@ class Needs:
                 "a key is needed: Authorization: Bearer kw_...",
                 "需要密钥：Authorization: Bearer kw_...",
             )
-        key = await self.guard.key(text, address(request))
+        key = await self.guard.key(text, subscriber(request))
         if key is None:
             raise AccessError(401, "the key is unknown or revoked", "密钥无效或已吊销")
         request.state.client, request.state.holder = key.id, key.name

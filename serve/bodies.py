@@ -13,12 +13,14 @@ from fastapi import HTTPException, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cv.errors import ImageError
-from serve.limits import BusyError, Limits, address, body_too_large
+from serve.limits import BusyError, Limits, body_too_large, subscriber
 from serve.pace import Pace
 
 __all__ = ["BodyLimit"]
 
 _FORM_OVERHEAD = 64 * 1024
+_UNWANTED = 32 * 1024 * 1024
+"""Bytes that are read of a body which was refused, so that its client hears why."""
 _SHARES = 3
 """What arrives slowly from one client holds at most one of so many parts of the room."""
 
@@ -65,25 +67,32 @@ class BodyLimit:
             declared=int(declared) if declared.isdigit() else 0,
         )
         refusal: list[Message] = []
+        is_early = False
 
         async def answer(message: Message) -> None:
+            nonlocal is_early
             if body.unheld:
                 refusal.append(message)
-            else:
-                await send(message)
+                return
+            ends = message["type"] == "http.response.body" and not message.get("more_body")
+            is_early = ends and not body.is_whole
+            await send({**message, "more_body": True} if is_early else message)
 
         try:
             await self._app(scope, body.receive, answer)
         finally:
             body.give_back()
+        # Many clients send all before they look for an answer, and hear none if the connection is
+        # closed before: first the body is read to the end and thrown away. Only here does nobody
+        # hold any of it; an error that is being answered still has all that was read, in its stack.
         if refusal:
-            # A client that is still sending hears no answer: first its body is read to the end and
-            # thrown away. Only here does nobody hold any of it; an error that is being answered
-            # still has all that was read, in its stack.
             if not await body.is_read_to_its_end():
                 refusal[0]["headers"] = [*refusal[0]["headers"], (b"connection", b"close")]
             for message in refusal:
                 await send(message)
+        elif is_early:
+            await body.is_read_to_its_end()
+            await send({"type": "http.response.body", "body": b""})
 
 
 @dataclass
@@ -99,6 +108,7 @@ class _Body:
     """One request's body.
 
     Attributes:
+        is_whole: nothing more of it comes.
         unheld: there was no room for it; what still comes is thrown away.
     """
 
@@ -125,13 +135,13 @@ class _Body:
         self._slow_from = now + min(limits.slow_s, limits.body_s)
         self._until = now + limits.body_s
         self._received = self._held = self._slow = 0
-        self._is_slow = self._is_whole = False
-        self.unheld = False
+        self._is_slow = False
+        self.is_whole = self.unheld = False
 
     async def receive(self) -> Message:
         if self._declared > self._end:
             raise body_too_large(self._most)
-        if self._is_whole:
+        if self.is_whole:
             return await self._source()
         to_come = max(0, self._declared - self._held)
         if self.unheld or self._room.held + to_come > self._room.size:
@@ -143,14 +153,17 @@ class _Body:
                 408, "the body did not arrive in time", headers={"connection": "close"}
             ) from error
         self._hold(len(message.get("body", b"")))
-        if self._is_whole:
+        if self.is_whole:
             self._settle()
         return message
 
     async def is_read_to_its_end(self) -> bool:
         """Throw away what still comes; False if that is too much, or takes too long."""
+        self._end = self._received + _UNWANTED
+        if self._declared > self._end:
+            return False
         try:
-            while not self._is_whole:
+            while not self.is_whole:
                 await self._next(self._until)
         except (TimeoutError, ImageError):
             return False
@@ -174,7 +187,7 @@ class _Body:
         async with asyncio.timeout_at(until):
             message = await self._source()
         self._received += len(message.get("body", b""))
-        self._is_whole = not message.get("more_body", False)
+        self.is_whole = not message.get("more_body", False)
         if self._received > self._end:
             raise body_too_large(self._most)
         return message
@@ -210,4 +223,4 @@ class _Body:
         users could stop all of them; by address alone, one app all others behind the same proxy.
         """
         request = Request(self._scope)
-        return f"{getattr(request.state, 'client', '')} {address(request)}"
+        return f"{getattr(request.state, 'client', '')} {subscriber(request)}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 
 from cv.cases.database import Database
@@ -12,7 +14,7 @@ from cv.evidence.masked import is_masked
 from cv.site import Site
 from serve.auth import AccessError
 from serve.documented import ERRORS, documented
-from serve.limits import Rate
+from serve.limits import BusyError, Rate
 from serve.problems import MissingError
 from serve.seen import Seen, UnloggedError
 
@@ -21,6 +23,17 @@ __all__ = ["NOT_LOGGED", "NO_STORE", "evidence_router"]
 NO_STORE = {"cache-control": "private, no-store", "x-content-type-options": "nosniff"}
 """A copy in a cache would be seen without an entry."""
 NOT_LOGGED = documented(503, "Service Unavailable", str(UnloggedError()), UnloggedError.message_zh)
+_AGAIN_S = 30
+logger = logging.getLogger(__name__)
+
+
+class UnreadError(BusyError):
+    """The disk does not give a picture that may well be there (HTTP 503)."""
+
+    message_zh = "图片暂时无法读取，请稍后再试"
+
+    def __init__(self) -> None:
+        super().__init__("the picture cannot be read now; try again later", _AGAIN_S)
 
 
 def evidence_router(site: Site, database: Database, secret: str, rate: Rate) -> APIRouter:
@@ -60,9 +73,14 @@ def evidence_router(site: Site, database: Database, secret: str, rate: Rate) -> 
         try:
             content = path.read_bytes()
         except OSError as error:
-            # We sign links to what is there, so it was.
-            seen.note(request, "gone", who="link", what=file)
-            raise HTTPException(410, "the picture was deleted") from error
+            # We sign links to what is there, so it was. A disk that fails, or a share that is not
+            # mounted, is no reason to tell a receiver for good that it is no more.
+            if isinstance(error, FileNotFoundError) and root.is_dir():
+                seen.note(request, "gone", who="link", what=file)
+                raise HTTPException(410, "the picture was deleted") from error
+            logger.error("evidence cannot be read: %s", error)
+            seen.note(request, "unreadable", who="link", what=file)
+            raise UnreadError from error
         if not is_masked(database, f"evidence/{path.relative_to(root).as_posix()}", site.privacy):
             seen.note(request, "refused", who="link", what=file)
             raise AccessError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from ipaddress import IPv6Address, IPv6Network
 from math import ceil
 
 from fastapi import Request
@@ -22,6 +23,7 @@ __all__ = [
     "RateError",
     "address",
     "body_too_large",
+    "subscriber",
 ]
 
 
@@ -35,7 +37,7 @@ class Limits:
         queue: requests that may wait for a worker; more are told to come back.
         images: in one request.
         request_bytes: of a whole request with several pictures.
-        text_bytes: of a request without pictures.
+        text_bytes: of a request without pictures, and of one field beside pictures.
         held_bytes: of all bodies that the process holds at a time.
         rate: requests of one client a minute; 0 is no limit.
         body_s: seconds in which a body has to arrive.
@@ -134,7 +136,7 @@ class PerMinute:
 class Rate:
     """Counts each client's requests; a dependency of the routes that cost something.
 
-    A client is `request.state.client`, where a key named one, or else its address.
+    A client is `request.state.client`, where a key named one, or else a subscriber.
 
     Raises:
         RateError: too many in the last minute.
@@ -145,7 +147,7 @@ class Rate:
 
     async def __call__(self, request: Request) -> None:
         if self._requests:
-            self._requests.count(str(getattr(request.state, "client", None) or address(request)))
+            self._requests.count(str(getattr(request.state, "client", None) or subscriber(request)))
 
 
 def address(request: Request) -> str:
@@ -153,3 +155,16 @@ def address(request: Request) -> str:
     elsewhere uvicorn believes that if `FORWARDED_ALLOW_IPS` names it.
     """
     return request.client.host if request.client else "unknown"
+
+
+def subscriber(request: Request) -> str:
+    """Who counts as one where no key says who it is: an address, or the /64 of an IPv6 one. That is
+    what a subscriber has to themselves, with more addresses than could ever be counted.
+    """
+    text = address(request)
+    try:
+        given = IPv6Address(text)
+    except ValueError:
+        return text
+    # Some proxies write an IPv4 client so.
+    return str(given.ipv4_mapped or IPv6Network((given.packed, 64), strict=False))

@@ -31,6 +31,10 @@ _NOTES = {
         "note_en": "The report has a case; a person decides about it.",
         "note_zh": "已登记为待核实线索，由工作人员核定是否立案。",
     },
+    "decided": {
+        "note_en": "The report has a case, and it has been decided; `case` says how it stands.",
+        "note_zh": "该线索已核定，办理情况见 case。",
+    },
 }
 _MISSING = {
     "category": Missing(
@@ -108,8 +112,14 @@ def photo_answer(
         report=record.report,
         case=_case(case) if case else None,
         filed=case is not None and case.posted,
-        **_NOTES["asked" if case else "suggested"],
+        **_NOTES[_note(case)],
     )
+
+
+def _note(case: CaseStanding | None) -> str:
+    if case is None:
+        return "suggested"
+    return "asked" if case.review.state == "proposed" and not case.closed else "decided"
 
 
 def _case(case: CaseStanding) -> PhotoCaseAnswer:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, HTTPException, Request
+from fastapi import APIRouter, Depends, Header, HTTPException, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from cv.access.roles import Role
@@ -116,11 +116,12 @@ def photos_router(
             422: ERRORS[422],
         },
     )
-    def photo(photo_id: str, request: Request) -> PhotoAnswer:
+    def photo(photo_id: str, request: Request, response: Response) -> PhotoAnswer:
         """As it was answered; evidence links are new, and the case is as it stands now.
 
         For who sent it, and for keys of role `operate`; to others there is no such photo.
         """
+        response.headers["cache-control"] = "private, no-store"
         return answer(_kept(desk, photo_id, request))
 
     return router

@@ -123,7 +123,7 @@ def _known(error: KerbwatchError) -> JSONResponse:
         return _answer(_problem(500, "internal error", _ZH[500]))
     answer = _answer(problem_of(error))
     if error.status == 413:
-        # What is still coming is not wanted; without this it would be read to its end.
+        # What is still coming is not wanted: only so much is read of it that its client hears this.
         answer.headers["connection"] = "close"
     if error.status == 401:
         answer.headers["www-authenticate"] = "Bearer"

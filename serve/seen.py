@@ -11,7 +11,7 @@ from fastapi import Request
 
 from cv.errors import KerbwatchError
 from cv.evidence.log import Answer, Event, EvidenceLog
-from serve.limits import STORE_AWAY_S, BusyError, PerMinute, address
+from serve.limits import STORE_AWAY_S, BusyError, PerMinute, address, subscriber
 
 __all__ = ["Seen", "UnloggedError"]
 
@@ -81,7 +81,7 @@ class Seen:
         Raises:
             UnloggedError: that was not possible.
         """
-        client = f"{who} {address(request)}"
+        client = f"{who} {subscriber(request)}"
         if not self._refusals.counts(client):
             if not self._overflows.counts(client):
                 return

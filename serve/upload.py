@@ -83,6 +83,7 @@ async def read_upload(
         ImageError: 413 too large, 415 not a form.
         FormError: 422 no picture, too many, or a field that is a file or not UTF-8; 400 another
             charset.
+        HTTPException: 400 what cannot be parsed, or a field of more than `limits.text_bytes`.
     """
     if _kind(request) != "multipart/form-data":
         raise ImageError(
@@ -91,7 +92,13 @@ async def read_upload(
             message_zh="请使用 multipart/form-data，图片字段名为 image",
         )
     _refuse_other_charsets(request)
-    parser = _Parser(request.headers, request.stream(), max_files=most + 1, max_fields=_MAX_FIELDS)
+    parser = _Parser(
+        request.headers,
+        request.stream(),
+        max_files=most + 1,
+        max_fields=_MAX_FIELDS,
+        max_part_size=limits.text_bytes,
+    )
     try:
         form = await parser.parse()
     except MultiPartException as error:

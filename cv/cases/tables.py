@@ -266,7 +266,8 @@ class PhotoImageRow(Tables):
 
 
 class RequestRow(Tables):
-    """What an Open311 client posted: `content` is a digest of it, `case_id` what became of it.
+    """What an Open311 client posted: `content` is a digest of it, empty once its words are deleted;
+    `case_id` what became of it.
 
     `contact` is what the citizen said of themselves, as JSON; it is nobody's but the desk's, and
     goes when the originals of pictures go.

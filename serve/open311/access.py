@@ -27,7 +27,7 @@ class NeedsApiKey(Needs):
         header: Annotated[str | None, Security(HEADER)] = None,
         query: Annotated[str | None, Security(_QUERY)] = None,
     ) -> None:
-        if not await self.guard.demands():
+        if not await self.guard.needs_key(request):
             return
         if not query and request.method == "POST":
             query = (await read_form(request)).get("api_key")

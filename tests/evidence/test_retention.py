@@ -28,7 +28,7 @@ from cv.cases.reported import GivenPoint, case_from_report
 from cv.cases.requests import NewRequest, Requests
 from cv.cases.review import RejectReason, review_of
 from cv.cases.store import CaseStore
-from cv.cases.tables import DeliveryRow, PhotoImageRow, PhotoRow
+from cv.cases.tables import DeliveryRow, PhotoImageRow, PhotoRow, RequestRow
 from cv.cases.wording import headline
 from cv.cli import app
 from cv.errors import KerbwatchError
@@ -367,6 +367,23 @@ def test_a_request_that_said_nothing_but_where_loses_that_as_well(
     assert "sha256" not in deletions(store)[f"request {number}"]
     (told,) = Requests(store.database).find([number])
     assert (told.address, told.case.place.address) == (None, None)
+
+
+@pytest.mark.both_databases
+def test_no_digest_of_words_outlives_them_and_a_key_stays_the_same_request(
+    store: CaseStore, site: Site
+) -> None:
+    """Of a few words, or a number in them, a digest can be tried out."""
+    _, code = site.codes.filed()["06011"]
+    new = NewRequest("app", Matter.CONSTRUCTION_WASTE, code, address="找13812345678", key="draft 1")
+    requests = Requests(store.database)
+    number = requests.post(new, site, REPORTED)
+    assert sweep(site, store, REPORTED + 366 * DAY) == {f"request {number}"}
+    with store.database.read() as session:
+        row = session.get(RequestRow, number)
+        assert row is not None
+        assert new.content not in {str(value) for value in vars(row).values()}
+    assert requests.post(new, site, REPORTED + 367 * DAY) == number
 
 
 def test_a_dry_run_says_what_goes_and_deletes_nothing(store: CaseStore, site: Site) -> None:

@@ -137,3 +137,22 @@ def test_one_client_that_asks_too_often_waits(detector: Detector, site: Site) ->
     assert 1 <= int(answers[-1].headers["retry-after"]) <= 60
     assert answers[-1].json()["detail_zh"]
     assert client.get("/healthz").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("addresses", "last"),
+    [
+        (("2001:db8:1:2::1", "2001:db8:1:2::2", "2001:db8:1:2:ffff::3"), 429),
+        (("2001:db8:1:2::1", "2001:db8:1:2::2", "2001:db8:1:3::3"), 415),
+        (("203.0.113.1", "203.0.113.1", "203.0.113.2"), 415),
+        (("::ffff:203.0.113.1", "203.0.113.1", "::ffff:203.0.113.2"), 415),
+        (("::ffff:203.0.113.1", "203.0.113.1", "::ffff:203.0.113.1"), 429),
+    ],
+)
+def test_all_addresses_of_one_ipv6_subscriber_are_one_client(
+    detector: Detector, site: Site, addresses: tuple[str, ...], last: int
+) -> None:
+    app = create_app(detector, site, limits=Limits(rate=2))
+    clients = [TestClient(app, client=(address, 50_000)) for address in addresses]
+    answers = [client.post("/v1/detect", content=b"no picture") for client in clients]
+    assert [answer.status_code for answer in answers] == [415, 415, last]

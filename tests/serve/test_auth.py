@@ -29,6 +29,7 @@ from tests.serve.conftest import LIMITS, jpeg
 
 NOW = datetime(2026, 3, 14, 15, tzinfo=UTC)
 GEOREPORT = "/open311/v2"
+HERE = "http://127.0.0.1:8000"
 OPEN = {
     "/docs",
     "/docs/oauth2-redirect",
@@ -238,7 +239,7 @@ def test_without_keys_everybody_is_answered(
     with CaseStore(tmp_path / "cases.sqlite") as empty:
         keys = Keys(empty.database)
         app = create_app(detector, site, limits=LIMITS, keys=keys, store=empty)
-        with TestClient(app) as client:
+        with TestClient(app, base_url=HERE) as client:
             assert client.get("/v1/labels").status_code == 200
             sent = client.post("/v1/photos", files={"image": ("p.jpg", jpeg())}).json()
             photo = f"/v1/photos/{sent['id']}"
@@ -246,6 +247,33 @@ def test_without_keys_everybody_is_answered(
             first = {"X-API-Key": keys.create("first", Role.REPORT, NOW)[1]}
             assert client.get("/v1/labels").status_code == 401
             assert client.get(photo, headers=first).status_code == 404, "nobody knows whose it is"
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"host": "localhost:8000"}, 200),
+        ({"host": "127.0.0.1:8000", "origin": HERE}, 200),
+        ({"host": "[::1]:8000", "origin": "http://[::1]:8000"}, 200),
+        ({"host": "a-page.example"}, 403),
+        ({"host": "127.0.0.1.a-page.example"}, 403),
+        ({"host": "127.0.0.1:8000", "origin": "https://a-page.example"}, 403),
+        ({"host": "127.0.0.1:8000", "origin": "null"}, 403),
+        ({"host": "["}, 403),
+    ],
+)
+def test_without_keys_no_page_of_another_site_is_answered(
+    detector: Detector, site: Site, tmp_path: Path, headers: dict[str, str], status: int
+) -> None:
+    """A browser on this machine sends what any page says; by its name, a page reads it, too."""
+    with CaseStore(tmp_path / "cases.sqlite") as empty:
+        app = create_app(detector, site, limits=LIMITS, keys=Keys(empty.database), store=empty)
+        with TestClient(app, headers=headers) as client:
+            for path in ("/v1/cases", f"{GEOREPORT}/requests.json"):
+                answer = client.get(path)
+                assert answer.status_code == status
+                assert status == 200 or "keys create" in answer.text
+            assert client.get("/healthz").status_code == 200
 
 
 def test_without_keys_no_other_machine_is_served(

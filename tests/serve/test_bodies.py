@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +24,7 @@ from cv.site import Site
 from serve.app import create_app
 from serve.limits import Limits
 from tests.serve.conftest import jpeg
+from tests.serving import serving
 
 NOW = datetime(2026, 3, 14, 15, tzinfo=UTC)
 ROOM = 900_000
@@ -246,6 +249,42 @@ def test_what_can_never_be_held_is_not_told_to_come_back(detector: Detector, sit
 
     async def test() -> None:
         assert await detected(app, size=2_000_000) == 413
+
+    run(app, test)
+
+
+@pytest.mark.parametrize(
+    ("status", "path", "headers"),
+    [
+        (413, "/v1/detect", {"content-type": "image/jpeg"}),
+        (413, "/v1/detect", {"content-type": "image/jpeg", "connection": "close"}),
+        (413, "/v1/detect", {"content-type": "image/jpeg", "transfer-encoding": "chunked"}),
+        (415, "/v1/detect", {"content-type": "text/plain", "connection": "close"}),
+        (404, "/v1/detected", {"connection": "close"}),
+    ],
+)
+def test_who_reads_only_after_sending_hears_why_it_was_refused(
+    app: FastAPI, status: int, path: str, headers: dict[str, str]
+) -> None:
+    """Else it hears that its connection broke, and sends the same picture again and again."""
+    is_chunked = "transfer-encoding" in headers
+    parts = [bytes(100_000)] * (200 if status == 413 else 6)
+    body = iter(parts) if is_chunked else b"".join(parts)
+    with serving(app) as port, closing(HTTPConnection("127.0.0.1", port, timeout=60)) as client:
+        client.request("POST", path, body, headers, encode_chunked=is_chunked)
+        assert client.getresponse().status == status
+
+
+def test_what_goes_on_long_after_it_was_refused_is_not_read_to_its_end(app: FastAPI) -> None:
+    async def test() -> None:
+        endless = await Sending(app, "/v1/detect").send(bytes(700_000))
+        assert endless.is_answered
+        for _ in range(40):
+            await endless.send(bytes(1_000_000))
+        answer = await endless.answer()
+        assert (answer.status, answer.headers["connection"]) == (413, "close")
+        huge = await Sending(app, "/v1/detect", declared=10**9).answer()
+        assert (huge.status, huge.headers["connection"]) == (413, "close")
 
     run(app, test)
 

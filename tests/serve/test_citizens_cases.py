@@ -88,8 +88,12 @@ def test_without_a_matter_or_a_place_there_is_no_case_and_the_answer_says_what_i
 def test_the_photo_tells_how_its_case_stands(desk: TestClient, store: CaseStore) -> None:
     _, answer = send(desk, jpeg(), **WANTED, category="exposed_garbage")
     store.review(answer["id"], review_of(RejectReason.DUPLICATE, "li", datetime.now(UTC)))
-    standing = desk.get(f"/v1/photos/{answer['id']}").json()["case"]
+    later = desk.get(f"/v1/photos/{answer['id']}").json()
+    standing = later["case"]
     assert (standing["review"], standing["reason"]) == ("rejected", "duplicate")
+    assert "待核实" in answer["note_zh"]
+    assert "待核实" not in later["note_zh"], "apps show it to the citizen as it is"
+    assert "has been decided" in later["note_en"]
 
 
 def test_a_report_joins_the_cameras_case_and_says_so(desk: TestClient, store: CaseStore) -> None:

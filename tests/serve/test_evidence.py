@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from fastapi.testclient import TestClient
@@ -211,6 +213,27 @@ def test_a_link_to_what_retention_has_deleted_says_so(service: Service) -> None:
     assert case.text.count('"withheld":"deleted"') == 2
 
 
+def test_a_picture_that_the_disk_does_not_give_is_not_told_to_be_deleted(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A receiver that hears 410 never asks again."""
+
+    def refuse(path: Path) -> bytes:
+        raise OSError(errno.EIO, "Input/output error", str(path))
+
+    scene = f"evidence/{ID}/scene.jpg"
+    link = evidence_url("", scene, SECRET)
+    with monkeypatch.context() as disk:
+        disk.setattr(Path, "read_bytes", refuse)
+        answer = service.client.get(link)
+    assert answer.status_code == 503
+    assert int(answer.headers["retry-after"]) > 0
+    assert (service.last.outcome, service.last.what) == ("unreadable", scene)
+    assert service.client.get(link).status_code == 200
+    (service.site.reporting.data / "evidence").rename(service.site.reporting.data / "not mounted")
+    assert service.client.get(link).status_code == 503
+
+
 @pytest.mark.parametrize("reason", ["", "    ", "x", "a  b"])
 def test_no_original_without_a_reason(service: Service, reason: str) -> None:
     assert service.original(ID, "scene", reason=reason).status_code == 422
@@ -241,7 +264,7 @@ def test_without_any_key_evidence_is_served_but_no_original(detector: Detector, 
             detector, site, limits=LIMITS, secret=SECRET,
             keys=Keys(store.database), store=store,
         )  # fmt: skip
-        with TestClient(app) as client:
+        with TestClient(app, base_url="http://localhost") as client:
             service = Service(client, store, site, "")
             assert service.evidence(str(picture(site).file)) == 200
             assert service.original(ID, "scene").status_code == 401

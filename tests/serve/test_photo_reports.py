@@ -109,6 +109,14 @@ def test_the_answer_is_found_again_by_its_id_with_links_that_work(
     assert (unknown.status_code, unknown.json()["detail_zh"]) == (404, "没有这张照片")
 
 
+def test_no_cache_keeps_an_answer_for_who_has_another_key(desk: TestClient) -> None:
+    """`X-API-Key` does not tell a cache that what is asked with it is one client's alone."""
+    _, answer = send(desk, jpeg())
+    again = desk.get(f"/v1/photos/{answer['id']}")
+    assert again.status_code == 200
+    assert again.headers["cache-control"] == "private, no-store"
+
+
 def test_the_same_report_is_one_and_a_key_is_for_one_content(desk: TestClient) -> None:
     first = send(desk, jpeg(), address="here")[1]["id"]
     assert send(desk, jpeg(), address="here")[1]["id"] == first

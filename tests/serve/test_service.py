@@ -188,7 +188,7 @@ def test_the_real_process_answers_and_bounds_what_it_reads(server: httpx2.Client
     with socket.create_connection((server.base_url.host, server.base_url.port or 0)) as raw:
         raw.settimeout(20)
         raw.sendall(
-            b"POST /v1/detect HTTP/1.1\r\nhost: x\r\ncontent-type: image/jpeg\r\n"
+            b"POST /v1/detect HTTP/1.1\r\nhost: localhost\r\ncontent-type: image/jpeg\r\n"
             b"transfer-encoding: chunked\r\n\r\n"
         )
         chunk = b"10000\r\n" + b"\xff" * 0x10000 + b"\r\n"

@@ -55,3 +55,11 @@ def test_text_that_is_not_utf_8_is_refused_and_the_field_named(
 def test_the_name_of_a_file_may_be_anything(client: TestClient) -> None:
     content = form(filename="照片.jpg".encode("gbk"))
     assert client.post("/v1/photos", content=content, headers={"content-type": _TYPE}).is_success
+
+
+def test_a_field_is_no_longer_than_a_whole_form_without_pictures(client: TestClient) -> None:
+    """It is cleaned on the event loop, letter by letter: a megabyte would stop all for a while."""
+    content = form(value=b"\x01" * 70_000)
+    answer = client.post("/v1/photos", content=content, headers={"content-type": _TYPE})
+    assert answer.status_code == 400
+    assert "64KB" in answer.json()["detail"]
