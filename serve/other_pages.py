@@ -3,7 +3,7 @@
 A browser lets any page send forms to addresses of the machine that it runs on. It reads the
 answers, too, once the page's own name points here (DNS rebinding). The one names itself in
 `Origin`, the other in `Host`; whoever is no browser may write there what they like, and has no
-reason to.
+reason to. A name without a dot is of one's own network: no page of the web has one.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ def is_of_other_page(request: Request) -> bool:
 
 
 def _names_this_machine(address: str) -> bool:
-    """Whether it can be no other's: names but this one can be made to point anywhere."""
+    """Whether it can be no other's: names of the web can be made to point anywhere."""
     try:
-        name = urlsplit(address).hostname or ""
-        return name == "localhost" or ip_address(name).is_loopback
+        name = urlsplit(address).hostname or "."
+        return "." not in name.replace(":", ".") or ip_address(name).is_loopback
     except ValueError:
         return False
