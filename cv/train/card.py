@@ -71,7 +71,8 @@ def model_card(evaluation: Evaluation, int8: Evaluation | None = None) -> str:
 def _rows(evaluation: Evaluation) -> Iterator[str]:
     alarms = {row.label: row for row in false_alarms(evaluation.found, evaluation.used)}
     for row in evaluation.scores.labels:
-        chosen, alarm = evaluation.thresholds[row.label], alarms[row.label]
+        alarm, score = alarms[row.label], evaluation.used[row.label]
+        found, right = row.above(score)  # not what these photos would choose: what the file says
         counted = f"{_cell(alarm.per_photo, 2)} ({alarm.alarms} in {alarm.photos})"
         cells = (
             f"`{row.label}`",
@@ -79,9 +80,9 @@ def _rows(evaluation: Evaluation) -> Iterator[str]:
             str(row.boxes),
             _cell(row.ap50, 3),
             _cell(row.ap, 3),
-            f"{chosen.score:.2f}",
-            _cell(chosen.precision, 2),
-            _cell(chosen.recall, 2),
+            f"{score:.2f}",
+            _cell(right / found if found else math.nan, 2),
+            _cell(right / row.boxes if row.boxes else math.nan, 2),
             _cell(evaluation.elsewhere[row.label].precision, 2),
             counted if alarm.photos else "-",
         )

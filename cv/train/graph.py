@@ -119,5 +119,9 @@ def onnx_bytes(deployed: Deployed) -> bytes:
             opset_version=_OPSET,
             dynamo=False,
         )
-    content: bytes = onnxslim.slim(onnx.load_from_string(buffer.getvalue())).SerializeToString()
+    model = onnxslim.slim(onnx.load_from_string(buffer.getvalue()))
+    # Who runs it infers the shapes between nodes. Here they are written in ever other ways, and the
+    # same network must give the same file: its version follows from the bytes.
+    del model.graph.value_info[:]
+    content: bytes = model.SerializeToString()
     return content

@@ -24,4 +24,5 @@ def evaluation(model: Path, threshold: float = 0.4) -> Evaluation:
     )
     thresholds = {label: Threshold(threshold, "precision", 0.85, float("nan")) for label in LABELS}
     scores, elsewhere = Scores(labels, 0.6234, 0.41), dict.fromkeys(LABELS, Elsewhere())
-    return Evaluation(model, 471, (640, 640), [], scores, 0.85, thresholds, elsewhere, used={})
+    used = dict.fromkeys(LABELS, threshold)
+    return Evaluation(model, 471, (640, 640), [], scores, 0.85, thresholds, elsewhere, used)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from cv.errors import ModelError
@@ -30,11 +32,30 @@ def test_the_card_has_every_label_and_the_file_s_hash(tmp_path: Path) -> None:
     file = written(tmp_path / "kerbwatch-n.onnx", name="kerbwatch-n", version="1+ab", trained=runs)
     text = model_card(evaluation(file))
     assert hashlib.sha256(file.read_bytes()).hexdigest() in text
-    assert "| `car` | 50 | 8 | 0.580 | 0.250 | 0.40 | 0.85 | - | - | - |" in text
+    assert "| `car` | 50 | 8 | 0.580 | 0.250 | 0.40 | - | 0.00 | - | - |" in text
     assert "\n1. imgsz 416, epochs 8\n2. imgsz 512, epochs 7\n" in text
     assert "**0.623**" in text
     assert all(f"`{label}`" in text for label in LABELS)
     assert "$" not in text
+
+
+def test_thresholds_are_those_in_the_file_whatever_these_photos_would_choose(
+    tmp_path: Path,
+) -> None:
+    file = written(tmp_path / "n.onnx", name="n", version="1", trained="[]")
+    measured = evaluation(file)
+    scores = np.array([0.9, 0.5, 0.3, 0.1], dtype=np.float32)
+    right = np.array([True, False, True, True])
+    labels = tuple(replace(row, scores=scores, right=right) for row in measured.scores.labels)
+    text = model_card(
+        replace(
+            measured,
+            scores=replace(measured.scores, labels=labels),
+            used=measured.used | {"car": 0.25},
+        )
+    )
+    assert "| `car` | 50 | 8 | 0.580 | 0.250 | 0.25 | 0.67 | 0.25 | - | - |" in text
+    assert "| `truck` | 50 | 9 | 0.590 | 0.250 | 0.40 | 0.50 | 0.11 | - | - |" in text
 
 
 def test_a_file_that_was_not_exported_has_no_card(tmp_path: Path) -> None:
