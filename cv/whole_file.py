@@ -3,10 +3,29 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["write_whole"]
+__all__ = ["whole_file", "write_whole"]
+
+
+@contextmanager
+def whole_file(file: Path) -> Iterator[Path]:
+    """A file beside this one, to be written; it takes its place if all goes well, or disappears.
+
+    Its suffix is the same, by which some writers know what to write.
+
+    Raises:
+        OSError: it cannot take the place; what was there before stays.
+    """
+    part = file.with_name(f".{file.stem}.{os.getpid()}.part{file.suffix}")
+    try:
+        yield part
+        part.replace(file)
+    finally:
+        with suppress(OSError):
+            part.unlink()
 
 
 def write_whole(file: Path, content: bytes) -> None:
@@ -17,10 +36,5 @@ def write_whole(file: Path, content: bytes) -> None:
     Raises:
         OSError: it cannot be written; what was there before stays.
     """
-    part = file.with_name(f".{file.name}.{os.getpid()}.part")
-    try:
+    with whole_file(file) as part:
         part.write_bytes(content)
-        part.replace(file)
-    finally:
-        with suppress(OSError):
-            part.unlink()

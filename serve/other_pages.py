@@ -25,7 +25,9 @@ def is_of_other_page(request: Request) -> bool:
 def _names_this_machine(address: str) -> bool:
     """Whether it can be no other's: names of the web can be made to point anywhere."""
     try:
-        name = urlsplit(address).hostname or "."
-        return "." not in name.replace(":", ".") or ip_address(name).is_loopback
+        name = urlsplit(address).hostname or ""
+        if name and not {".", ":"} & set(name):
+            return True
+        return ip_address(name).is_loopback
     except ValueError:
         return False

@@ -20,6 +20,7 @@ from cv.photos.triage import Report, content_digest
 from serve.analysis import Analysed, Analyser
 from serve.answers import PhotoAnswer
 from serve.documented import ERRORS, documented
+from serve.evidence import NO_STORE
 from serve.limits import BusyError, Limits, Rate
 from serve.photo_answers import photo_answer
 from serve.photo_form import MOST_IMAGES, PhotoForm, form_of, form_schema, location_of
@@ -121,7 +122,7 @@ def photos_router(
 
         For who sent it, and for keys of role `operate`; to others there is no such photo.
         """
-        response.headers["cache-control"] = "private, no-store"
+        response.headers["cache-control"] = NO_STORE["cache-control"]
         return answer(_kept(desk, photo_id, request))
 
     return router

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ import numpy as np
 from cv.detect.fastest import cache_file
 from cv.errors import UserError
 from cv.geometry import Image
+from cv.whole_file import whole_file
 
 __all__ = ["FULL", "cache_folder", "camera_clip", "looped", "readable", "sample_clip"]
 
@@ -72,22 +71,11 @@ def looped(clip: Path, to: Path, seconds: float) -> Path:
         UserError: the clip cannot be read.
     """
     try:
-        with _whole(to) as part, av.open(str(part), "w") as output:
+        with whole_file(to) as part, av.open(str(part), "w") as output:
             _copy_again_and_again(clip, output, seconds)
     except (OSError, ValueError, IndexError) as error:
         raise UserError(f"{clip}: cannot be looped: {error}") from error
     return to
-
-
-@contextmanager
-def _whole(to: Path) -> Iterator[Path]:
-    """A file beside `to` that becomes `to` if all goes well, and else disappears."""
-    part = to.with_name(f"{to.stem}.{os.getpid()}.part{to.suffix}")
-    try:
-        yield part
-        part.replace(to)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _copy_again_and_again(clip: Path, output: Any, seconds: float) -> None:
@@ -151,7 +139,7 @@ def camera_clip(
         gop: frames from key frame to key frame.
         still: the first frame again and again.
     """
-    with _whole(to) as part, av.open(str(part), "w") as output:
+    with whole_file(to) as part, av.open(str(part), "w") as output:
         stream: Any = output.add_stream("libx264", rate=25)
         stream.width, stream.height = size
         stream.pix_fmt = "yuv420p"

@@ -92,6 +92,5 @@ def _parse(line: str) -> Annotation:
         raise ValueError(f"{unknown[0]!r} is none of {', '.join(LABELS)}")
     if both := complete & undecided:
         raise ValueError(f"{min(both)} is both complete and undecided")
-    boxes = [parse_box(str(text)) for text in rows]
-    clipped = tuple(LabelledBox(item.label, item.box.in_unit()) for item in boxes)
-    return Annotation(image, complete, named | {item.label for item in boxes}, clipped)
+    boxes = tuple(parse_box(str(text)).in_unit() for text in rows)
+    return Annotation(image, complete, named | {item.label for item in boxes}, boxes)

@@ -60,8 +60,7 @@ def read_sources(root: Path, *, only: Collection[str] | None = None) -> list[Sam
         if finding.kind.breaks:
             raise ModelError(f"{root / finding.where}: {finding.message}")
     return [
-        replace(sample, boxes=tuple(LabelledBox(b.label, b.box.in_unit()) for b in sample.boxes))
-        for sample in samples
+        replace(sample, boxes=tuple(item.in_unit() for item in sample.boxes)) for sample in samples
     ]
 
 

@@ -42,6 +42,10 @@ class LabelledBox:
     label: str
     box: Box
 
+    def in_unit(self) -> LabelledBox:
+        """The part of it that lies in the image."""
+        return LabelledBox(self.label, self.box.in_unit())
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:

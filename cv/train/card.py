@@ -72,7 +72,8 @@ def _rows(evaluation: Evaluation) -> Iterator[str]:
     alarms = {row.label: row for row in false_alarms(evaluation.found, evaluation.used)}
     for row in evaluation.scores.labels:
         alarm, score = alarms[row.label], evaluation.used[row.label]
-        found, right = row.above(score)  # not what these photos would choose: what the file says
+        # Not what these photos would choose: what the file says.
+        precision, recall = row.worth(score)
         counted = f"{_cell(alarm.per_photo, 2)} ({alarm.alarms} in {alarm.photos})"
         cells = (
             f"`{row.label}`",
@@ -81,8 +82,8 @@ def _rows(evaluation: Evaluation) -> Iterator[str]:
             _cell(row.ap50, 3),
             _cell(row.ap, 3),
             f"{score:.2f}",
-            _cell(right / found if found else math.nan, 2),
-            _cell(right / row.boxes if row.boxes else math.nan, 2),
+            _cell(precision, 2),
+            _cell(recall, 2),
             _cell(evaluation.elsewhere[row.label].precision, 2),
             counted if alarm.photos else "-",
         )

@@ -39,6 +39,14 @@ class LabelScore:
         counted = self.scores >= threshold
         return int(counted.sum()), int((self.right & counted).sum())
 
+    def worth(self, threshold: float) -> tuple[float, float]:
+        """Precision and recall of what has at least this score; nan where there is nothing."""
+        found, right = self.above(threshold)
+        return (
+            right / found if found else float("nan"),
+            right / self.boxes if self.boxes else float("nan"),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Scores:

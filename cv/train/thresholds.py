@@ -76,10 +76,4 @@ def choose_thresholds(scores: Scores, precision: float = PRECISION) -> dict[str,
 
 def _measured(row: LabelScore, score: float, why: str) -> Threshold:
     score = float(np.clip(score, _LOWEST, _HIGHEST))
-    found, right = row.above(score)
-    return Threshold(
-        score,
-        why,
-        right / found if found else float("nan"),
-        right / row.boxes if row.boxes else float("nan"),
-    )
+    return Threshold(score, why, *row.worth(score))
