@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import socket
 import threading
+from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
@@ -34,6 +37,13 @@ class Pauses:
         self.seconds.append(seconds)
         if len(self.seconds) == self._most:
             self._stop.set()
+
+
+@contextlib.contextmanager
+def silent_server() -> Iterator[int]:
+    """Takes connections and never says anything."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener.getsockname()[1]
 
 
 def url_with_secret(url: str) -> SourceUrl:

@@ -19,7 +19,7 @@ from cv.detect.run import Job, Options
 from cv.detect.watch import CameraWatch
 from cv.errors import KerbwatchError
 from cv.site import Camera
-from tests.detect.streams import needs_rtsp
+from tests.detect.streams import needs_rtsp, silent_server
 
 pytestmark = [needs_rtsp, pytest.mark.slow]
 LOOK_S = 0.15
@@ -47,8 +47,8 @@ def run(urls: list[str], seconds: float, every_s: float, warm_s: float = 0.0) ->
     """Watch for so long; looks are counted after a while, when all have connected."""
     jobs = [Job(find_sources([url])[0], None) for url in urls]
 
-    def no_watch(camera: Camera, stream: str) -> CameraWatch:
-        raise AssertionError(f"{camera.id}, {stream}: no camera was given")
+    def no_watch(camera: Camera, job: Job) -> CameraWatch:
+        raise AssertionError(f"{camera.id}, {job.source.uri}: no camera was given")
 
     detector = Slow(backend="onnxruntime", threads=1, side_by_side=True)
     stop = threading.Event()
@@ -75,12 +75,15 @@ def test_overload_is_shared_evenly_and_counted(clip: Path) -> None:
     assert sum(looks) * LOOK_S > 5, "the one place was in use all the time"
 
 
-def test_a_dead_camera_holds_up_nobody(clip: Path) -> None:
-    with RtspServer(clip, phases=2) as server:
-        dead = f"rtsp://127.0.0.1:{free_port()}/cam"
-        (one, gone, other), _ = run([f"{server.url}0", dead, f"{server.url}1"], 6.0, 1.0)
-    assert gone.stats.looks == 0
-    assert gone.stats.failures >= 2
-    for source in (one, other):
-        assert source.stats.looks >= 4
-        assert source.stats.late == 0
+def test_dead_cameras_hold_up_nobody(clip: Path) -> None:
+    """One refuses, one takes the connection and is silent for longer than this test runs.
+
+    Looks are counted, not how punctual each was: that depends on what else the machine does.
+    """
+    with RtspServer(clip, phases=2) as server, silent_server() as port:
+        refusing, silent = (f"rtsp://127.0.0.1:{n}/cam" for n in (free_port(), port))
+        urls = [f"{server.url}0", refusing, silent, f"{server.url}1"]
+        (one, refused, unheard, other), looks = run(urls, 6.0, 1.0, warm_s=1.0)
+    assert refused.stats.looks == unheard.stats.looks == 0
+    assert refused.stats.failures >= 2
+    assert min(looks[0], looks[3]) >= 4, (one.stats, other.stats)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import pickle
-import socket
 import threading
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from random import Random
@@ -32,6 +29,7 @@ from tests.detect.streams import (
     Pauses,
     needs_rtsp,
     reading,
+    silent_server,
     take,
     url_with_secret,
     warnings_in,
@@ -56,13 +54,6 @@ def test_a_camera_that_is_off_is_tried_again_with_growing_pauses_and_one_line(st
     ]
     assert (stream.stats.failures, stream.stats.reconnects) == (12, 11)
     assert stream.stats.looks == stream.stats.decoded == 0
-
-
-@contextlib.contextmanager
-def silent_server() -> Iterator[int]:
-    """Takes connections and never says anything."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        yield listener.getsockname()[1]
 
 
 @pytest.mark.parametrize("scheme", ["rtsp", "rtsps", "http", "https"])
@@ -165,7 +156,7 @@ def test_a_live_camera_gives_the_latest_frame_once_per_distance(stop, clip):
     )
     assert began <= frames[0].time <= frames[-1].time <= datetime.now(UTC)
     assert source.stats.looks == 8
-    assert source.stats.decoded > 50
+    assert source.stats.decoded > 3 * source.stats.looks, "most are decoded only to be passed over"
     assert source.stats.corrupt == 0
     assert stream.duration_s is None
 
