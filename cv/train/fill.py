@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,13 @@ class Filling:
 
 
 def fill(
-    samples: Sequence[Sample], coco: Any, cache: Path, *, half: bool, device: str = "cpu"
+    samples: Sequence[Sample],
+    coco: Any,
+    cache: Path,
+    *,
+    half: bool,
+    device: str = "cpu",
+    others: Iterable[Path] = (),
 ) -> list[Filling]:
     """One filling per sample, in order.
 
@@ -60,17 +66,24 @@ def fill(
         cache: JSON file of what networks found, read if it is there; photos that it lacks, or
             knows as they were once or to another network, are added.
         half: run the network in bfloat16.
+        others: caches of other runs, only read: what they hold need not be found again.
     """
     # A run that was killed before its first checkpoint begins anew, perhaps with more photos,
     # others of the same names, or other weights.
-    network = _digest(coco)
+    network = _digest(coco) + ("-bf16" if half else "")
     keys = [_key(sample, network) for sample in samples]
-    found = _cached(cache)
+    known = _cached(cache)
+    found = {key: known[key] for key in keys if key in known}
+    for other in others:
+        if len(found) < len(keys):
+            theirs = _cached(other)
+            found |= {key: theirs[key] for key in keys if key in theirs}
     new = [n for n, key in enumerate(keys) if key not in found]
     if new:
         seen = _find([samples[n] for n in new], coco, half=half, device=device)
         found |= zip((keys[n] for n in new), seen, strict=True)
-        write_output(cache, json.dumps(found).encode())
+    if not found.keys() <= known.keys():
+        write_output(cache, json.dumps(known | found).encode())
     rows = [found[key] for key in keys]
     sure = choose_sure(samples, rows, tuple(COCO_IDS))
     Console().print(f"boxes of the COCO model count as true from: {described(sure)}")
@@ -99,7 +112,7 @@ def _cached(file: Path) -> dict[str, list[Row]]:
     """What a cache holds; one that cannot be read holds nothing, and is made anew."""
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError, RecursionError):
+    except (OSError, ValueError, RecursionError):
         return {}
     if not isinstance(found, dict):
         return {}

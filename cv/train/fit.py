@@ -20,19 +20,14 @@ from cv.train.bounds import check_number
 from cv.train.dataset import Dataset, read_dataset, write_dataset
 from cv.train.fill import fill, without_hidden
 from cv.train.ignoring import StreetModel
-from cv.train.network import (
-    adapt_head,
-    load_coco,
-    load_trained,
-    runs_of,
-    size_of,
-)
+from cv.train.network import adapt_head, load_coco, load_trained, runs_of, size_of
 from cv.train.settings import read_settings
 from cv.train.sizes import Size
 from cv.train.trainer import StreetTrainer
 
 __all__ = ["FitOptions", "fit"]
 
+_BOXES = "coco-boxes.json"
 _NO_CHECKPOINT = "damaged, or no checkpoint to resume from; train anew in another --run"
 
 
@@ -167,7 +162,9 @@ def _prepared(
     earlier = _earlier(began.start, options.size) if began.start else None
     run.mkdir(parents=True, exist_ok=True)
     keep(began, run)
-    fillings = fill(training, coco, run / "coco-boxes.json", half=half, device=device)
+    # Minutes of processor time, and those of a run beside it are of the same photos, mostly.
+    theirs = sorted(run.parent.glob(f"*/{_BOXES}"))
+    fillings = fill(training, coco, run / _BOXES, half=half, device=device, others=theirs)
     scenes = compose_scenes(training, settings.compose, run / "composed", seed=began.seed)
     seen = [without_hidden(fillings[scene.background], scene.covers) for scene in scenes]
     dataset = write_dataset(

@@ -136,7 +136,9 @@ class TestCache:
         return replace(sample(), image=tmp_path / "a.jpg")
 
     @staticmethod
-    def filled(photo: Sample, cache: Path, bias: float = 0.0) -> None:
+    def filled(
+        photo: Sample, cache: Path, bias: float = 0.0, *, others: Sequence[Path] = ()
+    ) -> None:
         import torch
 
         from cv.train.fill import fill
@@ -144,7 +146,7 @@ class TestCache:
         network = torch.nn.Linear(1, 1)
         torch.nn.init.constant_(network.weight, 1.0)
         torch.nn.init.constant_(network.bias, bias)
-        (filling,) = fill([photo], network, cache, half=False)
+        (filling,) = fill([photo], network, cache, half=False, others=others)
         assert [item.label for item in filling.sure] == ["car"]
 
     def test_the_same_photo_is_looked_at_once(
@@ -170,6 +172,22 @@ class TestCache:
         for bias in (0.0, 1.0, 0.0):
             self.filled(photo, tmp_path / "cache.json", bias)
         assert len(seen) == 2
+
+    def test_what_another_run_found_is_taken_and_its_file_left_alone(
+        self, photo: Sample, tmp_path: Path, seen: list[str]
+    ) -> None:
+        theirs, mine = tmp_path / "theirs.json", tmp_path / "mine.json"
+        self.filled(photo, theirs)
+        before = theirs.read_bytes()
+        others = [tmp_path / "gone.json", tmp_path, theirs]
+        self.filled(photo, mine, others=others)
+        assert seen == ["a.jpg"]
+        self.filled(photo, tmp_path / "new.json", bias=1.0, others=others)
+        assert len(seen) == 2, "they are of another network"
+        assert theirs.read_bytes() == before
+        theirs.unlink()
+        self.filled(photo, mine, others=others)
+        assert len(seen) == 2, "what was taken is this run's own from then on"
 
     @pytest.mark.parametrize("content", ['{"s/a.jpg', "[]", "\xff", '{"s/a.jpg": [[1]]}'])
     def test_a_cache_that_cannot_be_read_is_made_anew(
