@@ -193,12 +193,26 @@ class Together:
 
     def __exit__(self, failed: type[BaseException] | None, *_: object) -> None:
         try:
-            for temporary, path in () if failed else self._waiting:
+            named = () if failed else self._waiting
+            for temporary, path in named:
                 temporary.replace(path)
+            # The folder may be new as well, and then its name is in the one above.
+            for folder in {above for _, path in named for above in path.parents[:2]}:
+                _sync(folder)
         finally:
             for temporary, _path in self._waiting:
                 with suppress(OSError):
                     temporary.unlink(missing_ok=True)  # it would take the room of a case
+
+
+def _sync(folder: Path) -> None:
+    """A name is on the disk once its folder is; some network shares cannot be asked for that."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def write_durably(path: Path, content: bytes) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -67,6 +68,25 @@ def test_files_that_belong_together_are_all_there_or_none_is(tmp_path: Path) -> 
                 assert list(tmp_path.rglob("*.jpg")) == [], "until all are written"
         found = [path.name for path in sorted(tmp_path.rglob("*")) if path.is_file()]
         assert found == (["in the way"] if count == 3 else ["1.jpg", "2.jpg", "in the way"])
+
+
+def test_a_name_is_on_the_disk_with_its_file_before_anybody_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No test can cut the power; that the kernel is asked, and in this order, can be seen."""
+    asked: list[Path] = []
+    sync = os.fsync
+
+    def noting(descriptor: int) -> None:
+        asked.append(Path(f"/proc/self/fd/{descriptor}").readlink())
+        sync(descriptor)
+
+    monkeypatch.setattr("os.fsync", noting)
+    file = tmp_path / "evidence" / "kw-1" / "scene.jpg"
+    write_durably(file, PICTURE)
+    (part, *folders) = asked
+    assert part.parent == file.parent
+    assert set(folders) == {file.parent, file.parent.parent}
 
 
 def test_what_was_kept_stays_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
