@@ -26,7 +26,7 @@ import av
 import numpy as np
 
 from cv.bench.archive import looks_alone
-from cv.bench.clip import cache_folder, camera_clip, looped, sample_clip
+from cv.bench.clip import cached_clip, camera_clip, looped, sample_clip
 from cv.bench.infer import compare
 from cv.bench.showing import machine
 from cv.bench.timing import by_turns, middle, ratio
@@ -163,10 +163,11 @@ def _zone_watched(
 
 def camera_recording() -> Path:
     """1080p at 25 frames/s with a keyframe a second; made when first asked for."""
-    made = cache_folder() / "camera-1080p25-gop25.mp4"
+    source = sample_clip()
+    made = cached_clip(source, "1080p-gop25")
     if not made.exists():
         print("making a 1080p clip, once", file=sys.stderr)
-        camera_clip(sample_clip(), made)
+        camera_clip(source, made)
     return made
 
 

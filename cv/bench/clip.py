@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -16,7 +17,15 @@ from cv.errors import UserError
 from cv.geometry import Image
 from cv.whole_file import whole_file
 
-__all__ = ["FULL", "cache_folder", "camera_clip", "looped", "readable", "sample_clip"]
+__all__ = [
+    "FULL",
+    "cache_folder",
+    "cached_clip",
+    "camera_clip",
+    "looped",
+    "readable",
+    "sample_clip",
+]
 
 FULL = (1920, 1080)
 _FULL_BIT_RATE = 4_000_000
@@ -62,6 +71,14 @@ def cache_folder() -> Path:
     except (OSError, RuntimeError) as error:
         raise UserError(f"no place for made clips: {error}; set XDG_CACHE_HOME") from error
     return folder
+
+
+def cached_clip(source: Path, kind: str) -> Path:
+    """Where the clip of this kind, made of this very file, is or is to be."""
+    about = source.stat()
+    named = f"{source.resolve()} {about.st_size} {about.st_mtime_ns}"
+    mark = hashlib.sha256(named.encode()).hexdigest()[:8]
+    return cache_folder() / f"{source.stem}-{mark}-{kind}.mp4"
 
 
 def looped(clip: Path, to: Path, seconds: float) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +10,7 @@ import typer
 
 from cv.bench.archive import measure_photo_folder, measure_recording
 from cv.bench.cameras import Load, ramp, result_of
-from cv.bench.clip import cache_folder, camera_clip, readable, sample_clip
+from cv.bench.clip import cached_clip, camera_clip, readable, sample_clip
 from cv.bench.infer import measure_infer
 from cv.bench.photos import measure_photos
 from cv.bench.rtsp import why_no_rtsp_server
@@ -131,7 +130,7 @@ def cameras(
         raise UserError(f"no RTSP server to measure with: {missing}")
     detector = load_detector(model, backend=backend, threads=threads)
     kind = f"{height}p-gop{gop}{'-still' if still else ''}"
-    sent = cache_folder() / f"{source.stem}-{_mark(source)}-{kind}.mp4"
+    sent = cached_clip(source, kind)
     if not sent.exists():
         size = (height * 16 // 18 * 2, height // 2 * 2)
         camera_clip(source, sent, seconds=max(8, 4 * gop // 25), size=size, gop=gop, still=still)
@@ -152,10 +151,3 @@ def cameras(
     kind = "still" if still else "busy"
     title = f"Live {height}p25, GOP {gop}, a look every {every}, {kind} scenes, {detector.backend}"
     show([result_of(loads, title)], as_json=json, plot=plot)
-
-
-def _mark(file: Path) -> str:
-    """What tells a file from others of its name, and from what it was before."""
-    about = file.stat()
-    named = f"{file.resolve()} {about.st_size} {about.st_mtime_ns}"
-    return hashlib.sha256(named.encode()).hexdigest()[:8]
