@@ -71,8 +71,13 @@ class Limits:
         )
 
 
-def read_limits(path: Path, codes: CodeTable) -> tuple[Limits, CsvTable, Passed]:
+def read_limits(
+    path: Path, codes: CodeTable, division: str | None = None
+) -> tuple[Limits, CsvTable, Passed]:
     """Read the table, with its mistakes, and the rows for matters that are never filed here.
+
+    Args:
+        division: the site's, for codes of eleven digits.
 
     Raises:
         SiteError: the file cannot be read.
@@ -81,7 +86,7 @@ def read_limits(path: Path, codes: CodeTable) -> tuple[Limits, CsvTable, Passed]
     limits: dict[str, tuple[Limit, ...]] = {}
     lines: dict[tuple[str, str], int] = {}
     for row in table.rows:
-        code = table.value(row, "code", lambda text: matter_code(text, codes))
+        code = table.value(row, "code", lambda text: matter_code(text, codes, division))
         kind = table.value(row, "type", _kind)
         value = table.value(row, "value", _value)
         text = table.value(row, "text", _text)

@@ -13,6 +13,8 @@ __all__ = ["ALL", "Passed", "matter_code"]
 ALL = "*"
 """Stands for every matter."""
 
+_CODE11 = re.compile(r"[0-9]{11}")
+"""事项代码 of GB/T 47678: a division's six digits (GB/T 2260), then the code."""
 _CODE = re.compile(r"[0-9]{5}|[0-9]{2}-[0-9]{2}")
 
 
@@ -35,10 +37,14 @@ class Passed:
         return [table.told(first, "code", text)]
 
 
-def matter_code(text: str, codes: CodeTable, *, all_allowed: bool = False) -> str | None:
-    """The code of a cell as the site's edition writes it; "" for one that it does not know.
+def matter_code(
+    text: str, codes: CodeTable, division: str | None, *, all_allowed: bool = False
+) -> str | None:
+    """The code of a cell as the site's edition writes it; "" for one that is not filed here.
 
     Args:
+        division: the site's; a code that begins with it, or with that of its city or province, is
+            of here.
         all_allowed: `*` may stand for every matter.
 
     Raises:
@@ -46,6 +52,13 @@ def matter_code(text: str, codes: CodeTable, *, all_allowed: bool = False) -> st
     """
     if all_allowed and text == ALL:
         return ALL
+    if _CODE11.fullmatch(text):
+        if division is None:
+            raise ValueError(f"{text!r} begins with a division, and the site has none")
+        here = (division, division[:4] + "00", division[:2] + "0000")
+        if text[:6] not in here:
+            return ""
+        text = text[6:]
     code = codes.named(text)
     if code is not None:
         return code.code5

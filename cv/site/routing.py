@@ -55,10 +55,10 @@ def read_tables(data: Mapping[str, Any], folder: Path, codes: CodeTable) -> Tabl
         data: the site file as written; what has the wrong type is passed over.
         folder: of the site file; relative paths begin there.
     """
-    found = Tables()
+    found, division = Tables(), _division(data)
     for key, path in _named(data, folder):
         try:
-            table, passed = _read(found, key, path, codes)
+            table, passed = _read(found, key, path, codes, division)
         except SiteError as error:
             found.unread.append(Problem(("routing", key), str(error)))
         else:
@@ -75,13 +75,21 @@ def _named(data: Mapping[str, Any], folder: Path) -> Iterator[tuple[str, Path]]:
             yield key, folder / name.strip()
 
 
-def _read(found: Tables, key: str, path: Path, codes: CodeTable) -> tuple[CsvTable, Passed]:
+def _division(data: Mapping[str, Any]) -> str | None:
+    site = data.get("site")
+    division = site.get("division") if isinstance(site, dict) else None
+    return division if isinstance(division, str) else None
+
+
+def _read(
+    found: Tables, key: str, path: Path, codes: CodeTable, division: str | None
+) -> tuple[CsvTable, Passed]:
     routing, passed = found.routing, Passed()
     if key == "units":
-        units, table, passed = read_units(path, codes)
+        units, table, passed = read_units(path, codes, division)
         found.routing = replace(routing, units=units)
     elif key == "limits":
-        limits, table, passed = read_limits(path, codes)
+        limits, table, passed = read_limits(path, codes, division)
         found.routing = replace(routing, limits=limits)
     else:
         days, table = read_holidays(path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from cv.codes import CodeTable
@@ -75,8 +76,13 @@ def areas_of(grid: str | None, community: str | None, division: str | None) -> t
     return tuple(area for area in dict.fromkeys(found) if area)
 
 
-def read_units(path: Path, codes: CodeTable) -> tuple[Units, CsvTable, Passed]:
+def read_units(
+    path: Path, codes: CodeTable, division: str | None = None
+) -> tuple[Units, CsvTable, Passed]:
     """Read the table, with its mistakes, and the rows for matters that are never filed here.
+
+    Args:
+        division: the site's, for codes of eleven digits.
 
     Raises:
         SiteError: the file cannot be read.
@@ -84,8 +90,9 @@ def read_units(path: Path, codes: CodeTable) -> tuple[Units, CsvTable, Passed]:
     table, passed = CsvTable(path, _COLUMNS), Passed()
     units: dict[tuple[str, str], Unit] = {}
     lines: dict[tuple[str, str], int] = {}
+    as_code = partial(matter_code, codes=codes, division=division, all_allowed=True)
     for row in table.rows:
-        code = table.value(row, "code", lambda text: matter_code(text, codes, all_allowed=True))
+        code = table.value(row, "code", as_code)
         area = table.value(row, "area", _area)
         code18 = table.value(row, "dept_code", checked_uscc)
         name = table.value(row, "dept_name", _name)

@@ -222,6 +222,34 @@ def test_codes_of_another_edition_are_the_sites_own(tmp_path, edition_name, writ
     assert list(limits.table) == [code5]
 
 
+CODE11 = f"""{LIMITS}42100209005,工作时,2,,
+42100006011,工作日,4,,
+42000009012,紧急工作时,1,,
+42100309013,工作日,9,,
+"""
+
+
+def test_codes_of_eleven_digits_are_of_a_division_and_those_around_it(
+    tmp_path, monkeypatch
+) -> None:
+    """The standard's 事项代码, which a city's own table is written in."""
+    found = check(tmp_path, monkeypatch, '[site]\ndivision = "421002"\n', limits=CODE11)
+    assert not [line for line in found.problems if "limits" in line]
+    limits, _, passed = read_limits(tmp_path / "limits.csv", CODES, "421002")
+    assert list(limits.table) == ["09005", "06011", "09012"]
+    assert [row.cells["code"] for row in passed.rows] == ["42100309013"], "another county's"
+    named = f"{UNITS}42100209005,,{CITY},城管局\n"
+    (tmp_path / "units.csv").write_text(named)
+    units, _, _ = read_units(tmp_path / "units.csv", CODES, "421002")
+    assert list(units.table) == [("09005", "")]
+
+
+def test_a_code_of_eleven_digits_needs_to_know_where_the_site_is(tmp_path, monkeypatch) -> None:
+    said = "'42100209005' begins with a division, and the site has none"
+    found = check(tmp_path, monkeypatch, limits=f"{LIMITS}42100209005,工作时,2,,\n")
+    assert found.problems == (f"limits.csv:2: code: {said}",)
+
+
 @pytest.mark.parametrize(
     ("edition_name", "written"),
     [
