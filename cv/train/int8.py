@@ -18,18 +18,19 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Iterator, Sequence
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 from cv.data.samples import Sample
 from cv.train.detections import load_photo
+from cv.train.parity import SHAPES
 from cv.train.rounding import round_convolutions
 
 __all__ = ["PHOTOS", "quantized"]
 
 PHOTOS = 96
-"""Photos that set the ranges; more change nothing that can be measured."""
-_SHAPE = (640, 640)
+"""Photos that set the ranges, in turns at the shapes that are measured."""
 _FLOAT = re.compile(r"/attn/|/cv2\.\d\.[12]/|/cv3\.\d\.(2|[01]\.0)/")
 """Nodes of attention, of boxes (the head's cv2) and of scores (cv3), as ultralytics names them."""
 
@@ -91,5 +92,5 @@ class _Inputs:
 
 
 def _inputs(photos: Sequence[Sample]) -> Iterator[dict[str, Any]]:
-    for sample in photos:
-        yield {"images": load_photo(sample, _SHAPE).fitted.image[None]}
+    for sample, shape in zip(photos, cycle(SHAPES)):
+        yield {"images": load_photo(sample, shape).fitted.image[None]}
