@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -162,6 +163,18 @@ def test_what_fails_is_exit_1_and_waits_and_retry_makes_it_due(
     assert run("deliver").output.startswith("1 message delivered")
 
 
+def test_whoever_wants_more_cases_than_can_be_counted_gets_all(run: Run, filed: CaseStore) -> None:
+    listed = run("list", "--json", "--limit", "9" * 30)
+    assert (listed.exit_code, len(listed.output.splitlines())) == (0, 2)
+
+
+def test_who_keeps_delivering_to_nobody_is_told(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "site.toml").write_text(SITE.replace("{targets}", "[]"), encoding="utf-8")
+    result = run("deliver", "--watch")
+    assert isinstance(result.exception, UserError)
+    assert str(result.exception) == "--watch: reporting.targets names nobody to deliver to"
+
+
 def test_retry_wants_cases_or_dead_letters(run: Run, filed: CaseStore) -> None:
     for words in ([], [incident(1).id, "--dead"]):
         result = run("retry", *words)
@@ -310,6 +323,26 @@ def test_a_person_closes_a_case_and_the_first_word_stays(run: Run, filed: CaseSt
     listed = run("list", "--state", "closed", "--json").output.splitlines()
     assert {json.loads(line)["closure"]["by"] for line in listed} == {"li", "wang"}
     assert run("list", "--state", "open", "--json").output == ""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("close", "--note", "摊位已劝离"),
+        ("close", "--by", "王"),
+        ("review", "--confirm", "--by", "王"),
+    ],
+)
+def test_words_in_another_encoding_than_utf_8_are_refused_and_nothing_is_done(
+    run: Run, filed: CaseStore, words: tuple[str, ...]
+) -> None:
+    """From a terminal that is set to GBK; so Python hands over what is no UTF-8."""
+    *before, text = words
+    result = run(*before, os.fsdecode(text.encode("gbk")), incident(1).id)
+    assert isinstance(result.exception, UserError)
+    assert "not UTF-8 text" in str(result.exception)
+    case = filed.case(incident(1).id).case
+    assert (case.review.state, case.closure) == ("proposed", None)
 
 
 def test_what_waited_for_a_review_of_a_closed_case_is_withdrawn(
