@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import or_, select
+from sqlalchemy import func, or_, select
 
 from cv.cases.case import Case
 from cv.cases.database import Database
@@ -105,24 +105,22 @@ class Closings:
         Of a case that was moved to another number the last counts; and a desk that takes several
         for one has one number for them.
         """
+        mine = (DeliveryRow.target == self._name, DeliveryRow.number.is_not(None))
+        last = select(func.max(DeliveryRow.seq)).where(*mine).group_by(DeliveryRow.case_id)
         query = (
             select(DeliveryRow.number, CaseRow.id)
             .join(CaseRow, CaseRow.id == DeliveryRow.case_id)
             .where(
-                DeliveryRow.target == self._name,
-                DeliveryRow.number.is_not(None),
+                DeliveryRow.seq.in_(last),
                 or_(CaseRow.closed_at.is_(None), CaseRow.closed_at >= now - _REOPENED_WITHIN),
                 CaseRow.filed_at >= now - _OLDEST,
             )
             .order_by(DeliveryRow.seq.desc())
         )
-        latest: dict[str, str] = {}
+        cases: dict[str, list[str]] = {}
         with self._database.read() as session:
             for number, case_id in session.execute(query):
-                latest.setdefault(case_id, str(number))
-        cases: dict[str, list[str]] = {}
-        for case_id, number in latest.items():
-            cases.setdefault(number, []).append(case_id)
+                cases.setdefault(str(number), []).append(case_id)
         pairs = list(cases.items())
         for start in range(0, len(pairs), _AT_ONCE):
             yield dict(pairs[start : start + _AT_ONCE])
