@@ -58,7 +58,7 @@ class Closings:
         self._asked_at: datetime | None = None
         self._left: Iterator[dict[str, list[str]]] = iter(())
 
-    def ask_if_due(self, is_awaited: Callable[[], bool] = lambda: False) -> int:
+    def ask_if_due(self, is_awaited: Callable[[], bool]) -> int:
         """Ask, unless that was done within `ASK_EVERY_S`; gives how many cases were closed.
 
         A target that does not answer costs nothing but the news.

@@ -239,8 +239,8 @@ def deliver(
         if store is None:
             typer.echo(_nothing_yet(place))
             return
-        with outbox_of(store, place) as outbox:
-            report = outbox.deliver_due()
+        with outbox_of(store, place) as outbox, _until_signal() as stop:
+            report = outbox.deliver_due(stop)
             off, unserved = outbox.turned_off(), outbox.unserved()
     typer.echo(report_sentence(report, place))
     for target, count in unserved.items():

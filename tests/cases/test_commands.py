@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import signal
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -173,6 +177,40 @@ def test_who_keeps_delivering_to_nobody_is_told(run: Run, tmp_path: Path) -> Non
     result = run("deliver", "--watch")
     assert isinstance(result.exception, UserError)
     assert str(result.exception) == "--watch: reporting.targets names nobody to deliver to"
+
+
+def test_ctrl_c_ends_a_delivery_of_many_after_the_one_that_has_begun(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Interrupting(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["content-length"]))
+            os.kill(os.getpid(), signal.SIGINT)
+            self.send_response(200)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Quiet."""
+
+    site = site_in(tmp_path / "data")
+    with CaseStore(tmp_path / "data/cases.sqlite") as store:
+        store.commit_look(
+            camera="gate", stream="live", filings=[case_of(site, n) for n in range(100)],
+            state=None, targets=["webhook"], now=datetime.now(UTC),
+        )  # fmt: skip
+    monkeypatch.setenv("KERBWATCH_WEBHOOK_SECRET", "whsec_" + "A" * 32)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Interrupting) as receiver:
+        threading.Thread(target=receiver.serve_forever, daemon=True).start()
+        text = SITE.replace("{targets}", '["webhook"]')
+        text += f'[reporting.webhook]\nurl = "http://127.0.0.1:{receiver.server_address[1]}/"\n'
+        (tmp_path / "site.toml").write_text(text, encoding="utf-8")
+        result = run("deliver")
+        receiver.shutdown()
+    assert result.exit_code == 0
+    delivered, waiting = (int(n) for n in re.findall(r"(\d+) (?:message|waiting)", result.output))
+    assert delivered + waiting == 100
+    assert waiting > 0
 
 
 def test_retry_wants_cases_or_dead_letters(run: Run, filed: CaseStore) -> None:
