@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -126,6 +127,11 @@ class Reader:
         with self._news:
             heard = self._news.wait_for(lambda: dict(self.told).get(topic) == payload, timeout=120)
         assert heard, f"{topic} is {dict(self.told).get(topic)!r}"
+
+    def wait_until(self, is_so: Callable[[list[tuple[str, str]]], bool]) -> None:
+        """Wait for something in all that was told."""
+        with self._news:
+            assert self._news.wait_for(lambda: is_so(self.told), timeout=120), self.told
 
     def stop(self) -> None:
         self._client.disconnect()

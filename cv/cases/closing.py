@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import or_, select
+from sqlalchemy import func, or_, select
 
 from cv.cases.case import Case
 from cv.cases.database import Database
@@ -56,9 +56,9 @@ class Closings:
         self._target = target if isinstance(target, Answering) else None
         self._clock = clock
         self._asked_at: datetime | None = None
-        self._left: Iterator[dict[str, str]] = iter(())
+        self._left: Iterator[dict[str, list[str]]] = iter(())
 
-    def ask_if_due(self, is_awaited: Callable[[], bool] = lambda: False) -> int:
+    def ask_if_due(self, is_awaited: Callable[[], bool]) -> int:
         """Ask, unless that was done within `ASK_EVERY_S`; gives how many cases were closed.
 
         A target that does not answer costs nothing but the news.
@@ -76,7 +76,8 @@ class Closings:
         try:
             for numbers in self._left:
                 found = _closures(self._target, list(numbers))
-                closed += sum(self._note(numbers[n], found[n], now) for n in found if n in numbers)
+                told = ((case, found[n]) for n in found for case in numbers.get(n, ()))
+                closed += sum(self._note(case, closure, now) for case, closure in told)
                 if is_awaited():
                     break
         except DeliveryError as error:
@@ -98,22 +99,29 @@ class Closings:
         last = self._asked_at
         return last is None or not last <= now < last + timedelta(seconds=ASK_EVERY_S)
 
-    def _asked(self, now: datetime) -> Iterator[dict[str, str]]:
-        """Case ids by the target's numbers, a few at a time, the latest cases first."""
+    def _asked(self, now: datetime) -> Iterator[dict[str, list[str]]]:
+        """Case ids by the target's numbers, a few at a time, the latest cases first.
+
+        Of a case that was moved to another number the last counts; and a desk that takes several
+        for one has one number for them.
+        """
+        mine = (DeliveryRow.target == self._name, DeliveryRow.number.is_not(None))
+        last = select(func.max(DeliveryRow.seq)).where(*mine).group_by(DeliveryRow.case_id)
         query = (
             select(DeliveryRow.number, CaseRow.id)
             .join(CaseRow, CaseRow.id == DeliveryRow.case_id)
             .where(
-                DeliveryRow.target == self._name,
-                DeliveryRow.number.is_not(None),
+                DeliveryRow.seq.in_(last),
                 or_(CaseRow.closed_at.is_(None), CaseRow.closed_at >= now - _REOPENED_WITHIN),
                 CaseRow.filed_at >= now - _OLDEST,
             )
             .order_by(DeliveryRow.seq.desc())
         )
+        cases: dict[str, list[str]] = {}
         with self._database.read() as session:
-            known = {number: case_id for number, case_id in session.execute(query) if number}
-        pairs = list(known.items())
+            for number, case_id in session.execute(query):
+                cases.setdefault(str(number), []).append(case_id)
+        pairs = list(cases.items())
         for start in range(0, len(pairs), _AT_ONCE):
             yield dict(pairs[start : start + _AT_ONCE])
 
@@ -156,9 +164,7 @@ def close_case(
         closure = closure.model_copy(update={"at": at})
         closed = case.model_copy(update={"closure": closure})
         row.document, row.closed_at = closed.model_dump_json(), at
-        is_over = row.state == "cleared" or row.review == "rejected"
-        silent = is_over or (case.is_watched and not unwatched(case))
-        others = () if silent else [target for target in told if target != closure.by]
+        others = _others(row, case, closure, told, unwatched)
         return apply_closure(session, closed, closure, now or datetime.now(UTC), others)
 
 
@@ -185,8 +191,23 @@ def reopen_case(
             return False
         opened = case.model_copy(update={"closure": None})
         row.document, row.closed_at = opened.model_dump_json(), None
-        silent = row.state == "cleared" or (case.is_watched and not unwatched(case))
-        others = () if silent else [target for target in told if target != by]
+        others = _others(row, case, case.closure, told, unwatched)
         apply_closure(session, opened, case.closure, now or datetime.now(UTC), others)
         logger.info("%s: open again, says %s", case_id, by)
         return True
+
+
+def _others(
+    row: CaseRow,
+    case: Case,
+    closure: ClosurePart,
+    told: Collection[str],
+    unwatched: Callable[[Case], bool],
+) -> list[str]:
+    """Who is told that a case is closed, or open again: nobody if something else ended it, or a
+    camera will.
+    """
+    is_over = row.state == "cleared" or row.review == "rejected"
+    if is_over or (case.is_watched and not unwatched(case)):
+        return []
+    return [target for target in told if target != closure.by]

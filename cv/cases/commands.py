@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,6 +33,7 @@ from cv.cases.recoding import recoding
 from cv.cases.review import REASONS_ZH, RejectReason, is_by_person, review_of
 from cv.cases.since import moment
 from cv.cases.unwatched import is_unwatched
+from cv.cases.word_options import ByOption, NoteOption
 from cv.errors import UserError
 from cv.labels import Matter
 from cv.plain_text import printable_json
@@ -102,7 +104,8 @@ def list_cases(
             if not as_json:
                 typer.echo(_nothing_yet(place))
             return
-        found = store.cases(wanted, limit=limit)
+        # No database counts farther, and nobody has as many.
+        found = store.cases(wanted, limit=min(limit, sys.maxsize))
     if as_json:
         for stored in found:
             typer.echo(printable_json(case_document(stored, place)))
@@ -149,9 +152,7 @@ def review(
         str | None,
         typer.Option(help="With --confirm: the code to file it under.", show_default="as it is"),
     ] = None,
-    by: Annotated[
-        str | None, typer.Option(help="Who says so.", envvar="USER", show_default="$USER")
-    ] = None,
+    by: ByOption = None,
     site: SiteOption = None,
     data: DataOption = None,
 ) -> None:
@@ -191,10 +192,8 @@ def review(
 @app.command()
 def close(
     cases: Annotated[list[str], typer.Argument(help="Ids, or their beginnings.")],
-    note: Annotated[str | None, typer.Option(help="What was done.", show_default=False)] = None,
-    by: Annotated[
-        str | None, typer.Option(help="Who says so.", envvar="USER", show_default="$USER")
-    ] = None,
+    note: NoteOption = None,
+    by: ByOption = None,
     site: SiteOption = None,
     data: DataOption = None,
 ) -> None:
@@ -232,14 +231,16 @@ def deliver(
     """Deliver what is due. Exit status 1 if something failed."""
     place = open_site(site, data)
     if watch:
+        if not place.reporting.targets:
+            raise UserError("--watch: reporting.targets names nobody to deliver to")
         _deliver_until_stopped(place)
         return
     with existing_store(place) as store:
         if store is None:
             typer.echo(_nothing_yet(place))
             return
-        with outbox_of(store, place) as outbox:
-            report = outbox.deliver_due()
+        with outbox_of(store, place) as outbox, _until_signal() as stop:
+            report = outbox.deliver_due(stop)
             off, unserved = outbox.turned_off(), outbox.unserved()
     typer.echo(report_sentence(report, place))
     for target, count in unserved.items():

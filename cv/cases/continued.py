@@ -15,7 +15,8 @@ def continued(case: Case, earlier: Case) -> Case:
     """A change of a case that is stored already, with what stays of it.
 
     The beginning stays as it was, unless the clock was set back to before it, and so do unit and
-    limit as they were filed, and a review once there is one, with the code that it chose. So do the
+    limit as they were filed, as long as the code does (a camera knows better than a photo in what
+    zone a thing stands), and a review once there is one, with the code that it chose. So do the
     pictures, but of the scenes between the first and the latest: a stall of three days makes no
     document of 100 KB. Those in which less is masked than the site masks by now are withheld, for
     the document says of all its pictures what is masked in them.
@@ -26,6 +27,7 @@ def continued(case: Case, earlier: Case) -> Case:
         kept = [item.model_copy(update={"withheld": "not masked"}) for item in kept]
     if any(item.role == "scene" for item in case.evidence):
         kept = [item for i, item in enumerate(kept) if item.role != "scene" or _is_first(kept, i)]
+    same_code = case.matter.code5 == earlier.matter.code5
     on = case.model_copy(
         update={
             "source": case.source.model_copy(update={"kind": earlier.source.kind}),
@@ -35,8 +37,8 @@ def continued(case: Case, earlier: Case) -> Case:
             "dedup": earlier.dedup,
             "time": _begun(case.time, earlier.time),
             "closure": earlier.closure,
-            "dept": earlier.dept or case.dept,
-            "limit": earlier.limit or case.limit,
+            "dept": (earlier.dept if same_code else None) or case.dept,
+            "limit": (earlier.limit if same_code else None) or case.limit,
         }
     )
     return on if earlier.review.state == "proposed" else with_review(on, earlier)

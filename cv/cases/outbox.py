@@ -104,7 +104,11 @@ class Outbox:
                     done.result()
 
     def deliver_due(self, stop: threading.Event | None = None) -> DeliveryReport:
-        """Deliver all that is due now; a message that fails waits for its next turn."""
+        """Deliver all that is due now; a message that fails waits for its next turn.
+
+        Args:
+            stop: when it is set, a delivery that has begun is ended, and no other begins.
+        """
         if not self._lanes:
             return DeliveryReport()
         with ThreadPoolExecutor(len(self._lanes), thread_name_prefix="deliver") as pool:
@@ -113,7 +117,8 @@ class Outbox:
         names = [lane.target.name for lane in self._lanes]
         pending, held = (self._rows.count(state, names) for state in ("pending", "held"))
         due = [at for lane in self._lanes if (at := lane.next_at()) is not None]
-        closed = sum(lane.ask() for lane in self._lanes)
+        is_stopped = stop.is_set if stop else lambda: False
+        closed = 0 if is_stopped() else sum(lane.ask(is_stopped) for lane in self._lanes)
         return DeliveryReport(
             delivered, failed, dead, pending, held, closed, min(due, default=None)
         )
@@ -166,7 +171,8 @@ class _Lane:
             wait_s = _POLL_S
             try:
                 self.deliver_due(stop)
-                self.ask(stop)
+                # Messages come first.
+                self.ask(lambda: stop.is_set() or self._has_work())
                 due = self.next_at()
                 if due is not None:
                     wait_s = min(_POLL_S, max(0.0, (due - self._clock()).total_seconds()))
@@ -195,17 +201,13 @@ class _Lane:
             outcomes.append(self._deliver(claim))
         return outcomes.count("delivered"), outcomes.count("failed"), outcomes.count("dead")
 
-    def ask(self, stop: threading.Event | None = None) -> int:
+    def ask(self, is_awaited: Callable[[], bool]) -> int:
         """Read back what the target's desk closed, now and then; gives how many cases.
 
         Args:
-            stop: until then messages come first.
+            is_awaited: as for `Closings.ask_if_due`.
         """
-        if self._is_paused():
-            return 0
-        if stop is None:
-            return self._closings.ask_if_due()
-        return self._closings.ask_if_due(lambda: stop.is_set() or self._has_work())
+        return 0 if self._is_paused() else self._closings.ask_if_due(is_awaited)
 
     def next_at(self) -> datetime | None:
         due = self._rows.next_due(self.target.name, self._clock())

@@ -44,7 +44,10 @@ def _retried(work: Callable[_P, _T], *, even_if_stored: bool) -> Callable[_P, _T
             try:
                 return work(*args, **kwargs)
             except StoreError as error:
-                if not error.passing or not (error.undone or even_if_stored):
+                if not (error.undone or even_if_stored):
+                    error.args = (f"{error}; whether it was stored, nobody knows",)
+                    raise
+                if not error.passing:
                     raise
             except IntegrityError as error:
                 if getattr(error.orig, "sqlstate", None) != _UNIQUE:

@@ -35,6 +35,7 @@ class Desk:
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.number = f"{name} 1"
         self.away = False
         self.taken: list[tuple[str, str | None]] = []
         self.keys: list[str] = []
@@ -46,7 +47,7 @@ class Desk:
         closure = message.case.closure
         self.taken.append((message.event, closure and closure.by))
         self.keys.append(message.key)
-        return Receipt(f"{self.name} 1" if self.name == "roundup" else None)
+        return Receipt(self.number if self.name == "roundup" else None)
 
     def closures(self, numbers: Sequence[str]) -> Mapping[str, ClosurePart | None]:
         return {number: self.closed[number] for number in numbers if number in self.closed}
@@ -259,6 +260,19 @@ class TestSomebodyHasIt:
             store.review(case.id, word, targets=TARGETS)
         assert close(store, case.id, clock, unwatched=over == "cleared") == Consequence()
 
+    def test_what_is_rejected_stays_over_for_the_others_when_a_desk_opens_it_again(
+        self, store: CaseStore, posting: Site, clock: Clock, desks: tuple[Desk, Desk]
+    ) -> None:
+        roundup, webhook = desks
+        case = posted(store, posting, clock, desks)
+        word = review_of(RejectReason.MISTAKEN, "wang", clock.now)
+        store.review(case.id, word, targets=TARGETS)
+        for closure in (ClosurePart(at=clock.now, by="roundup"), None):
+            roundup.closed["roundup 1"] = closure
+            deliver(store, clock, desks)
+        assert store.case(case.id).case.closure is None
+        assert webhook.taken == [("new", None), ("updated", None)], "the second is the rejection"
+
     def test_a_target_that_is_not_served_gets_nothing_that_would_wait_for_ever(
         self, store: CaseStore, posting: Site, clock: Clock, desks: tuple[Desk, Desk]
     ) -> None:
@@ -268,6 +282,40 @@ class TestSomebodyHasIt:
         assert done == Consequence(told=1)
         deliver(store, clock, desks)
         assert desks[0].taken == [("new", None)]
+
+
+class TestNumbers:
+    def test_two_cases_that_a_desk_took_for_one_are_closed_together(
+        self, store: CaseStore, posting: Site, clock: Clock, desks: tuple[Desk, Desk]
+    ) -> None:
+        """An endpoint that finds doubles by itself answers with the number of the first."""
+        roundup, _ = desks
+        cases = [case_of(posting, number) for number in range(2)]
+        store.commit_look(
+            camera="gate", stream="live", filings=cases, state=None, targets=TARGETS, now=clock.now
+        )
+        deliver(store, clock, desks)
+        roundup.closed["roundup 1"] = ClosurePart(at=clock.now, by="roundup")
+        deliver(store, clock, desks)
+        assert all(store.case(case.id).case.closure for case in cases)
+
+    def test_a_desk_that_moved_a_case_to_another_number_is_asked_for_that_one(
+        self, store: CaseStore, posting: Site, clock: Clock, desks: tuple[Desk, Desk]
+    ) -> None:
+        """Else one that was closed as a double there would be closed and opened by turns here."""
+        roundup, webhook = desks
+        case = posted(store, posting, clock, desks)
+        store.review(case.id, review_of(RejectReason.MISTAKEN, "li", clock.now), targets=TARGETS)
+        roundup.number = "roundup 2"
+        deliver(store, clock, desks)
+        store.review(case.id, review_of(None, "li", clock.now), targets=TARGETS)
+        roundup.closed = {
+            "roundup 1": ClosurePart(at=clock.now, by="roundup"), "roundup 2": None
+        }  # fmt: skip
+        for _ in range(3):
+            deliver(store, clock, desks)
+        assert store.case(case.id).case.closure is None
+        assert [by for _, by in webhook.taken] == [None, None, None]
 
 
 def test_a_new_case_waits_for_no_more_than_one_question(

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import signal
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +167,52 @@ def test_what_fails_is_exit_1_and_waits_and_retry_makes_it_due(
     assert run("deliver").output.startswith("1 message delivered")
 
 
+def test_whoever_wants_more_cases_than_can_be_counted_gets_all(run: Run, filed: CaseStore) -> None:
+    listed = run("list", "--json", "--limit", "9" * 30)
+    assert (listed.exit_code, len(listed.output.splitlines())) == (0, 2)
+
+
+def test_who_keeps_delivering_to_nobody_is_told(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "site.toml").write_text(SITE.replace("{targets}", "[]"), encoding="utf-8")
+    result = run("deliver", "--watch")
+    assert isinstance(result.exception, UserError)
+    assert str(result.exception) == "--watch: reporting.targets names nobody to deliver to"
+
+
+def test_ctrl_c_ends_a_delivery_of_many_after_the_one_that_has_begun(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Interrupting(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["content-length"]))
+            os.kill(os.getpid(), signal.SIGINT)
+            self.send_response(200)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Quiet."""
+
+    site = site_in(tmp_path / "data")
+    with CaseStore(tmp_path / "data/cases.sqlite") as store:
+        store.commit_look(
+            camera="gate", stream="live", filings=[case_of(site, n) for n in range(100)],
+            state=None, targets=["webhook"], now=datetime.now(UTC),
+        )  # fmt: skip
+    monkeypatch.setenv("KERBWATCH_WEBHOOK_SECRET", "whsec_" + "A" * 32)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Interrupting) as receiver:
+        threading.Thread(target=receiver.serve_forever, daemon=True).start()
+        text = SITE.replace("{targets}", '["webhook"]')
+        text += f'[reporting.webhook]\nurl = "http://127.0.0.1:{receiver.server_address[1]}/"\n'
+        (tmp_path / "site.toml").write_text(text, encoding="utf-8")
+        result = run("deliver")
+        receiver.shutdown()
+    assert result.exit_code == 0
+    delivered, waiting = (int(n) for n in re.findall(r"(\d+) (?:message|waiting)", result.output))
+    assert delivered + waiting == 100
+    assert waiting > 0
+
+
 def test_retry_wants_cases_or_dead_letters(run: Run, filed: CaseStore) -> None:
     for words in ([], [incident(1).id, "--dead"]):
         result = run("retry", *words)
@@ -310,6 +361,26 @@ def test_a_person_closes_a_case_and_the_first_word_stays(run: Run, filed: CaseSt
     listed = run("list", "--state", "closed", "--json").output.splitlines()
     assert {json.loads(line)["closure"]["by"] for line in listed} == {"li", "wang"}
     assert run("list", "--state", "open", "--json").output == ""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("close", "--note", "摊位已劝离"),
+        ("close", "--by", "王"),
+        ("review", "--confirm", "--by", "王"),
+    ],
+)
+def test_words_in_another_encoding_than_utf_8_are_refused_and_nothing_is_done(
+    run: Run, filed: CaseStore, words: tuple[str, ...]
+) -> None:
+    """From a terminal that is set to GBK; so Python hands over what is no UTF-8."""
+    *before, text = words
+    result = run(*before, os.fsdecode(text.encode("gbk")), incident(1).id)
+    assert isinstance(result.exception, UserError)
+    assert "not UTF-8 text" in str(result.exception)
+    case = filed.case(incident(1).id).case
+    assert (case.review.state, case.closure) == ("proposed", None)
 
 
 def test_what_waited_for_a_review_of_a_closed_case_is_withdrawn(

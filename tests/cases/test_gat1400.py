@@ -352,10 +352,38 @@ def test_only_masked_pictures_leave(site: Site, library: Library, target: Build)
     evidence = (picture(site, masked=False), picture(site, role="crop"))
     target().deliver(message(case_of(site, evidence=evidence)))
     assert [info["Type"] for info in images(here)] == ["13"]
-    with pytest.raises(DeliveryError, match="no picture may leave: not masked") as caught:
-        target().deliver(message(case_of(site, 1, evidence=(picture(site, 1, masked=False),))))
-    assert caught.value.permanent
+    target().deliver(message(case_of(site, 1, evidence=(picture(site, 1, masked=False),))))
     assert len(here.images) == 1
+
+
+def test_a_message_whose_pictures_never_may_leave_does_not_hold_back_the_next(
+    site: Site, library: Library, target: Build, store: CaseStore, file: File
+) -> None:
+    """The disk was full when it was opened, or nothing could be masked then."""
+    here, _ = library
+    stored = picture(site)
+    lacking = stored.model_copy(update={"file": None, "withheld": "not stored"})
+    first = case_of(site, evidence=(lacking, picture(site, role="crop", masked=False)))
+    after = picture(site, role="after", content=b"an empty place", taken=START)
+    with Outbox(store, [target()]) as box:
+        file(first, targets=["gat1400"])
+        box.deliver_due()
+        file(case_of(site, event="cleared", evidence=(after,)), targets=["gat1400"])
+        box.deliver_due()
+    assert [d.state for d in store.deliveries(first.id)] == ["delivered", "delivered"]
+    assert len(here.images) == 1
+
+
+def test_a_message_all_of_whose_files_are_gone_is_a_dead_letter(
+    site: Site, library: Library, target: Build
+) -> None:
+    """Its folder may be one that is not mounted right now."""
+    item = picture(site)
+    (site.reporting.data / str(item.file)).unlink()
+    with pytest.raises(DeliveryError, match="no picture may leave: missing") as caught:
+        target().deliver(message(case_of(site, evidence=(item,))))
+    assert caught.value.permanent
+    assert library[0].images == {}
 
 
 def test_a_case_without_pictures_is_nothing_to_a_view_library(

@@ -202,6 +202,21 @@ def test_whoever_is_killed_is_offline(site: Site, broker: Mosquitto) -> None:
         reader.wait_for("city/status", "offline")
 
 
+def test_kerbwatch_is_online_as_long_as_any_of_its_processes_is(
+    broker: Mosquitto, begin: Begin
+) -> None:
+    with Reader(broker) as reader:
+        watching = begin()
+        reader.wait_for("city/status", "online")
+        briefly = begin()
+        reader.wait_until(lambda told: told.count(("city/status", "online")) >= 2)
+        briefly.close()
+        reader.wait_until(lambda told: ("city/status", "offline") in told)
+        reader.wait_for("city/status", "online")
+        watching.close()
+        reader.wait_for("city/status", "offline")
+
+
 def test_what_the_broker_does_not_allow_is_no_delivery(site: Site, begin: Begin) -> None:
     """MQTT 3.1.1 would acknowledge it and throw it away."""
     with pytest.raises(DeliveryError, match=r"elsewhere/cases/.*: Not authorized"):

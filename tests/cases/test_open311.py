@@ -14,6 +14,8 @@ from cv.cases.filter import CaseFilter
 from cv.cases.outbox import Outbox
 from cv.cases.outgoing import Outgoing
 from cv.cases.parts import ClosurePart
+from cv.cases.recoding import recoding
+from cv.cases.review import review_of
 from cv.cases.store import CaseStore
 from cv.cases.targets import Message, Target, UnreachableError, build_targets
 from cv.cases.targets.open311 import Open311Target
@@ -21,7 +23,7 @@ from cv.errors import DeliveryError, SiteError
 from cv.labels import Matter
 from cv.site import Open311, Site
 from tests.cases.conftest import Clock, File
-from tests.cases.filings import GATE, KERB, MODEL, case_of, incident, picture
+from tests.cases.filings import GATE, KERB, MODEL, START, case_of, incident, picture
 from tests.cases.test_reported import reported
 from tests.georeport_server import JURISDICTION, KEY, GeoReport
 from tests.lossy_proxy import LossyProxy
@@ -68,6 +70,18 @@ def test_a_case_becomes_a_request_with_its_place_and_picture(site: Site, serve: 
     assert request["media_url"].startswith("https://box.example/v1/evidence/")
     assert "机动车乱停放" in request["description"]
     assert f"Case: {case.id}" in request["description"]
+
+
+def test_a_case_that_a_person_filed_under_another_matters_code_goes_to_that_ones_service(
+    site: Site, serve: Serve
+) -> None:
+    city, proxy = serve()
+    case, code5 = case_of(site), "06011"
+    chosen = recoding(case, code5, site, START).applied(case)
+    chosen = chosen.model_copy(update={"review": review_of(None, "li", START, code5)})
+    services = {**SERVICES, Matter.CONSTRUCTION_WASTE: "012"}
+    target(site, proxy, services=services).deliver(message(chosen))
+    assert [request["service_code"] for request in city.requests] == ["012"]
 
 
 def test_what_reaches_a_person_is_not_posted_to_a_list_that_others_read(

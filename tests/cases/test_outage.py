@@ -290,7 +290,7 @@ def test_what_may_not_be_done_twice_is_not_repeated_if_nobody_knows(
     with CaseStore(postgresql.url(database)) as store:
         commit(store, site, 1)
         cut_at_commit(store, postgresql, database, stored=stored)
-        with pytest.raises(StoreError) as caught:
+        with pytest.raises(StoreError, match="whether it was stored, nobody knows") as caught:
             store.review(incident(1).id, review_of(None, "li", START))
         assert not caught.value.undone
         state = store.case(incident(1).id).case.review.state

@@ -106,6 +106,21 @@ def test_a_case_is_one_issue_with_its_pictures_its_changes_and_its_end(
     assert len(issue["files"]) == 2
 
 
+def test_questions_stay_short_however_long_a_case_goes_on(
+    site: Site, proxy: LossyProxy, tracker: RoundupTracker
+) -> None:
+    """A heap of three weeks has a thousand messages; web servers refuse addresses of 8 KB."""
+    desk = target(site, proxy)
+    case = case_of(site)
+    number = posted(desk, case)
+    for n in range(120):
+        tracker.add_message(f"<{case.id}.updated.{n}@kerbwatch>")
+    proxy.asked.clear()
+    assert posted(desk, case_of(site, event="updated", seen_s=900)) == number
+    assert len(tracker.items("issue")) == 1
+    assert all(path.count("%2C") < 100 for _, path in proxy.asked)
+
+
 def test_two_cases_are_two_issues(site: Site, proxy: LossyProxy, tracker: RoundupTracker) -> None:
     desk = target(site, proxy)
     numbers = {desk.deliver(message(case_of(site, n))).number for n in (1, 2)}

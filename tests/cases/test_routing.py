@@ -20,14 +20,15 @@ from cv.cases.reported import GivenPoint, case_from_report, code_for
 from cv.cases.store import CaseStore
 from cv.cases.wording import description
 from cv.detect.incident import Event
-from cv.labels import Matter
-from cv.site import Camera, Place, Places, Routing, Site
+from cv.labels import Matter, ZoneKind
+from cv.site import Camera, Place, Places, Routing, Site, Zone
 from cv.site.limits import Limit, Limits
 from cv.site.units import Unit, Units
 from cv.site.work_clock import WorkClock
 from cv.site.workdays import Workdays
-from tests.cases.conftest import File
+from tests.cases.conftest import Clock, File
 from tests.cases.filings import GATE, KERB, MODEL, START, incident
+from tests.cases.test_reported import reported, take_report
 
 UNIT = Unit("11421002MB12345675", "示例街道办事处")
 CAR = "09009"
@@ -49,13 +50,17 @@ def routed(site: Site, *limits: Limit) -> Site:
 
 
 def filed(
-    site: Site, camera: Camera = GATE, event: Event = "new", reported: datetime = START
+    site: Site,
+    camera: Camera = GATE,
+    event: Event = "new",
+    reported: datetime = START,
+    zone: Zone = KERB,
 ) -> Case:
     return case_from_incident(
         incident(seen_s=300 if event == "new" else 900),
         site=site,
         camera=camera,
-        zone=KERB,
+        zone=zone,
         evidence=(),
         model=MODEL,
         reported=reported,
@@ -106,6 +111,28 @@ def test_unit_and_limit_stay_as_they_were_filed(site: Site, store: CaseStore, fi
     assert kept.state == "updated"
     assert (kept.dept, kept.limit) == (first.dept, first.limit)
     assert continued(update, filed(site)).limit == update.limit, "unless there was none"
+
+
+def test_a_camera_that_knows_the_code_better_than_a_citizen_knows_the_unit_and_limit(
+    site: Site, store: CaseStore, file: File, clock: Clock
+) -> None:
+    """A photo does not show that it stands in a fire lane: that is the fire brigade's."""
+    fire, brigade = "09012", Unit("11421002MB76543215", "消防救援大队")
+    site = routed(site, Limit("natural_day", 1, "1 自然日"))
+    units = Units({(CAR, ""): UNIT, (fire, ""): brigade})
+    limits = Limits({**site.routing.limits.table, fire: (Limit("urgent_hour", 2, "2 紧急工作时"),)})
+    site = replace(site, routing=Routing(units, limits))
+    case = reported(site)
+    take_report(store, case, site, clock.now)
+    lane = replace(KERB, kind=ZoneKind.FIRE_LANE)
+    seen = filed(site, reported=START, zone=lane)
+    file(seen)
+    (stored,) = store.cases(limit=9)
+    kept = stored.case
+    assert (kept.id, kept.matter.code5) == (case.id, fire)
+    assert kept.dept is not None
+    assert kept.limit is not None
+    assert (kept.dept.name, kept.limit.text) == ("消防救援大队", "2 紧急工作时")
 
 
 def test_a_case_tells_people_its_area_unit_and_limit(

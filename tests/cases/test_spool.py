@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import stat
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -138,6 +141,22 @@ def test_a_spool_that_cannot_be_written_is_a_failed_delivery(site: Site, tmp_pat
     blocked = replace(site, reporting=replace(site.reporting, spool=Spool(tmp_path / "spool")))
     with pytest.raises(DeliveryError, match=r"Not a directory|File exists"):
         spool_of(blocked).deliver(message(case_of(site)))
+
+
+def test_a_share_that_cannot_be_asked_for_names_on_its_disk_takes_cases_all_the_same(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some network shares cannot, and pictures and JSON lie there whole."""
+    sync = os.fsync
+
+    def only_files(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        sync(descriptor)
+
+    monkeypatch.setattr("os.fsync", only_files)
+    spool_of(site).deliver(message(case_of(site, evidence=(picture(site),))))
+    assert names(folder_of(site)) == ["new.json", "scene.jpg"]
 
 
 def test_the_site_file_chooses_the_folder(site: Site, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import logging
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -36,6 +37,7 @@ _IMAGE, _THING = "02", "04"
 _OTHER_SOURCE = "99"
 _HAS_IT = re.compile(r"exist|duplicate|重复|已存在", re.IGNORECASE)
 _MOST_REMEMBERED = 10_000
+logger = logging.getLogger(__name__)
 
 
 class Gat1400Target:
@@ -64,8 +66,7 @@ class Gat1400Target:
         case, files = self._outgoing.with_files(message.case)
         pictures = {_image_id(i, case, self._settings): i for i in case.evidence if i.file}
         if case.evidence and not pictures:
-            why = ", ".join(sorted({item.withheld or "" for item in case.evidence}))
-            raise DeliveryError(f"no picture may leave: {why}", permanent=True)
+            _check_lack({item.withheld or "" for item in case.evidence}, message.key)
         new = {key: item for key, item in pictures.items() if key not in self._taken}
         if new:
             images = [self._image(key, item, case, files) for key, item in new.items()]
@@ -139,6 +140,19 @@ class Gat1400Target:
             **({"ThingList": {"ThingObject": things}} if things else {}),
             "Data": base64.b64encode(content).decode(),
         }
+
+
+def _check_lack(reasons: set[str], key: str) -> None:
+    """A message none of whose pictures may leave tells a library nothing, and is done with: as a
+    dead letter it would hold back those of its case that have some.
+
+    Raises:
+        DeliveryError: files are gone, which a person may bring back: their folder is not mounted.
+    """
+    why = f"no picture may leave: {', '.join(sorted(reasons))}"
+    if "missing" in reasons:
+        raise DeliveryError(why, permanent=True)
+    logger.warning("gat1400: %s: %s", key, why)
 
 
 def _by_picture(sent: list[str], found: list[Status]) -> Iterator[tuple[str, Status]]:

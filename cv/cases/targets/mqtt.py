@@ -28,7 +28,7 @@ from cv.errors import DeliveryError, SiteError
 from cv.site import Mqtt as Settings
 
 if TYPE_CHECKING:
-    from paho.mqtt.client import Client, MQTTMessageInfo
+    from paho.mqtt.client import Client, MQTTMessage, MQTTMessageInfo
     from paho.mqtt.properties import Properties
     from paho.mqtt.reasoncodes import ReasonCode
 
@@ -56,12 +56,14 @@ class MqttTarget:
         self._outgoing = outgoing
         self._status = f"{settings.topic}/status"
         self._connected = threading.Event()
+        self._ending = False
         self._why = "no answer"
         self._refused: dict[int, str] = {}
         self._client = _client(settings, password)
         self._client.on_connect = self._on_connect
         self._client.on_disconnect = self._on_disconnect
         self._client.on_publish = self._on_publish
+        self._client.on_message = self._on_status
         self._client.will_set(self._status, _OFFLINE, _AT_LEAST_ONCE, retain=True)
         url = urlsplit(settings.url)
         self._client.connect_async(url.hostname or "", url.port or _PORTS[url.scheme], _KEEPALIVE_S)
@@ -80,6 +82,7 @@ class MqttTarget:
         return Receipt()
 
     def close(self) -> None:
+        self._ending = True
         if self._connected.is_set():
             with suppress(RuntimeError, ValueError):  # the connection is gone: the will says it
                 self._publish(self._status, _OFFLINE).wait_for_publish(self._settings.timeout_s)
@@ -148,6 +151,12 @@ class MqttTarget:
         self._refused.clear()
         self._connected.set()
         self._publish(self._status, _ONLINE)
+        client.subscribe(self._status, _AT_LEAST_ONCE)
+
+    def _on_status(self, _client: Client, _data: Any, news: MQTTMessage) -> None:
+        """Where several processes deliver, the end of one is not that of all."""
+        if news.payload == _OFFLINE.encode() and not self._ending:
+            self._publish(self._status, _ONLINE)
 
     def _on_disconnect(
         self, _client: Client, _data: Any, _flags: Any, reason: ReasonCode, _more: Any

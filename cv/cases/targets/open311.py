@@ -20,6 +20,7 @@ from cv.cases.conversation import Answer, Conversation, Endpoint, number_of
 from cv.cases.impersonal import impersonal_case
 from cv.cases.outgoing import Outgoing
 from cv.cases.parts import ClosurePart
+from cv.cases.recoding import matter_of
 from cv.cases.targets import Message, Receipt, secret
 from cv.cases.wording import description
 from cv.errors import DeliveryError
@@ -102,9 +103,11 @@ class Open311Target:
         Raises:
             DeliveryError: the endpoint has no service for the matter, or the camera no place.
         """
-        service = self._settings.services.get(Matter(case.matter.matter))
+        chosen = matter_of(case) if case.review.code5 else None
+        matter = chosen or Matter(case.matter.matter)
+        service = self._settings.services.get(matter)
         if service is None:
-            raise _refused(f"reporting.open311.services has no {case.matter.matter}")
+            raise _refused(f"reporting.open311.services has no {matter}")
         now = datetime.now(UTC)
         # Whoever asks the endpoint for its requests is told all of this.
         shown = impersonal_case(self._outgoing.with_links(case, now))

@@ -32,9 +32,11 @@ from cv.site import Roundup as Settings
 __all__ = ["RoundupTarget"]
 
 _EDIT_ATTEMPTS = 3
+_AT_ONCE = 100
+"""Messages whose issue is asked for in one call: a case that stays for weeks has thousands."""
 _READ = "activity,actor,files,messages,status"
-_LONGEST_ANSWER = 1024 * 1024
-"""An issue that people discuss lists many messages."""
+_LONGEST_ANSWER = 8 * 1024 * 1024
+"""An issue lists all its messages: 100 bytes each, 48 a day."""
 
 
 class RoundupTarget:
@@ -153,8 +155,11 @@ class _Tracker:
     def issue_of(self, case: Case) -> str | None:
         """The issue with any message of the case; the first, if people made it two."""
         told = self._found("msg", {"messageid": f"<{case.id}."})
-        found = self._found("issue", {"messages": ",".join(told)}) if told else []
-        return next(iter(found), None)
+        for start in range(0, len(told), _AT_ONCE):
+            some = ",".join(told[start : start + _AT_ONCE])
+            if found := self._found("issue", {"messages": some}):
+                return found[0]
+        return None
 
     def statuses(self, issues: Sequence[str]) -> dict[str, tuple[str | None, datetime, str | None]]:
         """The status of each of these issues that is there, when it changed last, and who did."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 from typing import Self
@@ -67,9 +68,15 @@ def _put(path: Path, content: bytes) -> None:
 
 
 def _sync(folder: Path) -> None:
-    """Put the folder's list of names on the disk; a file's own fsync does not."""
+    """Put the folder's list of names on the disk; a file's own fsync does not.
+
+    Some network shares cannot be asked for that.
+    """
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
     finally:
         os.close(handle)
