@@ -268,7 +268,7 @@ class CameraWatch:
         self._rules.restore(state.candidates, state.issued, state.last_look)
         self._firsts.files = dict(state.first_frames)
         if state.zones == self._zones:  # else they were drawn anew, on the view there is now
-            self._view.restore(state.view)
+            self._view.restore(state.view, moved=state.moved)
 
     def _state(self, last_look: datetime, size: tuple[int, int]) -> WatchState:
         return WatchState(
@@ -281,5 +281,6 @@ class CameraWatch:
             issued=self._rules.issued,
             first_frames=self._firsts.files,
             view=self._view.dump(),
+            moved=self._view.moved,
             zones=self._zones,
         )
