@@ -5,22 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
-from cv.detect.detector import Detection, Detector
+from cv.detect.detector import Detector
 from cv.detect.frames import Frame, find_sources, open_recording
-from cv.detect.picture import Picture, Pixels
+from cv.detect.picture import Pixels
 from cv.detect.recording import CHINA_TIME
 from cv.detect.registration import Lies, best_fit, where
 from cv.detect.view import Shown, View, ViewFault
 from cv.detect.watch import CameraWatch
 from cv.geometry import Image
 from cv.site import Privacy
-from tests.detect.test_watch import Memory, Parked, site_in
+from tests.detect.test_watch import Bare, Memory, Parked, site_in
 
 FIXED = (
     "china_highway_cctv_crash_danishgawai.mp4",
@@ -106,13 +105,6 @@ def test_a_closer_look_for_a_moment_is_neither_another_view_nor_learnt(media: Pa
         assert all(home(view, frames[1:4], begin_s, ZOOMED))
         assert all(home(view, frames[4:8], begin_s + 30))
     assert not any(home(view, frames[1:10], 10_010, ZOOMED)[3:])
-
-
-class Bare(Detector):
-    """Sees nothing."""
-
-    def detect_in(self, picture: Picture, **options: Any) -> list[Detection]:
-        return []
 
 
 @pytest.mark.media

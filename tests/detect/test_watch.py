@@ -355,6 +355,37 @@ class Parked(Detector):
         return [Detection("car", 0.9, box)]
 
 
+class Bare(Detector):
+    """Sees nothing."""
+
+    def detect_in(self, picture: Picture, **options: Any) -> list[Detection]:
+        return []
+
+
+@pytest.mark.parametrize("ahead_s", [0.5, 8 * 3600])
+def test_a_live_camera_goes_on_after_a_restart_though_the_clock_was_ahead_before(
+    tmp_path: Path, ahead_s: float
+) -> None:
+    site, memory = site_in(tmp_path), Memory()
+    site = replace(site, privacy=Privacy(heads=False, plates=False))
+    street = np.asarray(cv2.GaussianBlur(numbered(0b1010101, (640, 360)), (0, 0), 3), np.uint8)
+
+    def run(detector: Detector, begin_s: float, seconds: int) -> None:
+        watch = CameraWatch(site, site.cameras[0], detector, memory, every_s=1)
+        for second in range(seconds):
+            time = START + timedelta(seconds=begin_s + second)
+            watch.look(Frame(Pixels(street), time, float(second), second, is_live=True))
+        watch.close()
+
+    run(Parked(backend="onnxruntime"), ahead_s, 8)
+    assert memory.events == ["new"]
+    run(Bare(backend="onnxruntime"), 7, 14)
+    assert memory.events == ["new", "cleared"], "nobody else would end it"
+    opened, cleared = (filing.change.incident for filing in memory.filings)
+    assert cleared.id == opened.id
+    assert cleared.last_seen < START + timedelta(seconds=7)
+
+
 def test_an_unchanged_view_of_another_size_is_analysed(tmp_path: Path) -> None:
     """A camera that changes its resolution at night shows the same street."""
     site, memory = site_in(tmp_path), Memory()
