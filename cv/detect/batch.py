@@ -76,6 +76,8 @@ class Batch:
     def run(self, jobs: Sequence[Job]) -> None:
         """Work through all jobs; returns when recordings have ended and streams were stopped."""
         streams = [job for job in jobs if job.source.kind is SourceKind.STREAM]
+        if self._stop.is_set():
+            streams = []
         files = [job for job in jobs if job.source.kind is not SourceKind.STREAM]
         with ThreadPoolExecutor(max(1, len(streams)), thread_name_prefix="stream") as pool:
             timer = self._timer(bool(streams))
@@ -121,15 +123,20 @@ class Batch:
         return Beat(job.source, self._options.every_for(job.camera), look, self._claim(job))
 
     def _end_visits(self, job: Job, watch: Watching, progress: Progress) -> None:
-        self._end(job, watch, progress)
-        if progress.stats.looks == 0:
+        try:
+            self._end(job, watch, progress)
+            if progress.stats.looks == 0:
+                raise self._no_picture(job)
+        except KerbwatchError as error:  # the others have their ends, too
             with self._telling:
-                self._listener.failed(job, self._no_picture(job))
+                self._listener.failed(job, error)
 
     def _end(self, job: Job, watch: Watching, progress: Progress) -> None:
-        watch.close()
-        with self._telling:
-            self._listener.ended(job, progress)
+        try:
+            watch.close()
+        finally:
+            with self._telling:
+                self._listener.ended(job, progress)
 
     def _trouble(self, job: Job) -> Trouble:
         def tell(error: KerbwatchError) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -13,13 +15,13 @@ import av
 import numpy as np
 import pytest
 
-from cv.bench.rtsp import free_port
+from cv.bench.rtsp import RtspServer, free_port
 from cv.bench.watching import Counter, bench_site
 from cv.cases.recorder import watches
 from cv.cases.store import CaseStore
 from cv.detect.batch import Batch
 from cv.detect.detector import Detection, Detector
-from cv.detect.frames import Source, SourceKind
+from cv.detect.frames import Source, SourceKind, find_sources
 from cv.detect.journal import Journal
 from cv.detect.look import Look
 from cv.detect.opening import problem_of
@@ -32,6 +34,9 @@ from cv.errors import KerbwatchError
 from cv.geometry import Box
 from cv.site import Camera
 from tests.detect.clips import make_clip, numbered
+from tests.detect.streams import needs_rtsp
+from tests.detect.test_watch import Away
+from tests.listening import until
 
 CAR_FROM = 12
 
@@ -87,6 +92,19 @@ class Failures(Looks):
         self.failures.append(str(error))
 
 
+class Ends(Failures):
+    def __init__(self) -> None:
+        super().__init__()
+        self.ended_sources: list[str] = []
+
+    def ended(self, job: Job, progress: Progress) -> None:
+        self.ended_sources.append(job.source.name)
+
+
+def never_watched(camera: Camera, job: Job) -> CameraWatch:
+    raise AssertionError(f"{camera.id}, {job.source.uri}: no camera was given")
+
+
 def test_a_recording_on_a_share_that_goes_away_is_not_done(
     brightening: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -129,6 +147,45 @@ def test_a_bug_in_one_watch_ends_the_run_at_once(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError):
         batch.run([Job(dead, site.cameras[0]), Job(dead, None)])
     assert stop.is_set()
+
+
+@needs_rtsp
+def test_a_patrol_whose_store_is_away_at_its_end_is_told_of_camera_by_camera(
+    tmp_path: Path, clip: Path, stop: threading.Event
+) -> None:
+    site, seen = bench_site(tmp_path), Ends()
+    cameras = [replace(site.cameras[0], id=name) for name in ("gate", "yard")]
+    stores = {camera.id: Away() for camera in cameras}
+    detector, options = Brightness(backend="onnxruntime", threads=1), Options(60.0, patrol=True)
+
+    def watch_of(camera: Camera, job: Job) -> CameraWatch:
+        return CameraWatch(site, camera, detector, stores[camera.id], every_s=1)
+
+    with RtspServer(clip, phases=2) as server:
+        sources = [find_sources([f"{server.url}{n}"])[0] for n in range(2)]
+        jobs = [Job(*pair) for pair in zip(sources, cameras, strict=True)]
+        batch = Batch(detector, watch_of, options, seen, stop)
+        run = ThreadPoolExecutor(1).submit(batch.run, jobs)
+        until(lambda: all(store.state for store in stores.values()) or run.done())
+        for store in stores.values():
+            store.away = True
+        stop.set()
+        run.result(20)
+    assert seen.failures == ["cases.db: database or disk is full"] * 2
+    assert seen.ended_sources == [job.source.name for job in reversed(jobs)]
+
+
+def test_a_run_that_was_stopped_before_its_cameras_blames_none_of_them(
+    tmp_path: Path, stop: threading.Event
+) -> None:
+    """By Ctrl-C while photos are looked at, which come first."""
+    detector, seen = Brightness(backend="onnxruntime", threads=1), Failures()
+    dead = find_sources([f"rtsp://127.0.0.1:{free_port()}/dead"])[0]
+    stop.set()
+    for patrol in (False, True):
+        options = Options(every_s=1.0, patrol=patrol)
+        Batch(detector, never_watched, options, seen, stop).run([Job(dead, None)])
+    assert seen.failures == []
 
 
 def test_an_unchanged_view_is_judged_by_all_looks_before_it(
