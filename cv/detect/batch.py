@@ -191,6 +191,8 @@ class Batch:
             known = self._known(job, watch, frames)
             try:
                 for look in self._looks(job, watch, frames, known):
+                    if self._resume:
+                        self._resume.looked(job.source)
                     self._tell(job, look, progress)
                     if self._stop.is_set():
                         break

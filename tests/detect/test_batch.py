@@ -134,6 +134,27 @@ def test_a_recording_on_a_share_that_goes_away_is_not_done(
     assert times[2] == []
 
 
+def test_what_an_earlier_run_has_seen_is_not_what_a_failed_one_saw(
+    brightening: Path, tmp_path: Path
+) -> None:
+    """It has looked at all, with other rules say; the next one could not record its first look."""
+    detector, store = Brightness(backend="onnxruntime", threads=1), Away()
+    site, options, looked = bench_site(tmp_path), Options(every_s=1.0), []
+
+    def watch_of(camera: Camera, job: Job) -> CameraWatch:
+        return CameraWatch(site, camera, detector, store, every_s=1)
+
+    for journalled, away in ((False, False), (True, True), (True, False), (True, False)):
+        store.away, seen = away, Failures()
+        job = Job(Source(SourceKind.RECORDING, brightening), site.cameras[0])
+        with Journal(tmp_path / "out.jsonl", detector.info) as journal:
+            resume = Resume(journal, ()) if journalled else None
+            Batch(detector, watch_of, options, seen, threading.Event(), resume=resume).run([job])
+        assert bool(seen.failures) == away
+        looked.append(len(seen.seen))
+    assert looked == [30, 0, 30, 0]
+
+
 def test_a_bug_in_one_watch_ends_the_run_at_once(tmp_path: Path) -> None:
     """Not when the others have ended, for streams never do."""
 
