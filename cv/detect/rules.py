@@ -228,9 +228,10 @@ class IncidentRules:
         return Change("new", incident)
 
     def _new_id(self, incident: Incident) -> str:
-        """Ids whose first look is older than every candidate's cannot come up again."""
-        oldest = min(candidate.first_seen for candidate in self.candidates.values())
-        self.issued = {key: seen for key, seen in self.issued.items() if seen >= oldest}
+        """Ids whose first look is older than that of all that may yet open cannot come up again."""
+        opened = {c.incident.id for c in self.candidates.values() if c.incident}
+        oldest = min(c.first_seen for c in self.candidates.values() if c.incident is None)
+        self.issued = {k: t for k, t in self.issued.items() if t >= oldest or k in opened}
         nth = 0
         while True:
             key = incident_id(
