@@ -86,6 +86,14 @@ class IncidentRules:
         """Whether something of this label and place could come to be an incident."""
         return self._zones.may_hold(label, box, size)
 
+    @property
+    def is_undecided(self) -> bool:
+        """Whether anything waits for further looks; an incident does not, in other zones."""
+        return any(
+            c.absent_since if c.incident else c.key not in self._open_keys
+            for c in self.candidates.values()
+        )
+
     def restore(
         self, candidates: Sequence[Candidate], issued: dict[str, datetime], last_look: datetime
     ) -> None:

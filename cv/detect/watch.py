@@ -240,7 +240,7 @@ class CameraWatch:
         """
         if self._last and self._last[1] != size:
             return False
-        if any(c.incident is None or c.absent_since for c in self._rules.candidates.values()):
+        if self._rules.is_undecided:
             return False
         thresholds = self._detector.thresholds
         return not any(

@@ -403,6 +403,24 @@ def test_an_unchanged_view_of_another_size_is_analysed(tmp_path: Path) -> None:
     assert memory.events == ["new"]
 
 
+def test_an_unchanged_view_rests_though_the_open_incident_stands_in_a_second_zone(
+    tmp_path: Path,
+) -> None:
+    site, memory = site_in(tmp_path), Memory()
+    (kerb,) = site.cameras[0].zones
+    zones = (kerb, replace(kerb, id="gate", kind=ZoneKind.FIRE_LANE))
+    camera = replace(site.cameras[0], zones=zones)
+    street = np.asarray(cv2.GaussianBlur(numbered(0b1010101, (640, 360)), (0, 0), 3), np.uint8)
+    parked = Parked(backend="onnxruntime")
+    watch = CameraWatch(site, camera, parked, memory, every_s=1, refresh_s=60)
+    sights = [
+        watch.look(Frame(Pixels(street), START + timedelta(seconds=n), float(n), n)).unchanged
+        for n in range(12)
+    ]
+    assert [filing.change.incident.zone for filing in memory.filings] == ["gate"]
+    assert sights[-4:] == [True] * 4
+
+
 @pytest.mark.slow
 @pytest.mark.media
 def test_an_unchanged_view_opens_the_same_incidents_for_fewer_analyses(
