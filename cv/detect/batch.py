@@ -22,7 +22,7 @@ from cv.detect.frames import (
     open_stream,
 )
 from cv.detect.glance import Glance, Watching
-from cv.detect.look import Begun, Look
+from cv.detect.look import Begun, Filing, Look
 from cv.detect.patrol import Beat, Patrol
 from cv.detect.picture import Picture
 from cv.detect.resume import Resume
@@ -133,7 +133,9 @@ class Batch:
 
     def _end(self, job: Job, watch: Watching, progress: Progress) -> None:
         try:
-            watch.close()
+            recorded = watch.close()
+            with self._telling:
+                self._tell_changes(job, recorded, progress)
         finally:
             with self._telling:
                 self._listener.ended(job, progress)
@@ -293,7 +295,10 @@ class Batch:
         for label in {detection.label for detection in look.detections}:
             progress.labels[label] = progress.labels.get(label, 0) + 1
         with self._telling:
-            for filing in look.filings:
-                progress.incidents += filing.change.event == "new"
-                self._listener.changed(job, filing)
+            self._tell_changes(job, look.filings, progress)
             self._listener.looked(job, progress, look)
+
+    def _tell_changes(self, job: Job, filings: Sequence[Filing], progress: Progress) -> None:
+        for filing in filings:
+            progress.incidents += filing.change.event == "new"
+            self._listener.changed(job, filing)

@@ -220,12 +220,15 @@ class CameraWatch:
         """Time of the last look that an earlier run recorded."""
         return self._earlier.last_look if self._earlier else None
 
-    def close(self) -> None:
-        """Save what is known, for the next run."""
+    def close(self) -> Sequence[Filing]:
+        """Save what is known, for the next run; gives what no look could record before."""
         if self._main:
             self._main.close()
-        if self._last is not None:
-            self._record()
+        if self._last is None:
+            return ()
+        late = self._unrecorded
+        self._record()
+        return late
 
     def _record(self) -> None:
         assert self._last is not None

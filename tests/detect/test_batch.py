@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import islice
@@ -23,7 +23,7 @@ from cv.detect.batch import Batch
 from cv.detect.detector import Detection, Detector
 from cv.detect.frames import Source, SourceKind, find_sources
 from cv.detect.journal import Journal
-from cv.detect.look import Look
+from cv.detect.look import Filing, Look
 from cv.detect.opening import problem_of
 from cv.detect.packets import packets
 from cv.detect.picture import Picture
@@ -33,9 +33,10 @@ from cv.detect.watch import CameraWatch
 from cv.errors import KerbwatchError
 from cv.geometry import Box
 from cv.site import Camera
+from cv.site.rules import RuleChange
 from tests.detect.clips import make_clip, numbered
 from tests.detect.streams import needs_rtsp
-from tests.detect.test_watch import Away
+from tests.detect.test_watch import Away, Memory
 from tests.listening import until
 
 CAR_FROM = 12
@@ -101,6 +102,15 @@ class Ends(Failures):
         self.ended_sources.append(job.source.name)
 
 
+class Changes(Failures):
+    def __init__(self) -> None:
+        super().__init__()
+        self.filings: list[Filing] = []
+
+    def changed(self, job: Job, filing: Filing) -> None:
+        self.filings.append(filing)
+
+
 def never_watched(camera: Camera, job: Job) -> CameraWatch:
     raise AssertionError(f"{camera.id}, {job.source.uri}: no camera was given")
 
@@ -153,6 +163,38 @@ def test_what_an_earlier_run_has_seen_is_not_what_a_failed_one_saw(
         assert bool(seen.failures) == away
         looked.append(len(seen.seen))
     assert looked == [30, 0, 30, 0]
+
+
+class RefusesOnce(Memory):
+    """A store that is away when the first incident is to be recorded, and no longer."""
+
+    refused = False
+
+    def record(self, filings: Sequence[Filing], state: str) -> None:
+        if filings and not self.refused:
+            self.refused = True
+            raise KerbwatchError("cases.db: database is locked")
+        super().record(filings, state)
+
+
+def test_what_is_recorded_as_a_watch_ends_is_told_as_well(
+    brightening: Path, tmp_path: Path
+) -> None:
+    """The next run goes on after it, and would never tell of it."""
+    detector, store = Brightness(backend="onnxruntime", threads=1), RefusesOnce()
+    rule = RuleChange(origin="test", dwell_s=5)
+    site, told = bench_site(tmp_path), Changes()
+    (zone,) = site.cameras[0].zones
+    camera = replace(site.cameras[0], zones=(replace(zone, change=rule),))
+
+    def watch_of(camera: Camera, job: Job) -> CameraWatch:
+        return CameraWatch(site, camera, detector, store, every_s=1)
+
+    job = Job(Source(SourceKind.RECORDING, brightening), camera)
+    Batch(detector, watch_of, Options(every_s=1.0), told, threading.Event()).run([job])
+    assert told.failures == ["cases.db: database is locked"]
+    assert [filing.change.event for filing in store.filings] == ["new"]
+    assert told.filings == store.filings
 
 
 def test_a_bug_in_one_watch_ends_the_run_at_once(tmp_path: Path) -> None:
