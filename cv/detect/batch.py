@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from datetime import datetime
 from functools import partial
-from time import monotonic
 
 from cv.detect.camera_locks import CameraLocks, WatchedError, unclaimed
-from cv.detect.detector import Detection, Detector
+from cv.detect.detector import Detector
 from cv.detect.frames import (
     Frame,
     Recording,
@@ -22,12 +20,12 @@ from cv.detect.frames import (
     open_stream,
 )
 from cv.detect.glance import Glance, Watching
-from cv.detect.look import Begun, Filing, Look
+from cv.detect.look import Filing, Look
 from cv.detect.patrol import Beat, Patrol
-from cv.detect.picture import Picture
 from cv.detect.resume import Resume
 from cv.detect.run import Job, Listener, Options, Progress
 from cv.detect.segments import Segments
+from cv.detect.side_by_side import side_by_side
 from cv.detect.trouble import Trouble
 from cv.detect.turns import Turns
 from cv.detect.watch import CameraWatch
@@ -226,33 +224,16 @@ class Batch:
             trouble = self._trouble(job)
             looks = (trouble.look(watch, frame) for frame in frames)
             yield from (look for look in looks if look)
-            return
+        else:
+            yield from side_by_side(self._unseen(frames, known), watch, self._turns)
 
-        def detect(picture: Picture) -> list[Detection]:
-            with self._turns.take(monotonic()):
-                return watch.detect(picture)
-
-        begun: deque[Begun] = deque()
-        done: deque[Look] = deque()
-
-        def catch_up() -> None:
-            while begun:
-                done.append(watch.finish(begun.popleft()))
-
-        with ThreadPoolExecutor(self._turns.places, thread_name_prefix="detect") as pool:
-            for frame in frames:
-                if known is not None and frame.time <= known:
-                    continue
-                try:
-                    new = watch.begin(frame, lambda picture: pool.submit(detect, picture), catch_up)
-                finally:  # if one cannot be recorded, those before it are still told of
-                    while done:
-                        yield done.popleft()
-                begun.append(new)
-                if len(begun) > self._turns.places:
-                    yield watch.finish(begun.popleft())
-            while begun:
-                yield watch.finish(begun.popleft())
+    def _unseen(self, frames: Recording, known: datetime | None) -> Iterator[Frame]:
+        """What was not looked at before; passing over hours of it may be stopped, too."""
+        for frame in frames:
+            if self._stop.is_set():
+                return
+            if known is None or frame.time > known:
+                yield frame
 
     def _open(self, job: Job) -> Recording | Stream:
         source, options = job.source, self._options

@@ -197,6 +197,37 @@ def test_what_is_recorded_as_a_watch_ends_is_told_as_well(
     assert told.filings == store.filings
 
 
+def test_a_run_is_stopped_while_it_passes_over_what_an_earlier_one_has_seen(
+    brightening: Path, tmp_path: Path, stop: threading.Event
+) -> None:
+    detector, store = Brightness(backend="onnxruntime", threads=1), Memory()
+    site, decoded = bench_site(tmp_path), []
+
+    class StoppedAt(Changes):
+        def looked(self, job: Job, progress: Progress, look: Look) -> None:
+            if look.frame.media_s > 25:
+                stop.set()
+
+    class StoppedAtOnce(Changes):
+        def started(self, job: Job, progress: Progress) -> None:
+            stop.set()
+
+    def watch_of(camera: Camera, job: Job) -> CameraWatch:
+        return CameraWatch(site, camera, detector, store, every_s=1)
+
+    for listener in (StoppedAt(), StoppedAtOnce()):
+        stop.clear()
+        job = Job(Source(SourceKind.RECORDING, brightening), site.cameras[0])
+        with Journal(tmp_path / "out.jsonl", detector.info) as journal:
+            resume = Resume(journal, ())
+            batch = Batch(detector, watch_of, Options(1.0), listener, stop, resume=resume)
+            batch.run([job])
+        assert batch.left == 1
+        decoded.append(job.source.stats.looks)
+    assert decoded[0] > 25
+    assert decoded[1] == 1
+
+
 def test_a_bug_in_one_watch_ends_the_run_at_once(tmp_path: Path) -> None:
     """Not when the others have ended, for streams never do."""
 
