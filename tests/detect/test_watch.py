@@ -31,7 +31,7 @@ from cv.detect.view import ViewFault
 from cv.detect.watch import EASE, CameraWatch
 from cv.disk import DiskSpace
 from cv.errors import KerbwatchError
-from cv.evidence.originals import KINDS
+from cv.evidence.originals import KINDS, frame_file
 from cv.evidence.sealing import KEY_VARIABLE, new_key
 from cv.geometry import Box, Image
 from cv.labels import Matter, ZoneKind
@@ -449,6 +449,38 @@ def test_an_unchanged_view_opens_the_same_incidents_for_fewer_analyses(
     assert {event for event, _, _ in gated} == {"new", "cleared"}
     assert all_asked == 40
     assert few_asked < 30
+
+
+class InLight(Parked):
+    """Sees the car unless it is dark."""
+
+    def detect_in(self, picture: Picture, **options: Any) -> list[Detection]:
+        return super().detect_in(picture, **options) if picture.bgr().mean() > 20 else []
+
+
+@pytest.mark.parametrize(("dark", "refused", "shown_s"), [(0, 0, 0), (0.1, 0, 0), (0.1, 3, 4)])
+def test_the_earliest_picture_shows_the_thing_and_says_when_it_was_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dark: float, refused: int, shown_s: int
+) -> None:
+    """Though nobody sees it in the second picture, or the disk has no room for the first ones."""
+    site, memory = site_in(tmp_path), Memory()
+    site = replace(site, privacy=Privacy(heads=False, plates=False))
+    street = np.asarray(cv2.GaussianBlur(numbered(0b1010101, (640, 360)), (0, 0), 3), np.uint8)
+    watch = CameraWatch(site, site.cameras[0], InLight(backend="onnxruntime"), memory, every_s=1)
+    in_the_way = tmp_path / "candidates"
+    if refused:
+        in_the_way.write_bytes(b"no folder")
+    for second, image in enumerate([street, (street * dark).astype(np.uint8), *[street] * 8]):
+        if refused and second == 1 + refused:
+            in_the_way.unlink()
+        looks(watch, image, range(second, second + 1))
+    ((_, incident), evidence, _) = memory.filings[0]
+    before = next(item for item in evidence if item.role == "before")
+    assert incident.first_seen == START
+    assert before.taken == START + timedelta(seconds=shown_s)
+    original = cv2.imread(str(tmp_path / frame_file("originals", "gate", before.taken)))
+    assert original is not None
+    assert original.mean() > 20
 
 
 @pytest.mark.media
