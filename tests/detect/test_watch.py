@@ -579,9 +579,15 @@ def test_pictures_of_a_case_are_the_main_streams(
     with RtspServer(clip, loop=True) as server:
         main = MainStream(SourceUrl(server.url), fetch_slots())
         watch = CameraWatch(site, site.cameras[0], detector, memory, every_s=1, main=main)
-        looks(watch, junction, range(2))
-        until(lambda: main.frame(START) is not None)
-    looks(watch, junction, range(2, 8))
+        began = datetime.now(UTC)  # as main streams' pictures are by the wall clock, too
+        watch.look(Frame(Pixels(junction), began, 0.0, 0))
+        watch.look(Frame(Pixels(junction), datetime.now(UTC), 1.0, 1))
+        until(lambda: main.frame(began) is not None)
+    came = main.frame(began)
+    assert came is not None
+    for second in range(2, 8):
+        time = came.time + timedelta(seconds=second)
+        watch.look(Frame(Pixels(junction), time, float(second), second))
     assert memory.filings
     for (_, incident), evidence, _ in memory.filings:
         assert incident.size == junction.shape[1::-1]
