@@ -88,7 +88,8 @@ class Batch:
                 for job in files:
                     if not self._stop.is_set():
                         self._guarded(job)
-                    self.left += self._stop.is_set()
+                    with self._telling:
+                        self.left += self._stop.is_set()
                 # A bug in one watch ends the run, so that it shows.
                 for future in wait(futures, return_when=FIRST_EXCEPTION).done:
                     future.result()
@@ -202,7 +203,10 @@ class Batch:
                 self._end(job, watch, progress)
             if progress.stats.looks == 0:
                 raise self._no_picture(job)
-            if self._resume and not self._stop.is_set():
+            if self._stop.is_set():
+                with self._telling:  # `run` counts files: it knows those that were never begun, too
+                    self.left += isinstance(frames, Stream) and frames.duration_s is not None
+            elif self._resume:
                 self._resume.end(job.source, progress.incidents, progress.labels)
 
     def _known(self, job: Job, watch: Watching, frames: Recording | Stream) -> datetime | None:

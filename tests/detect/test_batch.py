@@ -37,6 +37,7 @@ from cv.site.rules import RuleChange
 from tests.detect.clips import make_clip, numbered
 from tests.detect.streams import needs_rtsp
 from tests.detect.test_watch import Away, Memory
+from tests.detect.web_camera import serving_files
 from tests.listening import until
 
 CAR_FROM = 12
@@ -226,6 +227,25 @@ def test_a_run_is_stopped_while_it_passes_over_what_an_earlier_one_has_seen(
         decoded.append(job.source.stats.looks)
     assert decoded[0] > 25
     assert decoded[1] == 1
+
+
+@pytest.mark.parametrize("stopped", [True, False])
+def test_a_recording_behind_an_address_counts_as_left_where_the_run_was_stopped_in_it(
+    tmp_path: Path, stop: threading.Event, stopped: bool
+) -> None:
+    class StoppedAtTheFirst(Changes):
+        def looked(self, job: Job, progress: Progress, look: Look) -> None:
+            if stopped:
+                stop.set()
+
+    make_clip(tmp_path / "clip.mp4", options={"movflags": "faststart"})
+    detector = Brightness(backend="onnxruntime", threads=1)
+    with serving_files(tmp_path) as web:
+        (source,) = find_sources([f"{web}/clip.mp4"])
+        batch = Batch(detector, never_watched, Options(1.0), StoppedAtTheFirst(), stop)
+        batch.run([Job(source, None)])
+    assert source.stats.looks == (1 if stopped else 4)
+    assert batch.left == stopped
 
 
 def test_a_bug_in_one_watch_ends_the_run_at_once(tmp_path: Path) -> None:
