@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from datetime import datetime
 from functools import partial
-from time import monotonic
 
 from cv.detect.camera_locks import CameraLocks, WatchedError, unclaimed
-from cv.detect.detector import Detection, Detector
+from cv.detect.detector import Detector
 from cv.detect.frames import (
     Frame,
     Recording,
@@ -22,12 +20,12 @@ from cv.detect.frames import (
     open_stream,
 )
 from cv.detect.glance import Glance, Watching
-from cv.detect.look import Begun, Look
+from cv.detect.look import Filing, Look
 from cv.detect.patrol import Beat, Patrol
-from cv.detect.picture import Picture
 from cv.detect.resume import Resume
 from cv.detect.run import Job, Listener, Options, Progress
 from cv.detect.segments import Segments
+from cv.detect.side_by_side import side_by_side
 from cv.detect.trouble import Trouble
 from cv.detect.turns import Turns
 from cv.detect.watch import CameraWatch
@@ -76,6 +74,8 @@ class Batch:
     def run(self, jobs: Sequence[Job]) -> None:
         """Work through all jobs; returns when recordings have ended and streams were stopped."""
         streams = [job for job in jobs if job.source.kind is SourceKind.STREAM]
+        if self._stop.is_set():
+            streams = []
         files = [job for job in jobs if job.source.kind is not SourceKind.STREAM]
         with ThreadPoolExecutor(max(1, len(streams)), thread_name_prefix="stream") as pool:
             timer = self._timer(bool(streams))
@@ -88,7 +88,8 @@ class Batch:
                 for job in files:
                     if not self._stop.is_set():
                         self._guarded(job)
-                    self.left += self._stop.is_set()
+                    with self._telling:
+                        self.left += self._stop.is_set()
                 # A bug in one watch ends the run, so that it shows.
                 for future in wait(futures, return_when=FIRST_EXCEPTION).done:
                     future.result()
@@ -121,15 +122,22 @@ class Batch:
         return Beat(job.source, self._options.every_for(job.camera), look, self._claim(job))
 
     def _end_visits(self, job: Job, watch: Watching, progress: Progress) -> None:
-        self._end(job, watch, progress)
-        if progress.stats.looks == 0:
+        try:
+            self._end(job, watch, progress)
+            if progress.stats.looks == 0:
+                raise self._no_picture(job)
+        except KerbwatchError as error:  # the others have their ends, too
             with self._telling:
-                self._listener.failed(job, self._no_picture(job))
+                self._listener.failed(job, error)
 
     def _end(self, job: Job, watch: Watching, progress: Progress) -> None:
-        watch.close()
-        with self._telling:
-            self._listener.ended(job, progress)
+        try:
+            recorded = watch.close()
+            with self._telling:
+                self._tell_changes(job, recorded, progress)
+        finally:
+            with self._telling:
+                self._listener.ended(job, progress)
 
     def _trouble(self, job: Job) -> Trouble:
         def tell(error: KerbwatchError) -> None:
@@ -184,6 +192,8 @@ class Batch:
             known = self._known(job, watch, frames)
             try:
                 for look in self._looks(job, watch, frames, known):
+                    if self._resume:
+                        self._resume.looked(job.source)
                     self._tell(job, look, progress)
                     if self._stop.is_set():
                         break
@@ -193,7 +203,10 @@ class Batch:
                 self._end(job, watch, progress)
             if progress.stats.looks == 0:
                 raise self._no_picture(job)
-            if self._resume and not self._stop.is_set():
+            if self._stop.is_set():
+                with self._telling:  # `run` counts files: it knows those that were never begun, too
+                    self.left += isinstance(frames, Stream) and frames.duration_s is not None
+            elif self._resume:
                 self._resume.end(job.source, progress.incidents, progress.labels)
 
     def _known(self, job: Job, watch: Watching, frames: Recording | Stream) -> datetime | None:
@@ -215,33 +228,16 @@ class Batch:
             trouble = self._trouble(job)
             looks = (trouble.look(watch, frame) for frame in frames)
             yield from (look for look in looks if look)
-            return
+        else:
+            yield from side_by_side(self._unseen(frames, known), watch, self._turns)
 
-        def detect(picture: Picture) -> list[Detection]:
-            with self._turns.take(monotonic()):
-                return watch.detect(picture)
-
-        begun: deque[Begun] = deque()
-        done: deque[Look] = deque()
-
-        def catch_up() -> None:
-            while begun:
-                done.append(watch.finish(begun.popleft()))
-
-        with ThreadPoolExecutor(self._turns.places, thread_name_prefix="detect") as pool:
-            for frame in frames:
-                if known is not None and frame.time <= known:
-                    continue
-                try:
-                    new = watch.begin(frame, lambda picture: pool.submit(detect, picture), catch_up)
-                finally:  # if one cannot be recorded, those before it are still told of
-                    while done:
-                        yield done.popleft()
-                begun.append(new)
-                if len(begun) > self._turns.places:
-                    yield watch.finish(begun.popleft())
-            while begun:
-                yield watch.finish(begun.popleft())
+    def _unseen(self, frames: Recording, known: datetime | None) -> Iterator[Frame]:
+        """What was not looked at before; passing over hours of it may be stopped, too."""
+        for frame in frames:
+            if self._stop.is_set():
+                return
+            if known is None or frame.time > known:
+                yield frame
 
     def _open(self, job: Job) -> Recording | Stream:
         source, options = job.source, self._options
@@ -284,7 +280,10 @@ class Batch:
         for label in {detection.label for detection in look.detections}:
             progress.labels[label] = progress.labels.get(label, 0) + 1
         with self._telling:
-            for filing in look.filings:
-                progress.incidents += filing.change.event == "new"
-                self._listener.changed(job, filing)
+            self._tell_changes(job, look.filings, progress)
             self._listener.looked(job, progress, look)
+
+    def _tell_changes(self, job: Job, filings: Sequence[Filing], progress: Progress) -> None:
+        for filing in filings:
+            progress.incidents += filing.change.event == "new"
+            self._listener.changed(job, filing)

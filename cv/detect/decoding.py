@@ -26,6 +26,7 @@ from cv.source_url import SourceUrl
 __all__ = ["Decoded", "Video"]
 
 _MOST_KEPT = 1000  # packets: 40 s, and 20 MB at 4 Mbps
+_LONGEST_S = 366 * 86_400.0  # a header that says more is damaged
 
 
 class _Decoding(NamedTuple):
@@ -105,12 +106,11 @@ class Video:
 
     @property
     def duration_s(self) -> float | None:
-        """Length by the container's own account; None of what is live."""
+        """Length by the container's own account; None of what is live, or has a damaged header."""
+        length_s = seconds(self._stream, self._stream.duration)
         if self._container.duration and self._container.duration > 0:
-            return self._container.duration / av.time_base
-        if self._stream.duration and self._stream.duration > 0 and self._stream.time_base:
-            return float(self._stream.duration * self._stream.time_base)
-        return None
+            length_s = self._container.duration / av.time_base
+        return length_s if length_s and 0 < length_s <= _LONGEST_S else None
 
     @property
     def origin_s(self) -> float | None:

@@ -24,7 +24,7 @@ from cv.detect.incident import Incident
 from cv.detect.masking import MaskCounts
 from cv.disk import DiskSpace, Room
 from cv.errors import UserError
-from cv.evidence.originals import Kind, frame_file, open_originals, write_durably
+from cv.evidence.originals import Kind, frame_file, frame_time, open_originals, write_durably
 from cv.geometry import Image
 from cv.site import Camera, Site, Zone
 
@@ -136,8 +136,8 @@ class EvidenceFolder:
         now = self._prepare(incident, frame.image, frame.time)
         items = [self._write(now, "scene"), self._write(now, "crop")]
         earliest = self._candidate(first) if first and not self.thinned else None
-        if earliest is not None:
-            then = self._prepare(incident, earliest, incident.first_seen)
+        if first and earliest is not None:
+            then = self._prepare(incident, earliest, frame_time(first))
             items.append(self._write(then, "before"))
         return tuple(item for item in items if item)
 

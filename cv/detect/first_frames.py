@@ -27,7 +27,7 @@ class FirstFrames:
         self.evidence = evidence
         self.files: dict[int, str] = {}
         self._seldom = seldom
-        self._previous: Frame | None = None
+        self._first: Frame | None = None
 
     def keep(
         self, objects: Sequence[StillObject], candidates: Sequence[Candidate], frame: Frame
@@ -45,7 +45,7 @@ class FirstFrames:
             if thing.key not in watched or thing.key in self.files:
                 continue
             if thing.hits >= (1 if self._seldom else 2):
-                before = self._previous
+                before = self._first
                 first = before if before and before.time >= thing.first_seen else frame
                 file = self.evidence.keep_candidate(first.image, first.time)
                 if file:  # else the disk refuses it, and the next look tries again
@@ -53,8 +53,11 @@ class FirstFrames:
         for file in set(dropped.values()) - set(self.files.values()):
             self.evidence.drop_candidate(file)
         # Only while something has been seen once: a thousand cameras' last pictures are gigabytes.
-        waits = any(thing.hits < 2 and thing.key in watched for thing in objects)
-        self._previous = frame if waits and not self._seldom else None
+        waits = [thing for thing in objects if thing.hits < 2 and thing.key in watched]
+        if self._seldom or not waits:
+            self._first = None
+        elif any(thing.first_seen == frame.time for thing in waits):
+            self._first = frame  # a later one may show the place without it, or nothing
 
     def pictures(
         self, change: Change, frame: Frame, candidates: Sequence[Candidate]

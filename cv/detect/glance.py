@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
 from cv.detect.detector import Detection, Detector
 from cv.detect.frames import Frame
-from cv.detect.look import Begun, CatchUp, Detect, Done, Look, nothing_begun
+from cv.detect.look import Begun, CatchUp, Detect, Done, Filing, Look, nothing_begun
 from cv.detect.picture import Picture
 from cv.detect.view import Shown
 
@@ -30,7 +31,7 @@ class Watching(Protocol):
 
     def look(self, frame: Frame) -> Look: ...
 
-    def close(self) -> None: ...
+    def close(self) -> Sequence[Filing]: ...
 
 
 class Glance:
@@ -55,5 +56,6 @@ class Glance:
     def look(self, frame: Frame) -> Look:
         return self.finish(self.begin(frame, lambda picture: Done(self.detect(picture))))
 
-    def close(self) -> None:
+    def close(self) -> Sequence[Filing]:
         """Nothing is kept."""
+        return ()

@@ -13,6 +13,7 @@ import os
 import stat
 from array import array
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import Path
@@ -100,15 +101,25 @@ class Journal:
         """Append a line; it survives whatever happens to this process from then on.
 
         Raises:
-            KerbwatchError: the disk is full, or gone.
+            KerbwatchError: the disk is full, or gone; nothing of the line is left.
         """
         # A file name that is no UTF-8 comes as lone surrogates; their escapes are JSON's own.
         text = json.dumps(line, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
         try:
-            while text:
-                text = text[os.write(self._file, text) :]
+            self._append(text)
         except OSError as error:
             raise KerbwatchError(f"{self.path}: {error.strerror}") from error
+
+    def _append(self, text: bytes) -> None:
+        """All of it or nothing, where the disk still allows that."""
+        whole = os.fstat(self._file).st_size
+        try:
+            while text:
+                text = text[os.write(self._file, text) :]
+        except OSError:
+            with suppress(OSError):  # else the next line would go on where this one is torn
+                os.ftruncate(self._file, whole)
+            raise
 
     def _lock(self) -> None:
         try:

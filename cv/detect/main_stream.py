@@ -55,7 +55,7 @@ class MainStream:
         Args:
             needed: younger than this; None where no change is foreseen.
         """
-        if self._frame and now - self._frame.time > _FRESH:
+        if self._frame and abs(now - self._frame.time) > _FRESH:  # or the clock was set back
             self._frame = None
         if needed is None or self.frame(needed) or self._is_fetching or monotonic() < self._next_s:
             return

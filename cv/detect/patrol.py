@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from heapq import heapify, heappop, heappush
 
@@ -74,7 +74,7 @@ def glimpse(source: Source, stopped: Callable[[], bool] = lambda: False) -> Fram
         for decoded in video.frames(source.stats, over):
             picture = Upright().picture(decoded.picture)
             if picture is not None:
-                return Frame(picture, datetime.now(UTC), 0.0, 0)
+                return Frame(picture, datetime.now(UTC), 0.0, 0, is_live=True)
             source.stats.corrupt += 1
     if stopped():
         return None
@@ -149,7 +149,7 @@ class Patrol:
         beat.first_s = now if beat.first_s is None else beat.first_s
         with self._turns.take(now):
             stats.looks += 1
-            beat.look(Frame(frame.picture, frame.time, now - beat.first_s, stats.looks - 1))
+            beat.look(replace(frame, media_s=now - beat.first_s, index=stats.looks - 1))
         stats.keyframes_only = True
         stats.late += beat.every_s is not None and time.monotonic() - due_s > beat.every_s
 

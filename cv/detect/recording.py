@@ -169,6 +169,9 @@ def _file_name(uri: Path | SourceUrl) -> str:
 
 def _last_written(uri: Path | SourceUrl, now: datetime) -> datetime:
     """A file's time of modification; of one on a web server nothing is known."""
-    if isinstance(uri, Path):
+    if not isinstance(uri, Path):
+        return now
+    try:
         return datetime.fromtimestamp(uri.stat().st_mtime, UTC)
-    return now
+    except OSError as error:  # it was there when it was opened
+        raise SourceError(f"{uri}: {error.strerror}") from error

@@ -18,13 +18,13 @@ from rich.progress import Progress as Bars
 from rich.table import Table
 
 from cv.aside import Aside
-from cv.codes import Code
 from cv.detect.archive import photo_document
 from cv.detect.detector import Detection
 from cv.detect.disk_fault import DiskFault
 from cv.detect.evidence import span
 from cv.detect.frames import SourceKind
-from cv.detect.incident import Change, Incident
+from cv.detect.incident import Change
+from cv.detect.incident_table import IncidentTable, code_of, name_of
 from cv.detect.look import Filing, Look
 from cv.detect.pace import Pace
 from cv.detect.photo import Photo
@@ -46,7 +46,7 @@ _STATES = {"new": "open", "updated": "updated", "cleared": "cleared"}
 def change_document(site: Site, filing: Filing) -> dict[str, Any]:
     """One incident change as `kerbwatch detect --json` prints it (docs/how-to-watch.md, Output)."""
     change, incident = filing.change, filing.change.incident
-    code = _code(site, incident)
+    code = code_of(site, incident)
 
     def local(time: datetime | None) -> str | None:
         return time.astimezone(site.tz).isoformat(timespec="milliseconds") if time else None
@@ -107,7 +107,7 @@ class Report:
         self._photos = PhotoTally(photos, out_file)
         self._photo_bar: TaskID | None = None
         self._tasks: dict[int, TaskID] = {}
-        self._incidents: dict[str, Incident] = {}
+        self._incidents = IncidentTable(site)
         self._unzoned: dict[str, int] = {}
         self._views = ViewFaults(site.tz)
         self._pace = Pace()
@@ -132,7 +132,8 @@ class Report:
         if self._json and (fault := self._disk.news()) is not None:
             self._line(fault)
         if not self._json:
-            self._incidents.update((incident.id, incident) for incident in look.open)
+            for incident in look.open:
+                self._incidents.take(incident)
         if job.camera:
             self._tell_view(job.camera, look)
         self._bars.update(
@@ -145,7 +146,7 @@ class Report:
         if self._json:
             self._line(change_document(self._site, filing))
         else:
-            self._incidents[filing.change.incident.id] = filing.change.incident
+            self._incidents.take(filing.change.incident)
             self._say(self._sentence(filing.change))
 
     def _tell_view(self, camera: Camera, look: Look) -> None:
@@ -220,7 +221,7 @@ class Report:
                 "Write a site file with `kerbwatch site init` and give it with --site."
             )
         if self._incidents:
-            console.print(self._incident_table())
+            console.print(self._incidents.table())
             console.print(f"Evidence: {self._site.reporting.data / 'evidence'}", soft_wrap=True)
 
     def _show_photos(self) -> None:
@@ -248,39 +249,13 @@ class Report:
             self._console.print(_printable(line), highlight=False, soft_wrap=True)
 
     def _sentence(self, change: Change) -> str:
-        incident = change.incident
+        incident, name = change.incident, name_of(self._site, change.incident)
         local = (incident.cleared_at or incident.last_seen).astimezone(self._site.tz)
         return (
-            f"{local:%H:%M:%S} [bold]{_STATES[change.event]}[/bold] {self._name(incident)} "
+            f"{local:%H:%M:%S} [bold]{_STATES[change.event]}[/bold] {name} "
             f"{incident.label} in {escape(incident.camera)}/{escape(incident.zone)}, "
             f"there for {span(incident.dwell_s)} ({incident.id})"
         )
-
-    def _name(self, incident: Incident) -> str:
-        code = _code(self._site, incident)
-        return f"{code.code5} {code.name_zh}"
-
-    def _incident_table(self) -> Table:
-        columns = ("id", "matter", "camera/zone", "first seen", "for", "state")
-        whole = ("id", "camera/zone", "first seen", "state")
-        table = plain_table(*columns, title="Incidents", whole=whole)
-        for incident in self._incidents.values():
-            first = incident.first_seen.astimezone(self._site.tz)
-            table.add_row(
-                incident.id[:11],
-                f"{incident.matter}: {incident.label}\n{self._name(incident)}",
-                f"{incident.camera}/{incident.zone}",
-                f"{first:%m-%d %H:%M:%S}",
-                span(incident.dwell_s),
-                incident.state,
-            )
-        return table
-
-
-def _code(site: Site, incident: Incident) -> Code:
-    """Its zone is no more where it ended because of that."""
-    zone = next((z for z in site.camera(incident.camera).zones if z.id == incident.zone), None)
-    return site.codes.code(incident.matter, incident.label, zone.kind if zone else None)
 
 
 def _printable(text: str) -> str:

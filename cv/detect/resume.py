@@ -38,6 +38,7 @@ class Resume:
         self._copied = copied
         self._settings = settings
         self._begun: dict[str, Mark] = {}
+        self._unlooked: set[str] = set()
 
     def is_done(self, source: Source, camera: Camera | None) -> bool:
         """Raises SourceError if the file is gone."""
@@ -54,20 +55,30 @@ class Resume:
         frames: Recording,
         recorded: datetime | None,
     ) -> datetime | None:
-        """Note that a recording is being watched; gives the time up to which it already was.
+        """Begin to watch a recording; gives the time up to which it already was watched.
 
         Args:
             recorded: time of the camera's last look that is in the store.
         """
         mark = self._begun[source.name] = self._mark(source, camera, "begun")
         if not self._journal.holds(mark):
-            self._journal.add(mark)
+            self._unlooked.add(source.name)
             return None
         if recorded is None or frames.duration_s is None or self._copied:
             return None
         # A state from elsewhere, of a later recording say, tells nothing about this one.
         end = frames.start + timedelta(seconds=frames.duration_s) + _LATE
         return recorded if frames.start <= recorded <= end else None
+
+    def looked(self, source: Source) -> None:
+        """Note that a recording is being watched: not before its first look is in the store.
+
+        Until then the camera's state is an earlier run's, which may have seen all of it with other
+        rules, and nobody would look at it again.
+        """
+        if source.name in self._unlooked:
+            self._journal.add(self._begun[source.name])
+            self._unlooked.remove(source.name)
 
     def end(self, source: Source, incidents: int, labels: Mapping[str, int]) -> None:
         """Note that a recording was watched to its end."""

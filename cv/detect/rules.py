@@ -86,6 +86,14 @@ class IncidentRules:
         """Whether something of this label and place could come to be an incident."""
         return self._zones.may_hold(label, box, size)
 
+    @property
+    def is_undecided(self) -> bool:
+        """Whether anything waits for further looks; an incident does not, in other zones."""
+        return any(
+            c.absent_since if c.incident else c.key not in self._open_keys
+            for c in self.candidates.values()
+        )
+
     def restore(
         self, candidates: Sequence[Candidate], issued: dict[str, datetime], last_look: datetime
     ) -> None:
@@ -228,9 +236,10 @@ class IncidentRules:
         return Change("new", incident)
 
     def _new_id(self, incident: Incident) -> str:
-        """Ids whose first look is older than every candidate's cannot come up again."""
-        oldest = min(candidate.first_seen for candidate in self.candidates.values())
-        self.issued = {key: seen for key, seen in self.issued.items() if seen >= oldest}
+        """Ids whose first look is older than that of all that may yet open cannot come up again."""
+        opened = {c.incident.id for c in self.candidates.values() if c.incident}
+        oldest = min(c.first_seen for c in self.candidates.values() if c.incident is None)
+        self.issued = {k: t for k, t in self.issued.items() if t >= oldest or k in opened}
         nth = 0
         while True:
             key = incident_id(

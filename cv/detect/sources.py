@@ -51,12 +51,14 @@ class Frame:
         time: aware UTC; media time of a recording, wall time of arrival of a stream.
         media_s: seconds since the source's start, never falling.
         index: number of the frame among all that were decoded, from 0.
+        is_live: a stream's.
     """
 
     picture: Picture
     time: datetime
     media_s: float
     index: int
+    is_live: bool = False
 
     @property
     def image(self) -> Image:

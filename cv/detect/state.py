@@ -29,6 +29,7 @@ class WatchState:
         issued: incident ids given, with their first_seen.
         first_frames: per object key, the kept original of its first look.
         view: what the camera shows, as `View.dump` gives it.
+        moved: whether it showed another one.
         zones: the mark of the zones that were drawn on it.
     """
 
@@ -41,6 +42,7 @@ class WatchState:
     issued: dict[str, datetime]
     first_frames: dict[int, str]
     view: str | None = None
+    moved: bool = False
     zones: str = ""
 
     def resized(self, size: tuple[int, int]) -> WatchState:

@@ -203,7 +203,7 @@ class Stream:
         if self._first_s is None:
             self._first_s = arrival.at_s
         media_s = arrival.at_s - self._first_s
-        return Frame(picture, arrival.time, media_s, arrival.decoded.index)
+        return Frame(picture, arrival.time, media_s, arrival.decoded.index, is_live=True)
 
     # All below runs in the reader's thread.
 

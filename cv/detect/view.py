@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import Enum, StrEnum
 from hashlib import sha256
 
@@ -45,6 +45,7 @@ _MOVED_BELOW, _SAME_FROM = 0.55, 0.65
 _LOOKS = 3
 _LASTS = timedelta(seconds=30)
 """How long a view must lie elsewhere in the picture to be another one."""
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
 _FOLLOW = 0.03
 _LEAST_PIECES = 12
 """With fewer pieces that have edges a picture shows nothing. Streets have 30 or more, a black
@@ -122,12 +123,19 @@ class View:
             return None
         return b64encode(np.rint(self._known * 127).astype(np.int8).tobytes()).decode()
 
-    def restore(self, text: str | None) -> None:
-        """Go on with the view of an earlier run; one without edges, as was once kept, is none."""
+    def restore(self, text: str | None, *, moved: bool = False) -> None:
+        """Go on with the view of an earlier run; one without edges, as was once kept, is none.
+
+        Args:
+            moved: as it was then. A small turn takes half a minute to be believed, and zones would
+                count for as long after every restart.
+        """
         values = np.frombuffer(b64decode(text or ""), np.int8)
         if values.size == _HEIGHT * _WIDTH * 2:
             known = values.reshape(_HEIGHT, _WIDTH, 2).astype(np.float32) / np.float32(127)
             self._known = known if _has_edges(known) else None
+            if moved and self._known is not None:
+                self.moved, self._away_since = True, self._away_since or _LONG_AGO
 
     def _lasts_elsewhere(self, edges: Edges, time: datetime) -> bool:
         """Whether the known view lies elsewhere in the picture, and has done so long enough.

@@ -133,7 +133,7 @@ class CameraWatch:
         size = frame.picture.size
         if not self._begun:
             # In this order: while the store is away, each look tries to go on from there.
-            self._resume(frame.time, size)
+            self._resume(frame, size)
             self._begun = True
         picture = frame.picture.fitted(input_shape(*size)).inside
 
@@ -158,7 +158,8 @@ class CameraWatch:
         if self._last and self._last[1] != size:
             self._restore(self._state(*self._last).resized(size))
         if self._last and self._last[0] > frame.time:
-            self._follow_clock(self._last[0], frame.time, size)
+            self._restore(self._set_back(self._state(self._last[0], size), frame.time))
+            self._saved = None
         if found:
             self._detections = self._ignored.visible(found.result(), size)
         changes: list[Change] = []
@@ -192,12 +193,11 @@ class CameraWatch:
             unchanged=found is None,
         )
 
-    def _follow_clock(self, last: datetime, now: datetime, size: tuple[int, int]) -> None:
+    def _set_back(self, state: WatchState, now: datetime) -> WatchState:
         """The clock was set back: what stands there has stood as long as before."""
-        logger.warning("%s: the clock was set back by %s", self._camera.id, last - now)
+        logger.warning("%s: the clock was set back by %s", self._camera.id, state.last_look - now)
         before = now - timedelta(seconds=self._every_s)
-        self._restore(self._state(last, size).shifted(before - last))
-        self._saved = None
+        return state.shifted(before - state.last_look)
 
     def _best(self, change: Change, frame: Frame) -> Frame:
         """What shows a change best: the main stream's picture, if one was taken since it holds."""
@@ -220,12 +220,15 @@ class CameraWatch:
         """Time of the last look that an earlier run recorded."""
         return self._earlier.last_look if self._earlier else None
 
-    def close(self) -> None:
-        """Save what is known, for the next run."""
+    def close(self) -> Sequence[Filing]:
+        """Save what is known, for the next run; gives what no look could record before."""
         if self._main:
             self._main.close()
-        if self._last is not None:
-            self._record()
+        if self._last is None:
+            return ()
+        late = self._unrecorded
+        self._record()
+        return late
 
     def _record(self) -> None:
         assert self._last is not None
@@ -240,7 +243,7 @@ class CameraWatch:
         """
         if self._last and self._last[1] != size:
             return False
-        if any(c.incident is None or c.absent_since for c in self._rules.candidates.values()):
+        if self._rules.is_undecided:
             return False
         thresholds = self._detector.thresholds
         return not any(
@@ -248,14 +251,20 @@ class CameraWatch:
             for d in self._detections
         )
 
-    def _resume(self, time: datetime, size: tuple[int, int]) -> None:
-        """Go on from an earlier run, unless this input lies before its end: then it is a re-run."""
-        if self._earlier and self._earlier.last_look < time:
-            state = self._earlier.resized(size)
-            self._restore(state)
-            # No picture shows that it is over.
-            over = self._rules.given_up(state.candidates, time)
-            self._unrecorded += [Filing(change, ()) for change in over]
+    def _resume(self, frame: Frame, size: tuple[int, int]) -> None:
+        """Go on from an earlier run; a recording that lies before its end is a re-run."""
+        state = self._earlier
+        if state is None:
+            return
+        if state.last_look >= frame.time:
+            if not frame.is_live:
+                return
+            state = self._set_back(state, frame.time)
+        state = state.resized(size)
+        self._restore(state)
+        # No picture shows that it is over.
+        over = self._rules.given_up(state.candidates, frame.time)
+        self._unrecorded += [Filing(change, ()) for change in over]
 
     @cached_property
     def _earlier(self) -> WatchState | None:
@@ -268,7 +277,7 @@ class CameraWatch:
         self._rules.restore(state.candidates, state.issued, state.last_look)
         self._firsts.files = dict(state.first_frames)
         if state.zones == self._zones:  # else they were drawn anew, on the view there is now
-            self._view.restore(state.view)
+            self._view.restore(state.view, moved=state.moved)
 
     def _state(self, last_look: datetime, size: tuple[int, int]) -> WatchState:
         return WatchState(
@@ -281,5 +290,6 @@ class CameraWatch:
             issued=self._rules.issued,
             first_frames=self._firsts.files,
             view=self._view.dump(),
+            moved=self._view.moved,
             zones=self._zones,
         )

@@ -28,6 +28,7 @@ __all__ = [
     "Originals",
     "Together",
     "frame_file",
+    "frame_time",
     "is_sealed",
     "media_type",
     "open_originals",
@@ -51,6 +52,12 @@ def frame_file(kind: Kind, camera: str, time: datetime) -> str:
     time = time.astimezone(UTC)
     milliseconds = time.microsecond // 1000
     return f"{kind}/{camera}/{time:%Y%m%dT%H%M%S}.{milliseconds:03d}Z.jpg"
+
+
+def frame_time(file: str) -> datetime:
+    """When a frame was taken, by its file; aware UTC, to the millisecond."""
+    name = plain_name(file).rpartition("/")[2]
+    return datetime.strptime(name, "%Y%m%dT%H%M%S.%fZ.jpg").replace(tzinfo=UTC)
 
 
 def photo_file(name: str, mime: str) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -13,15 +15,15 @@ import av
 import numpy as np
 import pytest
 
-from cv.bench.rtsp import free_port
+from cv.bench.rtsp import RtspServer, free_port
 from cv.bench.watching import Counter, bench_site
 from cv.cases.recorder import watches
 from cv.cases.store import CaseStore
 from cv.detect.batch import Batch
 from cv.detect.detector import Detection, Detector
-from cv.detect.frames import Source, SourceKind
+from cv.detect.frames import Source, SourceKind, find_sources
 from cv.detect.journal import Journal
-from cv.detect.look import Look
+from cv.detect.look import Filing, Look
 from cv.detect.opening import problem_of
 from cv.detect.packets import packets
 from cv.detect.picture import Picture
@@ -31,7 +33,12 @@ from cv.detect.watch import CameraWatch
 from cv.errors import KerbwatchError
 from cv.geometry import Box
 from cv.site import Camera
+from cv.site.rules import RuleChange
 from tests.detect.clips import make_clip, numbered
+from tests.detect.streams import needs_rtsp
+from tests.detect.test_watch import Away, Memory
+from tests.detect.web_camera import serving_files
+from tests.listening import until
 
 CAR_FROM = 12
 
@@ -87,6 +94,28 @@ class Failures(Looks):
         self.failures.append(str(error))
 
 
+class Ends(Failures):
+    def __init__(self) -> None:
+        super().__init__()
+        self.ended_sources: list[str] = []
+
+    def ended(self, job: Job, progress: Progress) -> None:
+        self.ended_sources.append(job.source.name)
+
+
+class Changes(Failures):
+    def __init__(self) -> None:
+        super().__init__()
+        self.filings: list[Filing] = []
+
+    def changed(self, job: Job, filing: Filing) -> None:
+        self.filings.append(filing)
+
+
+def never_watched(camera: Camera, job: Job) -> CameraWatch:
+    raise AssertionError(f"{camera.id}, {job.source.uri}: no camera was given")
+
+
 def test_a_recording_on_a_share_that_goes_away_is_not_done(
     brightening: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -116,6 +145,109 @@ def test_a_recording_on_a_share_that_goes_away_is_not_done(
     assert times[2] == []
 
 
+def test_what_an_earlier_run_has_seen_is_not_what_a_failed_one_saw(
+    brightening: Path, tmp_path: Path
+) -> None:
+    """It has looked at all, with other rules say; the next one could not record its first look."""
+    detector, store = Brightness(backend="onnxruntime", threads=1), Away()
+    site, options, looked = bench_site(tmp_path), Options(every_s=1.0), []
+
+    def watch_of(camera: Camera, job: Job) -> CameraWatch:
+        return CameraWatch(site, camera, detector, store, every_s=1)
+
+    for journalled, away in ((False, False), (True, True), (True, False), (True, False)):
+        store.away, seen = away, Failures()
+        job = Job(Source(SourceKind.RECORDING, brightening), site.cameras[0])
+        with Journal(tmp_path / "out.jsonl", detector.info) as journal:
+            resume = Resume(journal, ()) if journalled else None
+            Batch(detector, watch_of, options, seen, threading.Event(), resume=resume).run([job])
+        assert bool(seen.failures) == away
+        looked.append(len(seen.seen))
+    assert looked == [30, 0, 30, 0]
+
+
+class RefusesOnce(Memory):
+    """A store that is away when the first incident is to be recorded, and no longer."""
+
+    refused = False
+
+    def record(self, filings: Sequence[Filing], state: str) -> None:
+        if filings and not self.refused:
+            self.refused = True
+            raise KerbwatchError("cases.db: database is locked")
+        super().record(filings, state)
+
+
+def test_what_is_recorded_as_a_watch_ends_is_told_as_well(
+    brightening: Path, tmp_path: Path
+) -> None:
+    """The next run goes on after it, and would never tell of it."""
+    detector, store = Brightness(backend="onnxruntime", threads=1), RefusesOnce()
+    rule = RuleChange(origin="test", dwell_s=5)
+    site, told = bench_site(tmp_path), Changes()
+    (zone,) = site.cameras[0].zones
+    camera = replace(site.cameras[0], zones=(replace(zone, change=rule),))
+
+    def watch_of(camera: Camera, job: Job) -> CameraWatch:
+        return CameraWatch(site, camera, detector, store, every_s=1)
+
+    job = Job(Source(SourceKind.RECORDING, brightening), camera)
+    Batch(detector, watch_of, Options(every_s=1.0), told, threading.Event()).run([job])
+    assert told.failures == ["cases.db: database is locked"]
+    assert [filing.change.event for filing in store.filings] == ["new"]
+    assert told.filings == store.filings
+
+
+def test_a_run_is_stopped_while_it_passes_over_what_an_earlier_one_has_seen(
+    brightening: Path, tmp_path: Path, stop: threading.Event
+) -> None:
+    detector, store = Brightness(backend="onnxruntime", threads=1), Memory()
+    site, decoded = bench_site(tmp_path), []
+
+    class StoppedAt(Changes):
+        def looked(self, job: Job, progress: Progress, look: Look) -> None:
+            if look.frame.media_s > 25:
+                stop.set()
+
+    class StoppedAtOnce(Changes):
+        def started(self, job: Job, progress: Progress) -> None:
+            stop.set()
+
+    def watch_of(camera: Camera, job: Job) -> CameraWatch:
+        return CameraWatch(site, camera, detector, store, every_s=1)
+
+    for listener in (StoppedAt(), StoppedAtOnce()):
+        stop.clear()
+        job = Job(Source(SourceKind.RECORDING, brightening), site.cameras[0])
+        with Journal(tmp_path / "out.jsonl", detector.info) as journal:
+            resume = Resume(journal, ())
+            batch = Batch(detector, watch_of, Options(1.0), listener, stop, resume=resume)
+            batch.run([job])
+        assert batch.left == 1
+        decoded.append(job.source.stats.looks)
+    assert decoded[0] > 25
+    assert decoded[1] == 1
+
+
+@pytest.mark.parametrize("stopped", [True, False])
+def test_a_recording_behind_an_address_counts_as_left_where_the_run_was_stopped_in_it(
+    tmp_path: Path, stop: threading.Event, stopped: bool
+) -> None:
+    class StoppedAtTheFirst(Changes):
+        def looked(self, job: Job, progress: Progress, look: Look) -> None:
+            if stopped:
+                stop.set()
+
+    make_clip(tmp_path / "clip.mp4", options={"movflags": "faststart"})
+    detector = Brightness(backend="onnxruntime", threads=1)
+    with serving_files(tmp_path) as web:
+        (source,) = find_sources([f"{web}/clip.mp4"])
+        batch = Batch(detector, never_watched, Options(1.0), StoppedAtTheFirst(), stop)
+        batch.run([Job(source, None)])
+    assert source.stats.looks == (1 if stopped else 4)
+    assert batch.left == stopped
+
+
 def test_a_bug_in_one_watch_ends_the_run_at_once(tmp_path: Path) -> None:
     """Not when the others have ended, for streams never do."""
 
@@ -129,6 +261,45 @@ def test_a_bug_in_one_watch_ends_the_run_at_once(tmp_path: Path) -> None:
     with pytest.raises(ZeroDivisionError):
         batch.run([Job(dead, site.cameras[0]), Job(dead, None)])
     assert stop.is_set()
+
+
+@needs_rtsp
+def test_a_patrol_whose_store_is_away_at_its_end_is_told_of_camera_by_camera(
+    tmp_path: Path, clip: Path, stop: threading.Event
+) -> None:
+    site, seen = bench_site(tmp_path), Ends()
+    cameras = [replace(site.cameras[0], id=name) for name in ("gate", "yard")]
+    stores = {camera.id: Away() for camera in cameras}
+    detector, options = Brightness(backend="onnxruntime", threads=1), Options(60.0, patrol=True)
+
+    def watch_of(camera: Camera, job: Job) -> CameraWatch:
+        return CameraWatch(site, camera, detector, stores[camera.id], every_s=1)
+
+    with RtspServer(clip, phases=2) as server:
+        sources = [find_sources([f"{server.url}{n}"])[0] for n in range(2)]
+        jobs = [Job(*pair) for pair in zip(sources, cameras, strict=True)]
+        batch = Batch(detector, watch_of, options, seen, stop)
+        run = ThreadPoolExecutor(1).submit(batch.run, jobs)
+        until(lambda: all(store.state for store in stores.values()) or run.done())
+        for store in stores.values():
+            store.away = True
+        stop.set()
+        run.result(20)
+    assert seen.failures == ["cases.db: database or disk is full"] * 2
+    assert seen.ended_sources == [job.source.name for job in reversed(jobs)]
+
+
+def test_a_run_that_was_stopped_before_its_cameras_blames_none_of_them(
+    tmp_path: Path, stop: threading.Event
+) -> None:
+    """By Ctrl-C while photos are looked at, which come first."""
+    detector, seen = Brightness(backend="onnxruntime", threads=1), Failures()
+    dead = find_sources([f"rtsp://127.0.0.1:{free_port()}/dead"])[0]
+    stop.set()
+    for patrol in (False, True):
+        options = Options(every_s=1.0, patrol=patrol)
+        Batch(detector, never_watched, options, seen, stop).run([Job(dead, None)])
+    assert seen.failures == []
 
 
 def test_an_unchanged_view_is_judged_by_all_looks_before_it(

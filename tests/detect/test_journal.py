@@ -19,6 +19,7 @@ from cv.errors import KerbwatchError, SourceError
 MODEL = ModelInfo(Path("m.onnx"), "m", "1", "ab" * 32, ("car",), {"car": 0.5})
 ONE = {"photo": "a.jpg", "bytes": 3, "modified": "2026-03-14T07:30:00.000000+00:00"}
 TWO = {**ONE, "photo": "b.jpg"}
+THREE = {**ONE, "photo": "c.jpg"}
 
 
 def lines(file: Path) -> list[dict[str, object]]:
@@ -132,7 +133,7 @@ def test_two_runs_cannot_write_to_one_file(tmp_path: Path) -> None:
         pass
 
 
-def test_a_disk_that_takes_no_more_is_an_error_and_costs_one_line(tmp_path: Path) -> None:
+def test_a_disk_that_takes_no_more_is_an_error_and_costs_that_line_alone(tmp_path: Path) -> None:
     file = tmp_path / "out.jsonl"
     with Journal(file, MODEL) as journal:
         journal.add(ONE)
@@ -143,10 +144,12 @@ def test_a_disk_that_takes_no_more_is_an_error_and_costs_one_line(tmp_path: Path
                 journal.add(TWO)
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    assert not file.read_bytes().endswith(b"\n")
+        journal.add(THREE)
+    assert [line["photo"] for line in lines(file)[1:]] == [ONE["photo"], THREE["photo"]]
     with Journal(file, MODEL) as journal:
         assert journal.holds(ONE)
         assert not journal.holds(TWO)
+        assert journal.holds(THREE)
 
 
 def test_a_name_that_is_no_utf8_survives(tmp_path: Path) -> None:

@@ -38,6 +38,17 @@ def test_a_picture_is_fetched_when_a_change_may_come_and_kept_for_a_minute(clip:
 
 
 @needs_rtsp
+def test_a_picture_of_before_the_clock_was_set_back_shows_nothing_of_now(clip: Path) -> None:
+    with RtspServer(clip, loop=True) as server:
+        main = MainStream(SourceUrl(server.url), fetch_slots())
+        main.look(datetime.now(UTC), LONG_AGO)
+        until(lambda: main.frame(LONG_AGO) is not None)
+    set_back = datetime.now(UTC) - timedelta(hours=1)
+    main.look(set_back, None)
+    assert main.frame(set_back) is None
+
+
+@needs_rtsp
 def test_what_came_later_needs_another_picture(clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cv.detect.main_stream._NEXT_S", 0.1)
     with RtspServer(clip, loop=True) as server:

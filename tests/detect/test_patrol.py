@@ -30,6 +30,7 @@ def test_a_visit_takes_one_key_frame(clip: Path):
         frame = glimpse(source)
     assert frame is not None
     assert number_of(frame.image) % 25 == 0
+    assert frame.is_live
     assert source.stats.decoded == 1
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import struct
 import subprocess
 import sys
 from datetime import timedelta
@@ -12,12 +13,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cv.detect.decoding import Video
 from cv.detect.frames import (
+    Recording,
+    Source,
+    SourceKind,
     StartSource,
     find_sources,
     open_recording,
 )
 from cv.detect.keyframes import Decode
+from cv.detect.recording import CHINA_TIME
 from cv.errors import SourceError
 from tests.detect.clips import (
     make_clip,
@@ -156,6 +162,25 @@ def test_a_source_knows_its_length_and_counts_after_opening(tmp_path):
         assert sum(1 for _ in recording) == 4
     assert recording.stats is source.stats
     assert (source.stats.decoded, source.stats.looks, source.stats.corrupt) == (100, 4, 0)
+
+
+def test_a_damaged_header_that_states_a_hundred_thousand_years_states_no_length(tmp_path):
+    path = make_clip(tmp_path / "clip.mkv", frames=60)
+    length = b"\x44\x89\x88"  # Matroska's Duration, a float of 8 bytes, in milliseconds
+    before, after = path.read_bytes().split(length)
+    path.write_bytes(before + length + struct.pack(">d", 3e15) + after[8:])
+    with open_clip(path, 1.0, start=None) as recording:
+        assert recording.duration_s is None
+        assert media_times(list(recording)) == pytest.approx([0, 1, 2], abs=0.05)
+
+
+def test_a_file_that_is_gone_once_it_is_open_is_an_error_of_its_own(tmp_path):
+    path = make_clip(tmp_path / "clip.mp4", frames=5)
+    with Video(path, decode=Decode.AUTO, every_s=1.0) as video:
+        path.unlink()
+        source = Source(SourceKind.RECORDING, path)
+        with pytest.raises(SourceError, match=r"clip\.mp4: No such file"):
+            Recording(video, source, every_s=1.0, start=None, tz=CHINA_TIME)
 
 
 def test_the_start_comes_from_the_file_s_own_metadata(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,11 +10,16 @@ import cv2
 import numpy as np
 import pytest
 
-from cv.detect.frames import find_sources, open_recording
+from cv.detect.detector import Detector
+from cv.detect.frames import Frame, find_sources, open_recording
+from cv.detect.picture import Pixels
 from cv.detect.recording import CHINA_TIME
 from cv.detect.registration import Lies, best_fit, where
 from cv.detect.view import Shown, View, ViewFault
+from cv.detect.watch import CameraWatch
 from cv.geometry import Image
+from cv.site import Privacy
+from tests.detect.test_watch import Bare, Memory, Parked, site_in
 
 FIXED = (
     "china_highway_cctv_crash_danishgawai.mp4",
@@ -99,6 +105,35 @@ def test_a_closer_look_for_a_moment_is_neither_another_view_nor_learnt(media: Pa
         assert all(home(view, frames[1:4], begin_s, ZOOMED))
         assert all(home(view, frames[4:8], begin_s + 30))
     assert not any(home(view, frames[1:10], 10_010, ZOOMED)[3:])
+
+
+@pytest.mark.media
+@pytest.mark.parametrize(
+    "clip",
+    ["highway_cctv_low_res_yashbansal24.avi", "street_corner_traffic_light_danishgawai.mp4"],
+)
+def test_a_patrol_of_a_camera_that_was_turned_a_little_clears_nothing_by_being_restarted(
+    media: Path, tmp_path: Path, clip: str
+) -> None:
+    site, memory = site_in(tmp_path, dwell_s=1200), Memory()
+    site = replace(site, privacy=Privacy(heads=False, plates=False))
+    frames = [frame for frame in frames_of(media, clip)[:4] for _ in range(2)]
+
+    def run(detector: Detector, rounds: range, x: float = 0) -> None:
+        watch = CameraWatch(site, site.cameras[0], detector, memory, every_s=600)
+        for n in rounds:
+            time = START + timedelta(minutes=10 * n)
+            watch.look(Frame(Pixels(seen(frames[n % 8], x=x)), time, 600.0 * n, n))
+        watch.close()
+
+    parked, bare = Parked(backend="onnxruntime"), Bare(backend="onnxruntime")
+    run(parked, range(6))
+    run(bare, range(6, 10), x=0.1)
+    for n in range(10, 13):
+        run(bare, range(n, n + 1), x=0.1)
+    assert memory.events == ["new"]
+    run(bare, range(13, 20))
+    assert memory.events == ["new", "cleared"], "it is back, and the car is gone"
 
 
 def noise_edges() -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:

@@ -6,13 +6,15 @@ import errno
 import io
 import sys
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from cv.bench.watching import bench_site
 from cv.detect.frames import Frame, Source, SourceKind
-from cv.detect.look import Look
+from cv.detect.incident import Change
+from cv.detect.look import Filing, Look
 from cv.detect.picture import Pixels
 from cv.detect.report import Report
 from cv.detect.run import Job, Progress
@@ -20,6 +22,7 @@ from cv.disk import DiskSpace
 from cv.errors import SourceError
 from tests.detect.clips import numbered
 from tests.detect.recordings import START
+from tests.detect.test_watch import INCIDENT
 
 
 @pytest.fixture
@@ -51,6 +54,23 @@ def test_recordings_that_have_ended_take_no_memory(report: Report) -> None:
         finally:
             tracemalloc.stop()
     assert kept < 20 * 10_000, "bytes"
+
+
+def test_incidents_that_ended_long_ago_take_no_memory_but_are_counted(tmp_path: Path) -> None:
+    site, out = bench_site(tmp_path), io.StringIO()
+    report = Report(site, DiskSpace(tmp_path, site.disk), as_json=False, quiet=True, out=out)
+    (camera,) = site.cameras
+    job = Job(Source(SourceKind.RECORDING, Path("year.mp4")), camera)
+    lasting = replace(INCIDENT, id="kw-lasting", camera=camera.id, zone=camera.zones[0].id)
+    report.changed(job, Filing(Change("new", lasting), ()))
+    for number in range(1500):
+        ended = replace(lasting, id=f"kw-{number:08}", state="cleared", cleared_at=START)
+        report.changed(job, Filing(Change("cleared", ended), ()))
+    report.close()
+    first, *rows = [line for line in out.getvalue().splitlines() if line.strip()][3:]
+    shown = [row.split()[0] for row in rows if row.startswith("kw-")]
+    assert first.strip() == "501 before"
+    assert shown == ["kw-lasting", *(f"kw-{number:08}" for number in range(501, 1500))]
 
 
 @pytest.mark.parametrize("refusal", [errno.EIO, errno.ENOSPC, errno.EPIPE])

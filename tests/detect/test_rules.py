@@ -288,6 +288,15 @@ def test_the_same_input_gives_the_same_ids_and_side_by_side_gives_two() -> None:
     assert len(set(run())) == 2
 
 
+def test_beside_one_that_stays_for_ever_no_more_ids_are_kept_than_may_come_up_again() -> None:
+    heap, scene = see("car", CAR.shifted(400, 0)), Scene()
+    for _ in range(20):
+        scene.look(see("car"), heap, times=70).look(heap, times=130)
+    assert scene.events.count("cleared") == 20
+    assert len({incident.id for incident in scene.incidents}) == 21
+    assert len(scene.rules.issued) <= 3
+
+
 def test_an_incident_that_the_store_knows_keeps_its_id() -> None:
     scene = Scene(known="kw-known").look(see("car"), times=100)
     assert [incident.id for incident in scene.incidents] == ["kw-known"]

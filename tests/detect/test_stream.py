@@ -155,6 +155,7 @@ def test_a_live_camera_gives_the_latest_frame_once_per_distance(stop, clip):
         [(frame.time - frames[0].time).total_seconds() for frame in frames], abs=0.05
     )
     assert began <= frames[0].time <= frames[-1].time <= datetime.now(UTC)
+    assert all(frame.is_live for frame in frames)
     assert source.stats.looks == 8
     assert source.stats.decoded > 3 * source.stats.looks, "most are decoded only to be passed over"
     assert source.stats.corrupt == 0

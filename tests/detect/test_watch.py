@@ -31,7 +31,7 @@ from cv.detect.view import ViewFault
 from cv.detect.watch import EASE, CameraWatch
 from cv.disk import DiskSpace
 from cv.errors import KerbwatchError
-from cv.evidence.originals import KINDS
+from cv.evidence.originals import KINDS, frame_file
 from cv.evidence.sealing import KEY_VARIABLE, new_key
 from cv.geometry import Box, Image
 from cv.labels import Matter, ZoneKind
@@ -355,6 +355,37 @@ class Parked(Detector):
         return [Detection("car", 0.9, box)]
 
 
+class Bare(Detector):
+    """Sees nothing."""
+
+    def detect_in(self, picture: Picture, **options: Any) -> list[Detection]:
+        return []
+
+
+@pytest.mark.parametrize("ahead_s", [0.5, 8 * 3600])
+def test_a_live_camera_goes_on_after_a_restart_though_the_clock_was_ahead_before(
+    tmp_path: Path, ahead_s: float
+) -> None:
+    site, memory = site_in(tmp_path), Memory()
+    site = replace(site, privacy=Privacy(heads=False, plates=False))
+    street = np.asarray(cv2.GaussianBlur(numbered(0b1010101, (640, 360)), (0, 0), 3), np.uint8)
+
+    def run(detector: Detector, begin_s: float, seconds: int) -> None:
+        watch = CameraWatch(site, site.cameras[0], detector, memory, every_s=1)
+        for second in range(seconds):
+            time = START + timedelta(seconds=begin_s + second)
+            watch.look(Frame(Pixels(street), time, float(second), second, is_live=True))
+        watch.close()
+
+    run(Parked(backend="onnxruntime"), ahead_s, 8)
+    assert memory.events == ["new"]
+    run(Bare(backend="onnxruntime"), 7, 14)
+    assert memory.events == ["new", "cleared"], "nobody else would end it"
+    opened, cleared = (filing.change.incident for filing in memory.filings)
+    assert cleared.id == opened.id
+    assert cleared.last_seen < START + timedelta(seconds=7)
+
+
 def test_an_unchanged_view_of_another_size_is_analysed(tmp_path: Path) -> None:
     """A camera that changes its resolution at night shows the same street."""
     site, memory = site_in(tmp_path), Memory()
@@ -370,6 +401,24 @@ def test_an_unchanged_view_of_another_size_is_analysed(tmp_path: Path) -> None:
     assert [look.detections[0].box for look in sights[-12:]] == [Box(320, 180, 512, 288)] * 12
     assert [thing.box for thing in watch.objects] == [Box(320, 180, 512, 288)]
     assert memory.events == ["new"]
+
+
+def test_an_unchanged_view_rests_though_the_open_incident_stands_in_a_second_zone(
+    tmp_path: Path,
+) -> None:
+    site, memory = site_in(tmp_path), Memory()
+    (kerb,) = site.cameras[0].zones
+    zones = (kerb, replace(kerb, id="gate", kind=ZoneKind.FIRE_LANE))
+    camera = replace(site.cameras[0], zones=zones)
+    street = np.asarray(cv2.GaussianBlur(numbered(0b1010101, (640, 360)), (0, 0), 3), np.uint8)
+    parked = Parked(backend="onnxruntime")
+    watch = CameraWatch(site, camera, parked, memory, every_s=1, refresh_s=60)
+    sights = [
+        watch.look(Frame(Pixels(street), START + timedelta(seconds=n), float(n), n)).unchanged
+        for n in range(12)
+    ]
+    assert [filing.change.incident.zone for filing in memory.filings] == ["gate"]
+    assert sights[-4:] == [True] * 4
 
 
 @pytest.mark.slow
@@ -400,6 +449,38 @@ def test_an_unchanged_view_opens_the_same_incidents_for_fewer_analyses(
     assert {event for event, _, _ in gated} == {"new", "cleared"}
     assert all_asked == 40
     assert few_asked < 30
+
+
+class InLight(Parked):
+    """Sees the car unless it is dark."""
+
+    def detect_in(self, picture: Picture, **options: Any) -> list[Detection]:
+        return super().detect_in(picture, **options) if picture.bgr().mean() > 20 else []
+
+
+@pytest.mark.parametrize(("dark", "refused", "shown_s"), [(0, 0, 0), (0.1, 0, 0), (0.1, 3, 4)])
+def test_the_earliest_picture_shows_the_thing_and_says_when_it_was_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dark: float, refused: int, shown_s: int
+) -> None:
+    """Though nobody sees it in the second picture, or the disk has no room for the first ones."""
+    site, memory = site_in(tmp_path), Memory()
+    site = replace(site, privacy=Privacy(heads=False, plates=False))
+    street = np.asarray(cv2.GaussianBlur(numbered(0b1010101, (640, 360)), (0, 0), 3), np.uint8)
+    watch = CameraWatch(site, site.cameras[0], InLight(backend="onnxruntime"), memory, every_s=1)
+    in_the_way = tmp_path / "candidates"
+    if refused:
+        in_the_way.write_bytes(b"no folder")
+    for second, image in enumerate([street, (street * dark).astype(np.uint8), *[street] * 8]):
+        if refused and second == 1 + refused:
+            in_the_way.unlink()
+        looks(watch, image, range(second, second + 1))
+    ((_, incident), evidence, _) = memory.filings[0]
+    before = next(item for item in evidence if item.role == "before")
+    assert incident.first_seen == START
+    assert before.taken == START + timedelta(seconds=shown_s)
+    original = cv2.imread(str(tmp_path / frame_file("originals", "gate", before.taken)))
+    assert original is not None
+    assert original.mean() > 20
 
 
 @pytest.mark.media
@@ -498,9 +579,15 @@ def test_pictures_of_a_case_are_the_main_streams(
     with RtspServer(clip, loop=True) as server:
         main = MainStream(SourceUrl(server.url), fetch_slots())
         watch = CameraWatch(site, site.cameras[0], detector, memory, every_s=1, main=main)
-        looks(watch, junction, range(2))
-        until(lambda: main.frame(START) is not None)
-    looks(watch, junction, range(2, 8))
+        began = datetime.now(UTC)  # as main streams' pictures are by the wall clock, too
+        watch.look(Frame(Pixels(junction), began, 0.0, 0))
+        watch.look(Frame(Pixels(junction), datetime.now(UTC), 1.0, 1))
+        until(lambda: main.frame(began) is not None)
+    came = main.frame(began)
+    assert came is not None
+    for second in range(2, 8):
+        time = came.time + timedelta(seconds=second)
+        watch.look(Frame(Pixels(junction), time, float(second), second))
     assert memory.filings
     for (_, incident), evidence, _ in memory.filings:
         assert incident.size == junction.shape[1::-1]
