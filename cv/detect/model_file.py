@@ -9,7 +9,10 @@ from pathlib import Path
 
 from cv.errors import ModelError
 
-__all__ = ["ModelFile", "int8_file"]
+__all__ = ["MADE_FROM", "ModelFile", "int8_file"]
+
+MADE_FROM = "made_from_sha256"
+"""Key of the metadata in which an INT8 file names the file that it was made from."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,11 @@ class ModelFile:
         """Whether the file's metadata names the other: `kerbwatch train quantize` writes that."""
         # Metadata are plain text in the file; to parse 5 MB for them takes longer than all else.
         return other.sha256.encode() in self.content
+
+    @property
+    def is_int8(self) -> bool:
+        """Whether `kerbwatch train quantize` wrote it."""
+        return MADE_FROM.encode() in self.content
 
 
 def int8_file(model: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,9 @@ from cv.train.scoring import Scores, score
 from cv.train.thresholds import PRECISION, Threshold, choose_thresholds
 
 __all__ = [
+    "INT8",
     "Evaluation",
+    "check_int8_runs",
     "evaluate",
     "held_out",
     "open_predictor",
@@ -31,6 +34,8 @@ __all__ = [
     "training_and_held_out",
 ]
 
+INT8 = "openvino-int8"
+"""The backend of INT8 files."""
 _TORCH = {".pt", ".npz"}
 
 
@@ -132,8 +137,11 @@ def training_and_held_out(data: Path) -> tuple[Sequence[Sample], Sequence[Sample
 def open_predictor(model: Path) -> Predict:
     """Load an ONNX file, a checkpoint or COCO weights to run on letterboxed images.
 
+    An INT8 file runs in OpenVINO, as it does in the field: onnxruntime would round elsewhere, and
+    find something else.
+
     Raises:
-        ModelError: no such file, or not a model.
+        ModelError: no such file, not a model, or what runs it is not installed.
     """
     if model.suffix in _TORCH:
         from cv.train.stack import load_stack
@@ -144,7 +152,17 @@ def open_predictor(model: Path) -> Predict:
 
         network, known = load_foreign(model)
         return predict_with_torch(Deployed(network), known)
-    return predict_with_onnx(ModelFile.read(model))
+    file = ModelFile.read(model)
+    if not file.is_int8:
+        return predict_with_onnx(file)
+    check_int8_runs()
+    return predict_with_onnx(file, INT8)
+
+
+def check_int8_runs() -> None:
+    """Raises ModelError if OpenVINO is not installed."""
+    if importlib.util.find_spec("openvino") is None:
+        raise ModelError('INT8 runs in OpenVINO; pip install "kerbwatch[openvino]"')
 
 
 def predict_with_onnx(file: ModelFile, backend: str = "onnxruntime") -> Predict:

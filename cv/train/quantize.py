@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from cv.data.splitting import spread
 from cv.detect.detector import read_model_info
-from cv.detect.model_file import ModelFile, int8_file
+from cv.detect.model_file import MADE_FROM, ModelFile, int8_file
 from cv.errors import ModelError
 from cv.train.evaluate import (
+    INT8,
     Evaluation,
+    check_int8_runs,
     predict_with_onnx,
     training_and_held_out,
 )
@@ -23,8 +24,6 @@ from cv.train.outputs import check_output
 from cv.train.parity import EXACT, SHAPES, Parity, check_parity
 
 __all__ = ["Quantized", "quantize"]
-
-_BACKEND = "openvino-int8"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +54,7 @@ def quantize(model: Path, data: Path) -> Quantized:
         ModelError: the model or the data cannot be used, the INT8 file cannot be written, or
             OpenVINO is not installed.
     """
-    if importlib.util.find_spec("openvino") is None:
-        raise ModelError('INT8 runs in OpenVINO; pip install "kerbwatch[openvino]"')
+    check_int8_runs()
     exact, out = ModelFile.read(model), int8_file(model)
     read_model_info(exact)  # refuses what is none of ours
     check_output(out, ".onnx", model)
@@ -65,10 +63,10 @@ def quantize(model: Path, data: Path) -> Quantized:
         raise ModelError(f"{data}: every photo is held out, so none sets ranges")
     small = ModelFile(out, quantized(exact.content, spread(training, PHOTOS)))
     reference = predict_with_onnx(exact, EXACT)
-    parity = check_parity(samples, reference, {_BACKEND: predict_with_onnx(small, _BACKEND)})
+    parity = check_parity(samples, reference, {INT8: predict_with_onnx(small, INT8)})
     evaluation = Evaluation.of(small.path, SHAPES[0], parity[0].found)
     version = None
     if all(row.passed for row in parity):
-        metadata = metadata_of(parsed(exact)) | {"made_from_sha256": exact.sha256}
+        metadata = metadata_of(parsed(exact)) | {MADE_FROM: exact.sha256}
         version = write_model(small.content, evaluation, metadata, kind=".int8")
     return Quantized(small.path, version, parity, evaluation)

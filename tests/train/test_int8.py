@@ -11,10 +11,10 @@ from onnx import numpy_helper
 
 from cv.data.reading import read_sources
 from cv.detect.detector import model_path
-from cv.detect.model_file import ModelFile
+from cv.detect.model_file import ModelFile, int8_file
 from cv.train.average_precision import iou_matrix
 from cv.train.detections import find
-from cv.train.evaluate import predict_with_onnx
+from cv.train.evaluate import open_predictor, predict_with_onnx
 
 pytestmark = [pytest.mark.slow, pytest.mark.media, pytest.mark.usefixtures("stack")]
 
@@ -69,3 +69,19 @@ def test_no_sum_of_two_products_is_too_large_for_processors_without_vnni(small: 
     ]
     assert len(weights) >= 50
     assert max(np.abs(w.astype(int)).max() for w in weights) * 255 * 2 <= np.iinfo(np.int16).max
+
+
+def test_an_int8_file_is_evaluated_as_it_runs(few_photos: Path) -> None:
+    """By OpenVINO: onnxruntime reads the file, too, but rounds elsewhere."""
+    file = int8_file(model_path())
+    sample = read_sources(few_photos)[0]
+    networks = (
+        open_predictor(file),
+        predict_with_onnx(ModelFile.read(file), "openvino-int8"),
+        predict_with_onnx(ModelFile.read(file)),
+    )
+    (given, in_field, elsewhere) = (
+        next(iter(find([sample], network, (384, 640)))) for network in networks
+    )
+    assert np.array_equal(given.scores, in_field.scores)
+    assert not np.array_equal(given.scores, elsewhere.scores)
