@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["whole_file", "write_whole"]
+__all__ = ["sync_folder", "whole_file", "write_whole"]
 
 
 @contextmanager
@@ -38,3 +39,21 @@ def write_whole(file: Path, content: bytes) -> None:
     """
     with whole_file(file) as part:
         part.write_bytes(content)
+
+
+def sync_folder(folder: Path) -> None:
+    """Put a folder's list of names on the disk; a file's own fsync does not.
+
+    Some network shares cannot be asked for that.
+
+    Raises:
+        OSError: the disk refuses it.
+    """
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(handle)

@@ -21,6 +21,7 @@ from typing import Literal, Self
 
 from cv.errors import UserError
 from cv.evidence.sealing import KEY_VARIABLE, SealingKeys, sealing_keys
+from cv.whole_file import sync_folder
 
 __all__ = [
     "KINDS",
@@ -205,21 +206,11 @@ class Together:
                 temporary.replace(path)
             # The folder may be new as well, and then its name is in the one above.
             for folder in {above for _, path in named for above in path.parents[:2]}:
-                _sync(folder)
+                sync_folder(folder)
         finally:
             for temporary, _path in self._waiting:
                 with suppress(OSError):
                     temporary.unlink(missing_ok=True)  # it would take the room of a case
-
-
-def _sync(folder: Path) -> None:
-    """A name is on the disk once its folder is; some network shares cannot be asked for that."""
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def write_durably(path: Path, content: bytes) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from pathlib import Path
 from typing import Self
@@ -11,6 +10,7 @@ from cv.cases.outgoing import Outgoing
 from cv.cases.targets import Message, Receipt
 from cv.errors import DeliveryError
 from cv.site import Spool
+from cv.whole_file import sync_folder
 
 __all__ = ["SpoolTarget"]
 
@@ -45,8 +45,8 @@ class SpoolTarget:
             for name, source in pictures.items():
                 _put(place / name, source.read_bytes())
             _put(place / f"{message.key.removeprefix(case.id + '.')}.json", document.encode())
-            _sync(place)
-            _sync(self._folder)
+            sync_folder(place)
+            sync_folder(self._folder)
         except OSError as error:
             raise DeliveryError(f"{place}: {error.strerror}") from error
         return Receipt()
@@ -65,18 +65,3 @@ def _put(path: Path, content: bytes) -> None:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
-
-
-def _sync(folder: Path) -> None:
-    """Put the folder's list of names on the disk; a file's own fsync does not.
-
-    Some network shares cannot be asked for that.
-    """
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
-            raise
-    finally:
-        os.close(handle)
