@@ -34,6 +34,7 @@ def test_too_little_to_measure_is_a_mistake(arguments: list[str], said: str) -> 
     assert said in result.stderr
 
 
+@pytest.mark.slow
 def test_without_the_extra_that_it_needs_a_comparison_says_which(tmp_path: Path) -> None:
     (tmp_path / "ultralytics.py").write_text(
         'raise ModuleNotFoundError("not installed", name="ultralytics")\n', encoding="utf-8"

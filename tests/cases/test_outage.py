@@ -117,6 +117,7 @@ class KillsAfter(WebhookTarget):
         return receipt
 
 
+@pytest.mark.slow
 def test_a_deliverer_whose_database_is_killed_posts_each_case_once(
     server: PostgreSQL, url: str, site: Site, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -164,6 +165,7 @@ def test_a_restart_is_waited_out(
         assert len(store.cases(limit=9)) == 2
 
 
+@pytest.mark.slow
 def test_a_longer_outage_is_waited_for_once_and_then_told_at_once(
     server: PostgreSQL, url: str, site: Site
 ) -> None:
@@ -182,6 +184,7 @@ def test_a_longer_outage_is_waited_for_once_and_then_told_at_once(
             CaseStore(url)
 
 
+@pytest.mark.slow
 def test_a_server_that_hangs_is_an_outage_too(
     server: PostgreSQL, url: str, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:

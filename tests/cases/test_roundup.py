@@ -106,6 +106,7 @@ def test_a_case_is_one_issue_with_its_pictures_its_changes_and_its_end(
     assert len(issue["files"]) == 2
 
 
+@pytest.mark.slow
 def test_questions_stay_short_however_long_a_case_goes_on(
     site: Site, proxy: LossyProxy, tracker: RoundupTracker
 ) -> None:

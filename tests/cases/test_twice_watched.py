@@ -91,6 +91,7 @@ def test_what_one_watch_sees_side_by_side_stays_apart(store: CaseStore, posting:
     assert {stored.case.id for stored in store.cases(limit=9)} == ids | {late.id}
 
 
+@pytest.mark.slow
 @pytest.mark.media
 def test_two_processes_on_one_camera_file_each_incident_once(
     store_place: Path | str, tmp_path: Path, media: Path

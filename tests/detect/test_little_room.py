@@ -52,6 +52,7 @@ def site(small_disk: SmallDisk) -> Site:
     return replace(plain, cameras=cameras, reporting=reporting, disk=LIMITS)
 
 
+@pytest.mark.slow
 @pytest.mark.media
 def test_as_the_disk_fills_pictures_give_way_and_every_case_is_told(
     small_disk: SmallDisk, site: Site, tmp_path: Path, media: Path

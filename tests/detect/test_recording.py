@@ -224,6 +224,7 @@ print(peak_mb() - before)
 """
 
 
+@pytest.mark.slow
 def test_memory_stays_flat_over_many_recordings(tmp_path):
     clip = make_clip(tmp_path / "clip.mp4", frames=50, size=(640, 480))
     # In a process of its own: what other tests left in this one decides nothing.

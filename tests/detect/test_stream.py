@@ -120,6 +120,7 @@ def test_a_stream_needs_an_address_and_some_time_between_looks(stop, clip):
         reading("rtsp://127.0.0.1:1/cam", stop, every_s=0.0)
 
 
+@pytest.mark.slow
 @needs_rtsp
 def test_where_key_frames_are_too_far_apart_all_are_decoded_from_the_next_connection_on(
     stop, tmp_path, monkeypatch, caplog
@@ -181,6 +182,7 @@ def test_key_frames_alone_are_decoded_when_asked(stop, clip):
     assert stream.stats.decoded < 10
 
 
+@pytest.mark.slow
 @needs_rtsp
 def test_a_run_goes_on_when_the_camera_is_restarted_even_with_another_size(
     stop, clip, tmp_path, caplog

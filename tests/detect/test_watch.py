@@ -568,6 +568,7 @@ def test_a_picture_of_another_size_shows_the_incident_at_its_place(tmp_path: Pat
     assert crop.width > crop.height
 
 
+@pytest.mark.slow
 @needs_rtsp
 @pytest.mark.media
 def test_pictures_of_a_case_are_the_main_streams(

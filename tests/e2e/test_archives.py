@@ -121,9 +121,9 @@ def peak_kib(command: list[str], folder: Path) -> int:
     return usage.ru_maxrss
 
 
-@pytest.mark.parametrize(
-    "count", [2000, pytest.param(40_000, marks=[pytest.mark.slow, pytest.mark.timeout(1200)])]
-)
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("count", [2000, 40_000])
 def test_memory_does_not_grow_with_the_photos(count: int, tiny: Path, tmp_path: Path) -> None:
     """300 bytes a photo: its path, and what marks it as done; 100,000 are 30 MB at most."""
     command = [
@@ -222,6 +222,7 @@ main()
 """`kerbwatch ...` that is killed once it has committed a look after a moment: at any speed."""
 
 
+@pytest.mark.slow
 def test_a_recording_begun_by_a_killed_run_goes_on_in_its_middle(
     kerbwatch: Run, tiny: Path, archive: Path, tmp_path: Path
 ) -> None:

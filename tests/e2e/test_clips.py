@@ -17,6 +17,7 @@ pytestmark = pytest.mark.media
 START = "2026-03-14T15:30:00"
 
 
+@pytest.mark.slow
 def test_cars_parked_along_the_kerb_are_incidents_once_each(
     kerbwatch: Run, demo_site: Path, parking: Path, tmp_path: Path
 ) -> None:
@@ -81,6 +82,7 @@ def test_two_segments_in_a_row_go_on_with_the_same_incident(
     assert not reopened & {change["id"] for change in first}
 
 
+@pytest.mark.slow
 def test_the_annotated_copy_is_as_long_as_the_clip(
     kerbwatch: Run, demo_site: Path, parking: Path, tmp_path: Path
 ) -> None:

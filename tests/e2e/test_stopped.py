@@ -24,6 +24,7 @@ url = "rtsp://127.0.0.1:{port}/dead"
 """
 
 
+@pytest.mark.slow
 def test_a_stopped_run_tells_what_is_left(tmp_path: Path) -> None:
     for name in ("one", "two"):
         make_clip(tmp_path / f"{name}.mp4", frames=3000)
@@ -48,6 +49,7 @@ def test_a_patrol_that_saw_nothing_failed(kerbwatch: Run, tmp_path: Path) -> Non
     assert "gave no picture" in result.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "ignored", "ends"),
     [

@@ -8,6 +8,7 @@ from cv.bench.rtsp import free_port
 from tests.e2e.conftest import Run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verbose", [[], ["-v"], ["-v", "--log-json"]])
 def test_a_password_appears_nowhere(kerbwatch: Run, verbose: list[str]) -> None:
     url = f"rtsp://admin:hunter2@127.0.0.1:{free_port()}/cam?token=abc123"

@@ -8,6 +8,8 @@ import threading
 from pathlib import Path
 from typing import Self
 
+import pytest
+
 from tests.detect.web_camera import motion_jpeg_camera
 from tests.e2e.conftest import COMMAND, json_lines
 from tests.listening import until
@@ -63,6 +65,7 @@ class Detecting:
         return printed
 
 
+@pytest.mark.slow
 def test_a_camera_is_left_to_the_process_that_watches_it_and_taken_over_when_that_is_killed(
     tmp_path: Path,
 ) -> None:

@@ -110,6 +110,7 @@ def test_bodies_that_fill_the_memory_are_refused_until_others_are_done(site: Sit
         assert client.post("/v1/detect", content=picture).status_code == 200
 
 
+@pytest.mark.slow
 def test_told_to_stop_the_server_answers_what_it_accepted(tmp_path: Path) -> None:
     port = free_port()
     process = subprocess.Popen(
