@@ -51,6 +51,7 @@ class Video:
         every_s: seconds between looks; None is every frame.
         live: a camera's stream. Of one whose key frames' distance is not known yet, only those are
             decoded: a hundred cameras that begin at once must not decode everything at once.
+        attended: see `open_container`.
         most_threads: for decoding. One, or whole frames in parallel: FFmpeg's slice threads
             switch the detection of damage off, so they are never used.
 
@@ -66,10 +67,11 @@ class Video:
         decode: Decode,
         every_s: float | None,
         live: bool = False,
+        attended: bool = False,
         most_threads: int = 1,
     ) -> None:
         self.uri = uri
-        self._container = open_container(uri)
+        self._container = open_container(uri, attended=attended)
         stream = self._container.streams.best("video")
         if not isinstance(stream, VideoStream):
             self._container.close()

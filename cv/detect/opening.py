@@ -11,11 +11,12 @@ from av.error import FFmpegError
 from cv.errors import SourceError
 from cv.source_url import SourceUrl
 
-__all__ = ["DamagedError", "RefusedError", "open_container", "problem_of"]
+__all__ = ["READ_TIMEOUT_S", "DamagedError", "RefusedError", "open_container", "problem_of"]
 
 _OPEN_TIMEOUT_S = 10.0
-_READ_TIMEOUT_S = {"rtsp": 10.0, "rtsps": 10.0, "http": 30.0, "https": 30.0}  # HLS comes in pieces
+READ_TIMEOUT_S = {"rtsp": 10.0, "rtsps": 10.0, "http": 30.0, "https": 30.0}  # HLS comes in pieces
 
+_RTSP = ("rtsp", "rtsps")
 _ODD = "replace"
 """What becomes of tags that are no UTF-8: titles in GBK, say. Nothing depends on them."""
 
@@ -42,8 +43,14 @@ _MEANINGS: dict[type[FFmpegError], str] = {
 _REFUSALS = (av.error.HTTPUnauthorizedError, av.error.HTTPForbiddenError)
 
 
-def open_container(uri: Path | SourceUrl) -> InputContainer:
+def open_container(uri: Path | SourceUrl, *, attended: bool = False) -> InputContainer:
     """Open a file, or an address with time-outs and RTSP over TCP.
+
+    Args:
+        attended: somebody sees to it that a read which lasts for ever makes way. FFmpeg's own
+            time-out is for a line that is silent, not for a camera that only sends reports; PyAV's
+            is for both, but asks six times a network packet and takes the GIL each time: with 40
+            cameras that is a tenth of all processor time.
 
     Raises:
         SourceError: it cannot be opened; RefusedError for a wrong password and the like.
@@ -51,12 +58,13 @@ def open_container(uri: Path | SourceUrl) -> InputContainer:
     try:
         if isinstance(uri, Path):
             return _open_file(uri)
+        untimed = attended and uri.scheme in _RTSP
         return av.open(
             uri.reveal(),
             "r",
             options=_options(uri.scheme),
             metadata_errors=_ODD,
-            timeout=(_OPEN_TIMEOUT_S, _READ_TIMEOUT_S[uri.scheme]),
+            timeout=(_OPEN_TIMEOUT_S, None if untimed else READ_TIMEOUT_S[uri.scheme]),
         )
     except FFmpegError as error:
         problem = problem_of(uri, error)
@@ -74,9 +82,9 @@ def _open_file(path: Path) -> InputContainer:
 
 def _options(scheme: str) -> dict[str, str]:
     """FFmpeg's options for a network source; its times are in microseconds."""
-    wait = str(round(_READ_TIMEOUT_S[scheme] * 1e6))
+    wait = str(round(READ_TIMEOUT_S[scheme] * 1e6))
     options = {"timeout": wait, "fpsprobesize": "0"}  # don't wait a second to guess the rate
-    if scheme in ("rtsp", "rtsps"):
+    if scheme in _RTSP:
         options["rtsp_transport"] = "tcp"
     return options
 

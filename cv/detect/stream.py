@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, tzinfo
 from functools import partial
 from random import Random
-from threading import Event, Thread
+from threading import Event
 
 from cv.detect.backoff import Backoff
 from cv.detect.camera_locks import unclaimed
-from cv.detect.decoding import Video
 from cv.detect.keyframes import Decode
 from cv.detect.latest import Arrival, LatestFrame
 from cv.detect.line_state import LineLog, StreamState
 from cv.detect.media_time import Cadence
-from cv.detect.naps import Naps
-from cv.detect.opening import RefusedError
-from cv.detect.pacer import Pacer
 from cv.detect.picture import Upright
-from cv.detect.recording import CHINA_TIME, Recording, check_every
+from cv.detect.reader import Asked, Line, Reader
+from cv.detect.recording import CHINA_TIME, check_every
 from cv.detect.sources import Frame, Source, SourceKind
 from cv.detect.turns import Turns
 from cv.errors import SourceError
@@ -29,8 +26,6 @@ from cv.source_url import SourceUrl
 __all__ = ["Stream", "StreamState", "open_stream"]
 
 _JITTER = 0.1  # of the distance between looks
-_HEALTHY_S = 10.0
-_DARK_S = 60.0
 _FAREWELL_S = 1.0
 _UTC_NOW = partial(datetime.now, UTC)
 
@@ -73,21 +68,15 @@ def open_stream(
     if not isinstance(source.uri, SourceUrl):
         raise SourceError(f"{source.name}: no stream but a file")
     check_every(every_s)
-    return Stream(
-        source,
-        source.uri,
-        every_s=every_s,
-        decode=decode,
-        turns=turns or Turns(1),
-        stop=stop or Event(),
-        clock=clock,
-        timer=timer,
-        pause=pause,
+    asked = Asked(source, source.uri, every_s, clock, timer, start, tz, claim)
+    line = Line(
+        slot=LatestFrame(Cadence(every_s, early_s=_JITTER * (every_s or 0.0))),
+        log=LineLog(source.name, timer),
         backoff=Backoff(rng or Random()),  # noqa: S311  no secret depends on it
-        start=start,
-        tz=tz,
-        claim=claim,
+        pause=pause,
+        decode=decode,
     )
+    return Stream(asked, line, turns or Turns(1), stop or Event())
 
 
 class Stream:
@@ -99,56 +88,26 @@ class Stream:
         duration_s: None, unless the address turned out to be a recording's.
     """
 
-    def __init__(
-        self,
-        source: Source,
-        url: SourceUrl,
-        *,
-        every_s: float | None,
-        decode: Decode,
-        turns: Turns,
-        stop: Event,
-        clock: Callable[[], datetime],
-        timer: Callable[[], float],
-        pause: Callable[[float], object] | None,
-        backoff: Backoff,
-        start: datetime | None,
-        tz: tzinfo,
-        claim: Callable[[], None],
-    ) -> None:
-        self.name = source.name
-        self.stats = source.stats
-        self._source = source
-        self._url = url
-        self._every_s = every_s
-        self._decode = decode
+    def __init__(self, asked: Asked, line: Line, turns: Turns, stop: Event) -> None:
+        self.name = asked.source.name
+        self.stats = asked.source.stats
+        self._asked = asked
+        self._line = line
         self._turns = turns
         self._stop = stop
         self._closed = Event()
-        self._clock = clock
-        self._timer = timer
-        self._pause = pause or self._wait
-        self._backoff = backoff
-        self._start = start
-        self._tz = tz
-        self._claim = claim
-        self._slot = LatestFrame(Cadence(every_s, early_s=_JITTER * (every_s or 0.0)))
         self._upright = Upright()
-        self._line = LineLog(self.name, timer)
-        self._recording: Recording | None = None
         self._first_s: float | None = None
-        self._bug: Exception | None = None
-        self._hopeful = True  # that key frames alone will do, until their distance is known
-        self._reader = Thread(target=self._read, name=f"read {self.name}", daemon=True)
-        self._reader.start()
+        self._stuck: Reader | None = None
+        self._reader = Reader(asked, line, self._stop, self._closed)
 
     @property
     def state(self) -> StreamState:
-        return self._line.state
+        return self._line.log.state
 
     @property
     def duration_s(self) -> float | None:
-        return self._source.duration_s
+        return self._asked.source.duration_s
 
     def __enter__(self) -> Stream:
         return self
@@ -164,8 +123,8 @@ class Stream:
         """
         self._closed.set()
         self._reader.join(_FAREWELL_S)
-        if self._recording and not self._reader.is_alive():
-            self._recording.close()
+        if self._reader.recording and not self._reader.is_alive:
+            self._reader.recording.close()
 
     def __iter__(self) -> Iterator[Frame]:
         """The latest frame whenever a look is due, until stopped; never an old or made-up one.
@@ -174,26 +133,43 @@ class Stream:
         known length is a recording: it gives looks by media time as `open_recording` does, and
         ends.
         """
+        slot, timer, every_s = self._line.slot, self._asked.timer, self._asked.every_s
         due_s: float | None = None
-        while (since_s := self._slot.wait(self._is_over)) is not None:
+        while (since_s := slot.wait(self._is_over_or_goes_on)) is not None:
             # By what it asked for, not by when its frame came: so overload is shared evenly.
             with self._turns.take(since_s if due_s is None else due_s):
-                due_s = self._timer() + (self._every_s or 0.0)
-                frame = self._look(self._slot.take())
+                due_s = timer() + (every_s or 0.0)
+                frame = self._look(slot.take())
                 if frame:
                     self.stats.looks += 1
-                    self.stats.missed = self._slot.missed
+                    self.stats.missed = slot.missed
                     yield frame
-                    late_s = self._timer() - since_s
-                    self.stats.late += self._every_s is not None and late_s > self._every_s
-        if self._bug:
-            raise self._bug
-        if self._recording and not self._is_over():
-            for frame in self._recording:
-                with self._turns.take(self._timer()):
+                    self.stats.late += every_s is not None and timer() - since_s > every_s
+        if self._reader.bug:
+            raise self._reader.bug
+        if self._reader.recording and not self._is_over():
+            for frame in self._reader.recording:
+                with self._turns.take(timer()):
                     yield frame
                 if self._is_over():
                     break
+
+    def _is_over(self) -> bool:
+        return self._closed.is_set() or self._stop.is_set()
+
+    def _is_over_or_goes_on(self) -> bool:
+        """As `_is_over`; a reader that is stuck makes way for another.
+
+        For one more, not for many: each keeps a connection, which the camera would have to serve.
+        """
+        problem = None if self._is_over() else self._reader.stuck()
+        if problem:
+            if self._stuck and self._stuck.is_alive:
+                self._reader.wait_for(problem)
+            elif self._reader.leave():
+                self._stuck = self._reader
+                self._reader = Reader(self._asked, self._line, self._stop, self._closed, problem)
+        return self._is_over()
 
     def _look(self, arrival: Arrival) -> Frame | None:
         picture = self._upright.picture(arrival.decoded.picture)
@@ -204,110 +180,3 @@ class Stream:
             self._first_s = arrival.at_s
         media_s = arrival.at_s - self._first_s
         return Frame(picture, arrival.time, media_s, arrival.decoded.index, is_live=True)
-
-    # All below runs in the reader's thread.
-
-    def _is_over(self) -> bool:
-        return self._closed.is_set() or self._stop.is_set()
-
-    def _wait(self, seconds: float) -> None:
-        end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0 and not self._closed.wait(min(left, 0.2)):
-            if self._stop.is_set():
-                return
-
-    def _read(self) -> None:
-        try:
-            while not self._is_over():
-                problem = self._play()
-                if problem is None or self._is_over():
-                    break
-                self.stats.failures += 1
-                self._line.lost(problem)
-                refused = isinstance(problem, RefusedError)
-                self._pause(self._backoff.longest_s() if refused else self._backoff.next_s())
-                self.stats.reconnects += not self._is_over()
-        except Exception as error:  # noqa: BLE001  raised where its looks are made: a bug has to show
-            self._bug = error
-        finally:
-            self._line.stopped()
-            self._slot.close()
-
-    def _play(self) -> SourceError | None:
-        """Connect and read; gives why it ended, or None when there is nothing more to read."""
-        self._line.connecting()
-        web = self._url.scheme in ("http", "https")  # which may be a recording's address
-        try:
-            if not web:
-                self._claim()
-            video = Video(self._url, decode=self._decode, every_s=self._every_s, live=self._hopeful)
-        except SourceError as error:
-            return error
-        if web and video.duration_s is not None:
-            self._hand_over(video)
-            return None
-        with video:
-            try:
-                self._claim()
-                self._read_frames(video)
-            except SourceError as error:
-                return error
-            finally:
-                self._decode = video.decode  # what it found out holds for the next connection, too
-        return SourceError(f"{self.name}: the camera ended the stream")
-
-    def _hand_over(self, video: Video) -> None:
-        self._line.playing()
-        self._recording = Recording(
-            video,
-            self._source,
-            every_s=self._every_s,
-            start=self._start,
-            tz=self._tz,
-            stats=self.stats,
-        )
-        self._recording.say_if_guessed()
-
-    def _read_frames(self, video: Video) -> None:
-        began = latest = self._timer()
-        self._slot.restart()
-
-        def must_end() -> bool:
-            return self._is_over() or self._timer() - latest > _DARK_S
-
-        pacer = Pacer(self._timer, self._wait) if video.format == "hls" else None
-        naps = Naps(self._timer, self._wait)
-
-        def due(_stamp_s: float | None) -> bool:
-            nonlocal latest
-            naps.saw_key_frame()
-            self._slot.come_apart(video.spacing_s)
-            # Pieces come in a heap: which of their frames is due shows once they are spread.
-            wanted = pacer is not None or self._slot.is_due(self._timer())
-            # One that is not decoded may be sound; one that is has to show it.
-            latest = latest if wanted else self._timer()
-            return wanted
-
-        def rest() -> None:
-            if pacer is None:
-                naps.rest(video.keyframe_distance_s)
-
-        for decoded in video.frames(self.stats, must_end, self._timer, due, rest):
-            self.stats.keyframes_only = video.keyframes_only
-            self.stats.keyframe_s = video.keyframe_distance_s
-            self._slot.come_apart(video.spacing_s)
-            age_s = self._timer() - decoded.at_s
-            if pacer and decoded.stamp_s is not None:
-                pacer.keep_pace(decoded.stamp_s)
-                age_s = 0.0
-            latest = self._timer()
-            if self.state is not StreamState.PLAYING:
-                self._line.playing()
-            if latest - began > _HEALTHY_S:
-                self._backoff.reset()
-            time = self._clock() - timedelta(seconds=age_s)
-            self._slot.offer(Arrival(decoded, time, latest - age_s))
-        if self._timer() - latest > _DARK_S:
-            # Perhaps the next key frame is farther away than that: next time, all are decoded.
-            self._hopeful = self._hopeful and video.keyframe_distance_s is not None
-            raise SourceError(f"{self.name}: no sound picture for {_DARK_S:.0f} s")

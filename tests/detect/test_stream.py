@@ -24,6 +24,7 @@ from cv.detect.frames import (
 from cv.detect.keyframes import Decode
 from cv.errors import SourceError
 from tests.detect.clips import make_clip, number_of
+from tests.detect.reporting_camera import reporting_camera
 from tests.detect.streams import (
     SECRET,
     Pauses,
@@ -94,13 +95,61 @@ def test_a_camera_that_hangs_is_given_up_and_dialled_again(stop, clip):
         assert not viewer.is_alive()
 
 
+@needs_rtsp
+def test_a_camera_that_sends_reports_but_no_pictures_is_dialled_again(
+    stop, clip, caplog, monkeypatch
+):
+    monkeypatch.setattr("cv.detect.reader._STUCK", 0.2)  # of ten seconds
+    with (
+        RtspServer(clip, loop=True) as server,
+        reporting_camera(server.port) as camera,
+        reading(camera.url, stop) as stream,
+    ):
+        frames = iter(stream)
+        before = next(frames)
+        camera.stall(later_ones=False)
+        until(lambda: next(frames).time > before.time + timedelta(seconds=2))
+        assert camera.connections == 2
+        assert (stream.stats.failures, stream.stats.reconnects) == (1, 1)
+        assert stream.state is StreamState.PLAYING
+    (warning,) = warnings_in(caplog)
+    assert warning == f"{camera.url}: no picture for 2 s; trying again until it answers"
+
+
+@needs_rtsp
+def test_of_a_camera_that_never_sends_pictures_again_no_more_than_two_connections_are_held(
+    stop, clip, caplog, monkeypatch
+):
+    monkeypatch.setattr("cv.detect.reader._STUCK", 0.2)
+    with (
+        RtspServer(clip, loop=True) as server,
+        reporting_camera(server.port) as camera,
+        reading(camera.url, stop, every_s=0.2) as stream,
+    ):
+        frames = iter(stream)
+        next(frames)
+        camera.stall(later_ones=True)
+        viewer = threading.Thread(target=lambda: list(frames))
+        viewer.start()
+        until(lambda: camera.connections == 2)
+        viewer.join(8)
+        assert viewer.is_alive()
+        assert camera.connections == 2
+        assert stream.stats.failures == 2
+        assert stream.state is StreamState.CONNECTING
+        stop.set()
+        viewer.join(5)
+        assert not viewer.is_alive()
+    assert len(warnings_in(caplog)) == 2, "it played in between"
+
+
 def test_a_bug_in_a_reader_shows_where_its_looks_are_made(stop, monkeypatch):
     """Else nobody would know that the camera is not watched any more."""
 
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("cv.detect.stream.Video", broken)
+    monkeypatch.setattr("cv.detect.reader.Video", broken)
     with reading("rtsp://127.0.0.1:1/cam", stop) as stream, pytest.raises(ZeroDivisionError):
         list(stream)
 
@@ -127,7 +176,7 @@ def test_where_key_frames_are_too_far_apart_all_are_decoded_from_the_next_connec
 ):
     """Until a second one comes, key frames alone are hoped to do; a camera may send none in a
     minute."""
-    monkeypatch.setattr("cv.detect.stream._DARK_S", 2.0)
+    monkeypatch.setattr("cv.detect.reader._DARK_S", 2.0)
     clip = make_clip(tmp_path / "far.mp4", frames=500, gop=1000)
     with RtspServer(clip, loop=True) as server, reading(server.url, stop, every_s=0.5) as stream:
         frames = take(stream, 6)

@@ -114,7 +114,7 @@ def test_motion_jpeg_goes_on_after_the_camera_hangs_up(stop):
 def test_a_camera_of_which_only_the_sound_goes_on_is_dialled_again(
     stop, tmp_path, monkeypatch, caplog
 ):
-    monkeypatch.setattr("cv.detect.stream._DARK_S", 1.0)
+    monkeypatch.setattr("cv.detect.reader._DARK_S", 1.0)
     clip = make_sound(tmp_path / "clip.ts", pictures=50, sounds=50).read_bytes()
     with (
         camera_that_goes_bad(clip, clip[-20 * 188 :]) as url,
@@ -128,7 +128,7 @@ def test_a_camera_of_which_only_the_sound_goes_on_is_dialled_again(
 def test_a_camera_whose_key_frames_are_all_damaged_is_told_of_and_dialled_again(
     stop, tmp_path, monkeypatch, caplog
 ):
-    monkeypatch.setattr("cv.detect.stream._DARK_S", 1.0)
+    monkeypatch.setattr("cv.detect.reader._DARK_S", 1.0)
     clip = make_clip(tmp_path / "clip.ts", frames=50, gop=1).read_bytes()
     damaged = bytearray(clip)
     damaged[1::188] = bytes(byte | 0x80 for byte in clip[1::188])  # ISO 13818-1: an error in it
