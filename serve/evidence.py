@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 
@@ -18,7 +19,7 @@ from serve.limits import BusyError, Rate
 from serve.problems import MissingError
 from serve.seen import Seen, UnloggedError
 
-__all__ = ["NOT_LOGGED", "NO_STORE", "evidence_router"]
+__all__ = ["NOT_LOGGED", "NO_STORE", "UnreadError", "evidence_router"]
 
 NO_STORE = {"cache-control": "private, no-store", "x-content-type-options": "nosniff"}
 """A copy in a cache would be seen without an entry."""
@@ -41,7 +42,8 @@ def evidence_router(site: Site, database: Database, secret: str, rate: Rate) -> 
     data = site.reporting.data
     router = APIRouter(tags=["evidence"], dependencies=[Depends(rate)])
     root = (data / "evidence").resolve()
-    seen = Seen(EvidenceLog(database), "view")
+    log = EvidenceLog(database)
+    seen = Seen(log, "view")
 
     @router.get(
         "/v1/evidence/{token}",
@@ -75,7 +77,7 @@ def evidence_router(site: Site, database: Database, secret: str, rate: Rate) -> 
         except OSError as error:
             # We sign links to what is there, so it was. A disk that fails, or a share that is not
             # mounted, is no reason to tell a receiver for good that it is no more.
-            if isinstance(error, FileNotFoundError) and root.is_dir():
+            if isinstance(error, FileNotFoundError) and (_holds_any(root) or log.deletion_of(file)):
                 seen.note(request, "gone", who="link", what=file)
                 raise HTTPException(410, "the picture was deleted") from error
             logger.error("evidence cannot be read: %s", error)
@@ -92,3 +94,11 @@ def evidence_router(site: Site, database: Database, secret: str, rate: Rate) -> 
         return Response(content, media_type="image/jpeg", headers=NO_STORE)
 
     return router
+
+
+def _holds_any(folder: Path) -> bool:
+    """Whether there is anything: where a share is mounted there is nothing while it is away."""
+    try:
+        return any(folder.iterdir())
+    except OSError:
+        return False

@@ -20,7 +20,7 @@ from cv.evidence.originals import media_type, open_originals
 from cv.site import Site
 from serve.auth import AccessError
 from serve.documented import ERRORS, documented
-from serve.evidence import NO_STORE, NOT_LOGGED
+from serve.evidence import NO_STORE, NOT_LOGGED, UnreadError
 from serve.limits import Rate
 from serve.problems import MissingError
 from serve.seen import Seen
@@ -96,6 +96,10 @@ def originals_router(site: Site, database: Database, rate: Rate) -> APIRouter:
         except UserError as error:
             seen.note(request, "refused", who=who, what=what, reason=reason)
             raise MissingError(str(error), "没有这个案件或照片") from error
+        if file is None and originals.are_away:  # no reason to say that it is no more
+            logger.error("%s cannot be read: there are no originals at all", what)
+            seen.note(request, "unreadable", who=who, what=what, reason=reason)
+            raise UnreadError
         if file is None:
             seen.note(request, "gone", who=who, what=what, reason=reason)
             raise HTTPException(410, "the original was deleted")

@@ -171,6 +171,9 @@ def _read_original(
     except UserError:
         note("refused", picture[:100])
         raise
+    if file is None and originals.are_away:
+        note("unreadable", f"{owner}/{name}")
+        raise UserError(f"{originals.data / 'originals'}: nothing there; is its disk mounted?")
     if file is None:
         note("gone", f"{owner}/{name}")
         raise UserError(f"{owner}/{name}: the original is deleted")

@@ -122,6 +122,14 @@ class Originals:
             "(`kerbwatch evidence key` makes one)"
         )
 
+    @property
+    def are_away(self) -> bool:
+        """Whether not a single one is there: the share that holds them is not mounted, say."""
+        try:
+            return not any((self.data / "originals").iterdir())
+        except OSError:
+            return True
+
     def keep(self, file: str, content: bytes, write: Write | None = None) -> str:
         """Write one; gives its file, which may have another name. One that is there stays.
 

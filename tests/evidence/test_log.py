@@ -334,7 +334,10 @@ def test_an_original_that_the_command_line_does_not_get_is_logged_as_well(
         asked = ["evidence", "original", named, *arguments, "--reason", "复核投诉"]
         return str(CliRunner().invoke(app, asked).exception)
 
+    assert "mounted?" in ask(case.id), "no original is there at all"
     file = frame_file("originals", "gate", incident().confirmed_at)
+    other = frame_file("originals", "gate", incident().confirmed_at + timedelta(hours=1))
+    open_originals(site.reporting.data).keep(other, b"")
     for named, told, outcome, what in (
         (case.id, "is deleted", "gone", f"{case.id}/scene"),
         (f"{case.id}/crop", "no picture", "refused", f"{case.id}/crop"),

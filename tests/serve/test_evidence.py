@@ -195,6 +195,8 @@ def test_a_citizens_photo_comes_back_as_it_came(service: Service) -> None:
 
 
 def test_what_is_deleted_or_never_was_is_told_apart(service: Service) -> None:
+    other = frame_file("originals", "gate", incident().confirmed_at + timedelta(hours=1))
+    open_originals(service.site.reporting.data).keep(other, b"another one is there")
     assert service.original(ID, "scene").status_code == 410
     assert service.last.outcome == "gone"
     assert service.original(ID, "crop").status_code == 404
@@ -230,8 +232,23 @@ def test_a_picture_that_the_disk_does_not_give_is_not_told_to_be_deleted(
     assert int(answer.headers["retry-after"]) > 0
     assert (service.last.outcome, service.last.what) == ("unreadable", scene)
     assert service.client.get(link).status_code == 200
-    (service.site.reporting.data / "evidence").rename(service.site.reporting.data / "not mounted")
+    folder = service.site.reporting.data / "evidence"
+    folder.rename(folder.with_name("not mounted"))
     assert service.client.get(link).status_code == 503
+    folder.mkdir()
+    assert service.client.get(link).status_code == 503
+
+
+def test_originals_whose_disk_is_away_are_not_told_to_be_deleted(service: Service) -> None:
+    folder = service.site.reporting.data / "originals"
+    originals = open_originals(service.site.reporting.data)
+    originals.keep(frame_file("originals", "gate", incident().confirmed_at), b"scene")
+    assert service.original(ID, "scene").content == b"scene"
+    folder.rename(folder.with_name("not mounted"))
+    assert service.original(ID, "scene").status_code == 503
+    assert (service.last.outcome, service.last.what) == ("unreadable", f"{ID}/scene")
+    folder.mkdir()  # where a share is mounted stays, and is empty
+    assert service.original(ID, "scene").status_code == 503
 
 
 @pytest.mark.parametrize("reason", ["", "    ", "x", "a  b"])
