@@ -50,7 +50,7 @@ class MediaClock:
     by one frame.
 
     Args:
-        step_s: seconds per frame by the file's own account.
+        step_s: seconds from frame to frame, of those that it is told of; may change.
         duration_s: length by the file's own account, if it has one.
         origin_s: time stamp of the start by the file's own account; the first frame given to
             `read` may be later if those before it were damaged.
@@ -59,7 +59,7 @@ class MediaClock:
     def __init__(
         self, step_s: float, duration_s: float | None = None, origin_s: float | None = None
     ) -> None:
-        self._step_s = step_s
+        self.step_s = step_s
         self._duration_s = duration_s
         self._origin_s = origin_s
         self._offset_s: float | None = None
@@ -79,7 +79,7 @@ class MediaClock:
         if self._media_s is None:
             media_s = self._late_s(stamp_s)
             return media_s, None if stamp_s is None else stamp_s - media_s
-        expected = self._media_s + self._step_s
+        expected = self._media_s + self.step_s
         if stamp_s is None:
             return expected, self._offset_s
         offset_s = stamp_s - expected if self._offset_s is None else self._offset_s

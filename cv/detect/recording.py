@@ -131,7 +131,11 @@ class Recording:
 
         def due(stamp_s: float | None) -> bool:
             self._cadence.step_s = self._video.spacing_s
-            return self._cadence.is_due(clock.foresee(stamp_s))
+            clock.step_s = self._video.spacing_s or self._video.step_s
+            wanted = self._cadence.is_due(clock.foresee(stamp_s))
+            if not wanted:  # its time passes all the same: in joined files stamps begin anew
+                clock.read(stamp_s)
+            return wanted
 
         try:
             for decoded in self._video.frames(self.stats, due=due, make_up=True):

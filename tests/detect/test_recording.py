@@ -81,6 +81,17 @@ def test_joined_files_go_on_in_time(tmp_path):
     assert times[-1] == pytest.approx(99 / 25, abs=0.1)
 
 
+@pytest.mark.parametrize("every_s", [1.0, 2.0])
+def test_of_joined_files_no_part_is_lost_where_key_frames_suffice(tmp_path, every_s):
+    """Stamps begin anew at each joint, far before the next look is due by them."""
+    parts = [make_clip(tmp_path / f"{n}.ts", frames=100, first=100 * n) for n in range(3)]
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes(b"".join(part.read_bytes() for part in parts))
+    frames = look(joined, every_s=every_s)
+    assert numbers(frames) == list(range(0, 300, round(25 * every_s)))
+    assert media_times(frames) == pytest.approx([n / 25 for n in numbers(frames)], abs=0.1)
+
+
 def test_a_size_that_changes_on_the_way_is_followed(tmp_path):
     first = make_clip(tmp_path / "a.h264", frames=25)
     second = make_clip(tmp_path / "b.h264", frames=25, first=25, size=(480, 352))
