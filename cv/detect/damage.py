@@ -28,12 +28,14 @@ class Decoded:
         index: its number among all that came out of the decoder.
         stamp_s: its time stamp in seconds, of any origin.
         at_s: when it came out, on the reader's clock.
+        due_s: of a key frame that was decoded by itself the time for which it was.
     """
 
     picture: VideoFrame
     index: int
     stamp_s: float | None
     at_s: float
+    due_s: float | None = None
 
 
 class DamageFilter:

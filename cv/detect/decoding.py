@@ -40,7 +40,7 @@ class _Decoding(NamedTuple):
     damage: DamageFilter
     stats: SourceStats
     timer: Callable[[], float]
-    due: Callable[[float | None], bool]
+    due: Callable[[float | None], float | None]
     kept: deque[Packet[VideoStream]]
 
 
@@ -89,7 +89,7 @@ class Video:
         self._decoder = stream.codec_context
         self._decoder.thread_type = "FRAME"
         self._decoder.thread_count = self._threads
-        self._keys = KeyDecoder(self._decoder, self._choice, live=live, threads=self._threads)
+        self._keys = KeyDecoder(self._decoder, self._choice, live=live, threads=most_threads)
         self._follow_choice()
 
     def __enter__(self) -> Video:
@@ -99,6 +99,7 @@ class Video:
         self.close()
 
     def close(self) -> None:
+        self._keys.close()
         self._container.close()
 
     @property
@@ -141,6 +142,11 @@ class Video:
         return self._choice.alone
 
     @property
+    def is_ahead(self) -> bool:
+        """Whether key frames are being decoded that have not been given yet."""
+        return self._keys.is_ahead
+
+    @property
     def keyframe_distance_s(self) -> float | None:
         """Seconds between key frames, as far as is known."""
         return self._choice.distance_s
@@ -155,7 +161,7 @@ class Video:
         stats: SourceStats,
         stopped: Callable[[], bool] = lambda: False,
         timer: Callable[[], float] = time.monotonic,
-        due: Callable[[float | None], bool] = lambda _: True,
+        due: Callable[[float | None], float | None] = lambda _: 0.0,
         rest: Callable[[], None] = lambda: None,
         *,
         make_up: bool = False,
@@ -165,7 +171,9 @@ class Video:
         Ends with the video or when `stopped` says so. To be iterated once.
 
         Args:
-            due: whether to decode a key frame with this time stamp, where only those are decoded.
+            due: the time for which to decode a key frame with this time stamp, where only those are
+                decoded; None does not. Of a recording it may be asked of some more before the first
+                of them is given.
             rest: called where only those are decoded, after each frame that is not.
             make_up: give frames late, rather than not at all, that key frames alone did not give.
 
@@ -183,7 +191,7 @@ class Video:
                 if packet is None:
                     continue
                 yield from self._take(packet, decoding)
-                if self._alone and self._keys.key is None:
+                if self._alone and not self._keys.is_reading:
                     rest()
         except SourceError as error:
             problem = error
@@ -240,7 +248,7 @@ class Video:
     def _rest(self, decoding: _Decoding) -> Iterator[Decoded]:
         """What is still in the decoder, which may then begin anew."""
         if self._alone:
-            yield from self._drain(decoding)
+            yield from self._drain(decoding, wholly=True)
             return
         yield from self._decode(None, decoding)
         yield from decoding.damage.rest()
@@ -261,22 +269,25 @@ class Video:
             return
         yield from decoding.damage.passed(self._numbered(pictures, decoding))
 
-    def _drain(self, decoding: _Decoding) -> Iterator[Decoded]:
-        """The key frame that was begun, if one was."""
-        key, pictures = self._keys.drain(decoding.stats)
-        while pictures and decoding.kept and decoding.kept[0] is not key:
-            decoding.kept.popleft()
-        for decoded in self._numbered(pictures, decoding):
-            if decoded.picture.is_corrupt:
-                decoding.stats.corrupt += 1
-            else:
-                yield decoded
+    def _drain(self, decoding: _Decoding, *, wholly: bool = False) -> Iterator[Decoded]:
+        """The key frames that are decoded by now."""
+        for key in self._keys.drain(decoding.stats, wholly=wholly):
+            while key.pictures and decoding.kept and decoding.kept[0] is not key.packet:
+                decoding.kept.popleft()
+            for decoded in self._numbered(key.pictures, decoding, key.due_s):
+                if decoded.picture.is_corrupt:
+                    decoding.stats.corrupt += 1
+                else:
+                    yield decoded
 
-    def _numbered(self, pictures: Iterable[VideoFrame], decoding: _Decoding) -> list[Decoded]:
+    def _numbered(
+        self, pictures: Iterable[VideoFrame], decoding: _Decoding, due_s: float | None = None
+    ) -> list[Decoded]:
         numbered = []
         for picture in pictures:
             stamp_s = seconds(self._stream, self._stamps.best(picture.pts, picture.dts))
-            numbered.append(Decoded(picture, decoding.stats.decoded, stamp_s, decoding.timer()))
+            index, at_s = decoding.stats.decoded, decoding.timer()
+            numbered.append(Decoded(picture, index, stamp_s, at_s, due_s))
             decoding.stats.decoded += 1
             self._latest_s = stamp_s
         return numbered

@@ -2,22 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import NamedTuple, cast
 
 from av import CodecContext, Packet, VideoFrame
+from av.buffer import Buffer
 from av.error import FFmpegError
+from av.sidedata.sidedata import Type as SideDataType
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from cv.detect.keyframes import KeyframeChoice
 from cv.detect.sources import SourceStats
 
-__all__ = ["KeyDecoder"]
+__all__ = ["Key", "KeyDecoder"]
 
 _KNOWN_BY_THEIR_HEADERS = ("h264", "hevc")
 """Whose decoders need nothing of a container but its `extradata`."""
 _MARKED_RIGHTLY = ("vp8", "vp9", "av1")
 """Whose containers know key frames, and whose decoders take others, even first, for damage."""
+
+
+class Key(NamedTuple):
+    """What a key frame gave.
+
+    Attributes:
+        packet: its first one; None of a frame that the container did not call a key frame.
+        due_s: the time for which it was decoded.
+    """
+
+    packet: Packet[VideoStream] | None
+    due_s: float | None
+    pictures: list[VideoFrame]
+
+
+class _Outcome(NamedTuple):
+    pictures: list[VideoFrame]
+    failures: int
+    is_damaged: bool
 
 
 class KeyDecoder:
@@ -28,25 +53,39 @@ class KeyDecoder:
     Args:
         track: its decoder.
         choice: is told what key frames gave.
-        live: a camera's stream.
-        threads: for decoding.
-
-    Attributes:
-        key: of the key frame that is being decoded.
+        live: a camera's stream, of which no picture may wait for the next one.
+        threads: of a recording, so many key frames are decoded at once. (FFmpeg's threads would
+            need their packets one after the other, without those between them.)
     """
 
     def __init__(
         self, track: VideoCodecContext, choice: KeyframeChoice, *, live: bool, threads: int
     ) -> None:
-        self.key: Packet[VideoStream] | None = None
         self._track = track
         self._choice = choice
+        by_headers = track.codec.canonical_name in _KNOWN_BY_THEIR_HEADERS
         # Only what costs memory for each of many cameras is worth a new decoder each time.
-        self._is_renewed = live and track.codec.canonical_name in _KNOWN_BY_THEIR_HEADERS
+        self._is_renewed = live and by_headers
         self._threads = threads
+        self._most_begun = threads if by_headers and not live and threads > 1 else 0
+        self._is_proved = False
         self._decoder = track
-        self._parts: list[VideoFrame] = []
-        self._is_damaged = False
+        self._own = threading.local()
+        self._pool: ThreadPoolExecutor | None = None
+        self._begun: deque[tuple[Key, Future[_Outcome]]] = deque()
+        self._packets: list[Packet[VideoStream]] = []
+        self._due_s: float | None = None
+        self._unmarked: list[VideoFrame] = []
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether a key frame has begun, of which more packets may come."""
+        return bool(self._packets)
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether key frames are being decoded that have not been given yet."""
+        return bool(self._begun)
 
     def begin(self) -> None:
         """Before a key frame by itself.
@@ -59,59 +98,149 @@ class KeyDecoder:
             if self._track.is_open:
                 self._track.flush_buffers()
         else:
-            new = CodecContext.create(self._track.codec.name, "r")
-            assert isinstance(new, VideoCodecContext)
-            new.extradata = self._track.extradata
-            new.thread_type, new.thread_count = "FRAME", self._threads
-            self._decoder = new
+            self._decoder = self._new()
         # Also tells the decoder, since containers call frames key frames that are none.
         self._decoder.skip_frame = self._choice.skip
 
+    def close(self) -> None:
+        """What has begun is ended, and given to nobody."""
+        if self._pool:
+            self._pool.shutdown(cancel_futures=True)
+
     def goes_on(self, packet: Packet[VideoStream]) -> bool:
         """Whether a packet belongs to the key frame before it."""
-        key = self.key
-        if key is None or packet.pts is None:
+        if not self._packets or packet.pts is None:
             return False
+        key = self._packets[0]
         return packet.pts == key.pts or (key.pts is None and packet.is_keyframe)
 
     def take(
-        self, packet: Packet[VideoStream], stats: SourceStats, is_due: Callable[[], bool]
+        self,
+        packet: Packet[VideoStream],
+        stats: SourceStats,
+        due: Callable[[], float | None],
     ) -> None:
         """Begin a key frame that is due, or go on with it; to be drained before the next one.
 
         Cameras send a key frame in several packets of one time stamp. The decoder sees the other
         packets too, and skips them: it knows better than a container what is a key frame.
         """
-        if packet.is_keyframe:
-            if not is_due():
-                return
-            self.key = packet
-        elif self._decoder.codec.canonical_name in _MARKED_RIGHTLY and not self.goes_on(packet):
-            return
-        try:
-            self._parts += self._decoder.decode(packet)
-        except FFmpegError:
-            stats.corrupt += 1
-            self._is_damaged = True
-        if packet.is_corrupt:
-            self._parts.clear()
-            self._is_damaged = True
+        if self.goes_on(packet):
+            self._packets.append(packet)
+        elif packet.is_keyframe:
+            self._due_s = due()
+            if self._due_s is not None:
+                self._packets.append(packet)
+        elif self._decoder.codec.canonical_name not in _MARKED_RIGHTLY:
+            outcome = _decoded(self._decoder, [packet])
+            stats.corrupt += outcome.failures
+            self._unmarked += outcome.pictures
 
-    def drain(self, stats: SourceStats) -> tuple[Packet[VideoStream] | None, list[VideoFrame]]:
-        """The key frame that was begun, if one was, and what it gave.
+    def drain(self, stats: SourceStats, *, wholly: bool = False) -> list[Key]:
+        """What is decoded by now, in order; the key frame that was begun is complete.
 
-        It comes one packet late: a decoder that expects more holds it back.
+        Args:
+            wholly: wait for all that has begun.
         """
-        key, self.key = self.key, None
-        pictures, self._parts = self._parts, []
-        damaged, self._is_damaged = self._is_damaged, False
-        if key is not None:
-            try:
-                pictures += self._decoder.decode(None)
-            except FFmpegError:
-                damaged = True
+        packets, self._packets = self._packets, []
+        unmarked, self._unmarked = self._unmarked, []
+        ahead = bool(packets) and self._may_go_ahead(packets[0], stats)
+        if ahead:
+            self._begun.append((Key(packets[0], self._due_s, []), self._submit(packets)))
+        done = []
+        keep = 0 if wholly or unmarked or (packets and not ahead) else self._most_begun
+        while len(self._begun) > keep:
+            key, future = self._begun.popleft()
+            done.append(key._replace(pictures=self._weighed(future.result(), stats)))
+        if packets and not ahead:
+            outcome = _decoded(self._decoder, packets, whole=True)
             self.begin()
-            stats.corrupt += not pictures
-            if pictures or not damaged:
-                self._choice.gave(bool(pictures))
-        return key, pictures
+            done.append(Key(packets[0], self._due_s, self._weighed(outcome, stats)))
+            if self._most_begun and outcome.pictures and not self._is_proved:
+                self._prove(packets, outcome.pictures)
+        if unmarked:
+            done.append(Key(None, None, unmarked))
+        return done
+
+    def _may_go_ahead(self, packet: Packet[VideoStream], stats: SourceStats) -> bool:
+        """Whether the next key frames may be begun before it is known what this one gives.
+
+        Not after one was damaged: then it matters which one is taken instead. Nor where parameters
+        come with a packet, which one decoder alone would see.
+        """
+        if packet.has_sidedata("new_extradata"):
+            self._most_begun = 0
+        return self._most_begun > 0 and self._is_proved and not stats.corrupt
+
+    def _prove(self, packets: Sequence[Packet[VideoStream]], pictures: list[VideoFrame]) -> None:
+        """A decoder that knows nothing of the container must give the same picture.
+
+        A container may say which way is up and what the colours mean, and only the track's own
+        decoder hears it.
+        """
+        same = [_form(picture) for picture in self._decode_beside(packets).pictures]
+        self._is_proved = same == [_form(picture) for picture in pictures]
+        if not self._is_proved:
+            self._most_begun = 0
+
+    def _submit(self, packets: Sequence[Packet[VideoStream]]) -> Future[_Outcome]:
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self._threads, thread_name_prefix="decode")
+        return self._pool.submit(self._decode_beside, packets)
+
+    def _decode_beside(self, packets: Sequence[Packet[VideoStream]]) -> _Outcome:
+        decoder: VideoCodecContext | None = getattr(self._own, "decoder", None)
+        if decoder is None:
+            decoder = self._own.decoder = self._new()
+            decoder.skip_frame = "NONKEY"
+        outcome = _decoded(decoder, packets, whole=True)
+        decoder.flush_buffers()
+        return outcome
+
+    def _new(self) -> VideoCodecContext:
+        new = CodecContext.create(self._track.codec.name, "r")
+        assert isinstance(new, VideoCodecContext)
+        new.extradata = self._track.extradata
+        new.thread_type, new.thread_count = "FRAME", 1
+        return new
+
+    def _weighed(self, outcome: _Outcome, stats: SourceStats) -> list[VideoFrame]:
+        stats.corrupt += outcome.failures + (not outcome.pictures)
+        if outcome.pictures or not outcome.is_damaged:
+            self._choice.gave(bool(outcome.pictures))
+        return outcome.pictures
+
+
+def _decoded(
+    decoder: VideoCodecContext, packets: Sequence[Packet[VideoStream]], *, whole: bool = False
+) -> _Outcome:
+    """What packets give.
+
+    Args:
+        whole: no more of this frame will come; a decoder that expects more holds it back.
+    """
+    pictures: list[VideoFrame] = []
+    failures, is_damaged = 0, False
+    for packet in packets:
+        try:
+            pictures += decoder.decode(packet)
+        except FFmpegError:
+            failures += 1
+            is_damaged = True
+        if packet.is_corrupt:
+            pictures.clear()
+            is_damaged = True
+    if whole:
+        try:
+            pictures += decoder.decode(None)
+        except FFmpegError:
+            is_damaged = True
+    return _Outcome(pictures, failures, is_damaged)
+
+
+def _form(picture: VideoFrame) -> tuple[object, ...]:
+    """What of a picture a container may decide."""
+    side_data = cast(Mapping[object, Buffer], picture.side_data)  # PyAV's stub knows one kind only
+    matrix = side_data.get(SideDataType.DISPLAYMATRIX)
+    colours = picture.format.name, picture.colorspace, picture.color_range
+    return picture.width, picture.height, *colours, None if matrix is None else bytes(matrix)

@@ -70,9 +70,11 @@ class MediaClock:
         self._media_s, self._offset_s = self._next(stamp_s)
         return self._media_s
 
-    def foresee(self, stamp_s: float | None) -> float:
-        """What `read` would give; nothing is taken in."""
-        return self._next(stamp_s)[0]
+    def agree(self, stamp_s: float | None, media_s: float) -> None:
+        """The latest frame has this media time, as another clock says."""
+        self._media_s = media_s
+        if stamp_s is not None:
+            self._offset_s = stamp_s - media_s
 
     def _next(self, stamp_s: float | None) -> tuple[float, float | None]:
         """The next frame's media time and offset."""

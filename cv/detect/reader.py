@@ -234,15 +234,16 @@ class Reader:
         pacer = Pacer(timer, self._wait) if video.format == "hls" else None
         naps = Naps(timer, self._wait)
 
-        def due(_stamp_s: float | None) -> bool:
+        def due(_stamp_s: float | None) -> float | None:
             nonlocal latest
             naps.saw_key_frame()
             slot.come_apart(video.spacing_s)
             # Pieces come in a heap: which of their frames is due shows once they are spread.
             wanted = pacer is not None or slot.is_due(timer())
             # One that is not decoded may be sound; one that is has to show it.
-            latest = latest if wanted else timer()
-            return wanted
+            now_s = timer()
+            latest = latest if wanted else now_s
+            return now_s if wanted else None
 
         def rest() -> None:
             if pacer is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from copy import copy
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
@@ -129,17 +130,30 @@ class Recording:
         """
         clock = MediaClock(self._video.step_s, self.duration_s, self._video.origin_s)
 
-        def due(stamp_s: float | None) -> bool:
-            self._cadence.step_s = self._video.spacing_s
-            clock.step_s = self._video.spacing_s or self._video.step_s
-            wanted = self._cadence.is_due(clock.foresee(stamp_s))
-            if not wanted:  # its time passes all the same: in joined files stamps begin anew
-                clock.read(stamp_s)
-            return wanted
+        # What is asked for may be ahead of what has come.
+        planned, foreseen = copy(self._cadence), copy(clock)
+
+        def due(stamp_s: float | None) -> float | None:
+            nonlocal planned, foreseen
+            if not self._video.is_ahead:
+                planned, foreseen = copy(self._cadence), copy(clock)
+            planned.step_s = self._video.spacing_s
+            foreseen.step_s = self._video.spacing_s or self._video.step_s
+            media_s = foreseen.read(stamp_s)
+            if planned.is_due(media_s):
+                planned.take(media_s)
+                return media_s
+            if not self._video.is_ahead:
+                clock.agree(stamp_s, media_s)  # time passes: in joined files stamps begin anew
+            return None
 
         try:
             for decoded in self._video.frames(self.stats, due=due, make_up=True):
-                media_s = clock.read(decoded.stamp_s)
+                media_s = decoded.due_s
+                if media_s is None:
+                    media_s = clock.read(decoded.stamp_s)
+                else:
+                    clock.agree(decoded.stamp_s, media_s)
                 self._cadence.step_s = self._video.spacing_s
                 if not self._cadence.is_due(media_s):
                     continue
