@@ -27,7 +27,7 @@ from cv.train.detections import find
 from cv.train.graph import Deployed, predict_with_torch
 from cv.train.ignoring import StreetModel
 from cv.train.progress import Progress
-from cv.train.run_plot import plot_run
+from cv.train.run_plot import drop_epochs, plot_run
 from cv.train.scoring import score
 from cv.train.street_dataset import StreetDataset, check_whole
 from cv.train.tensorboard_log import TensorBoardLog
@@ -135,6 +135,7 @@ class StreetTrainer(DetectionTrainer):  # type: ignore[misc]  # ultralytics has 
             self._settle()
         folder = Path(self.save_dir) / "tensorboard"
         self.tensorboard = TensorBoardLog(folder, self.start_epoch + 1)
+        drop_epochs(self.csv, self.start_epoch + 1)
         if self.device.type == "cpu":  # also in float32: 3.1 photos a second instead of 2.1
             self.model.to(memory_format=torch.channels_last)
 
