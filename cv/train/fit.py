@@ -17,7 +17,7 @@ from cv.data.splitting import leave_out, share_of, split, why_unscored
 from cv.errors import ModelError
 from cv.train.beginning import Beginning, Told, holds_checkpoint, keep, kept
 from cv.train.bounds import check_number
-from cv.train.dataset import Dataset, read_dataset, write_dataset
+from cv.train.dataset import Dataset, check_held_out, read_dataset, write_dataset
 from cv.train.fill import fill, without_hidden
 from cv.train.ignoring import StreetModel
 from cv.train.network import adapt_head, load_coco, load_trained, runs_of, size_of
@@ -84,6 +84,7 @@ def fit(options: FitOptions) -> Path:
     torch.manual_seed(began.seed)
     if resumed:
         start, dataset = None, read_dataset(options.run / "dataset")
+        check_held_out(dataset, validation, began.data)
     else:
         start, dataset = _prepared(began, training, validation, options, half=half, device=device)
     trainer = StreetTrainer(
