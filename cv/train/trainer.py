@@ -171,6 +171,22 @@ class StreetTrainer(DetectionTrainer):  # type: ignore[misc]  # ultralytics has 
         )
         return metrics, fitness
 
+    def _handle_nan_recovery(self, epoch: int) -> bool:
+        """As ultralytics does: train an epoch again whose loss is no number, up to three times.
+
+        In a process's first epoch it would go on instead, and keep a network of zeros.
+
+        Raises:
+            ModelError: that does not help; the checkpoints before stay.
+        """
+        try:
+            again = bool(super()._handle_nan_recovery(epoch))
+        except RuntimeError as error:
+            raise _diverged(epoch) from error
+        if not (again or self.loss.isfinite()):
+            raise _diverged(epoch)
+        return again
+
     def save_metrics(self, metrics: dict[str, float]) -> None:
         """To `results.csv` and to TensorBoard."""
         super().save_metrics(metrics)
@@ -215,3 +231,10 @@ class StreetTrainer(DetectionTrainer):  # type: ignore[misc]  # ultralytics has 
             raise ModelError(f"{part}: cannot be written; {self.best} can be used as is") from error
         finally:
             part.unlink(missing_ok=True)
+
+
+def _diverged(epoch: int) -> ModelError:
+    return ModelError(
+        f"epoch {epoch + 1}: the loss is no number any more; train anew in another --run, "
+        "with a lower lr0 ([ultralytics] of --config)"
+    )
