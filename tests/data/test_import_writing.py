@@ -183,6 +183,7 @@ def test_all_others_can_be_left_out(tmp_path: Path) -> None:
         ("train/images/gate/01.jpg", GroupBy.FILE, "train/images/gate/01"),
         ("train/images/gate_01.jpg", GroupBy.PREFIX, "gate"),
         ("valid/images/north/gate_01.jpg", GroupBy.PREFIX, "north/gate"),
+        ("images/Validation/north/gate_01.jpg", GroupBy.PREFIX, "north/gate"),
         ("images/val/gate_01.jpg", GroupBy.PREFIX, "gate"),
         ("val_01.jpg", GroupBy.PREFIX, "val"),
         ("gate/0012.jpg", GroupBy.PREFIX, "gate"),

@@ -19,7 +19,10 @@ from cv.geometry import UNIT, Box
 __all__ = ["read"]
 
 _FOLDERS = frozenset({"images", "labels", "obj_train_data"})
-"""Folders that only tell photos from labels: `train/images/a.jpg` has `train/labels/a.txt`."""
+"""Folders that only tell photos from labels: `train/images/a.jpg` has `train/labels/a.txt`.
+
+In any case: in Windows they may be `Images` and `labels`.
+"""
 _LISTS = frozenset(
     {"train", "val", "valid", "validation", "test", "classes", "labels", "predefined_classes"}
 )
@@ -90,7 +93,7 @@ def _is_list(file: Path) -> bool:
 
 
 def _key(path: Path) -> Key:
-    return (*(part for part in path.parent.parts if part not in _FOLDERS), path.stem)
+    return (*(part for part in path.parent.parts if part.lower() not in _FOLDERS), path.stem)
 
 
 def _agree(first: Key, second: Key) -> bool:
