@@ -145,6 +145,7 @@ def feedback(
     for count, why in (
         (made.unreviewed, "not reviewed yet"),
         (made.other_reasons, "rejected, but not as mistaken"),
+        (made.unclear, "mistaken, but beside others of the label that nobody judged so"),
         (made.recoded, "confirmed under a code of another matter"),
         (made.unseen, "reported by citizens, and the model saw nothing"),
         (made.gone, "without a clean frame or photo: past privacy.keep_originals"),
