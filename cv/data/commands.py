@@ -166,7 +166,7 @@ def check(
     """Count labelled photos and find what is wrong with them (检查).
 
     Exit status 1 if a photo or its label file is missing, a photo cannot be trained on, a line is
-    wrong, or a training photo nearly equals a held-out one.
+    wrong, a training photo nearly equals a held-out one, or nothing trains or can be scored.
     """
     from cv.data.check import check_data
     from cv.data.check_tables import check_tables
