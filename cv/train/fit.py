@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from rich.console import Console
 
 from cv.cpus import cpu_features
 from cv.data.reading import read_sources
@@ -79,6 +80,8 @@ def fit(options: FitOptions) -> Path:
         if value is not None:
             check_number(key, value, "--")
     resumed = holds_checkpoint(options.run, resume=options.resume)
+    if options.resume and not resumed:  # killed before the first one, or a folder's name mistyped
+        Console().print(f"{options.run}: no checkpoint to resume from; begins anew", soft_wrap=True)
     began = _resumed(options) if resumed else _new(options)
     training, validation = _photos(began, options.config)
     torch.manual_seed(began.seed)

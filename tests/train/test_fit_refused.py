@@ -153,3 +153,10 @@ def test_a_run_is_not_resumed_when_other_photos_are_held_out(make_source: Make, 
     make_source("more", ROWS)
     told = said(run, data, resume=True)
     assert told.startswith(f"{data}: its photos are others than when this run began: ")
+
+
+def test_a_run_that_has_nothing_to_resume_says_that_it_begins_anew(
+    make_source: Make, run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said(run, make_source("composed", ROWS), resume=True)
+    assert capsys.readouterr().out == f"{run}: no checkpoint to resume from; begins anew\n"
