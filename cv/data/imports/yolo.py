@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from cv.data.imports.below import below
+from cv.data.imports.below import of_suffix
 from cv.data.imports.imported import Imported, NamedBox, enclosing
 from cv.data.imports.photos import Photos, shared_tail
 from cv.data.imports.yolo_names import Classes, classes_by_folder, read_classes
@@ -69,7 +69,7 @@ def _label_files(folder: Path, photos: Photos) -> dict[Path, Path]:
     for photo, key in keys.items():
         by_key[key].append(photo)
     labels: dict[Path, Path] = {}
-    for file in sorted(below(folder, "*.txt")):
+    for file in sorted(of_suffix(folder, ".txt")):
         key = _key(file.relative_to(folder))
         if key not in by_key and _is_list(file):
             continue
