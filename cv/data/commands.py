@@ -145,6 +145,7 @@ def feedback(
     for count, why in (
         (made.unreviewed, "not reviewed yet"),
         (made.other_reasons, "rejected, but not as mistaken"),
+        (made.unclear, "mistaken, but beside others of the label that nobody judged so"),
         (made.recoded, "confirmed under a code of another matter"),
         (made.unseen, "reported by citizens, and the model saw nothing"),
         (made.gone, "without a clean frame or photo: past privacy.keep_originals"),
@@ -165,7 +166,7 @@ def check(
     """Count labelled photos and find what is wrong with them (检查).
 
     Exit status 1 if a photo or its label file is missing, a photo cannot be trained on, a line is
-    wrong, or a training photo nearly equals a held-out one.
+    wrong, a training photo nearly equals a held-out one, or nothing trains or can be scored.
     """
     from cv.data.check import check_data
     from cv.data.check_tables import check_tables

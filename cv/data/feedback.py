@@ -3,7 +3,8 @@
 A confirmed case gives its whole frame with its box; a citizen's one, the photo that shows it best.
 A case rejected as mistaken gives the surroundings of its box as a hard negative: that label is
 absent there, but for confirmed cases that stood there at the same time. The other reasons (a stall
-with a licence is a stall, a duplicate is seen twice) say nothing about what the model saw.
+with a licence is a stall, a duplicate is seen twice) say nothing about what the model saw; so where
+such a case of the label stood in the surroundings, or an unreviewed one, they teach nothing.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from cv.data.samples import LabelledBox, yolo_row
 from cv.detect.photo import decode_photo
 from cv.errors import ImageError, UserError
 from cv.evidence.originals import Originals, frame_file, plain_name
-from cv.geometry import UNIT, Box, Image, intersection
+from cv.geometry import UNIT, Box, Image, intersection, iou
 
 __all__ = ["Feedback", "write_feedback"]
 
@@ -34,6 +35,8 @@ _MARGIN = 1.0
 """Surroundings of a rejected box on each side, in its longer sides."""
 _SHOWN = 0.3
 """Share of a confirmed thing that the surroundings must show for it to be boxed there."""
+_SAME = 0.5
+"""IoU from which two cases are of one thing."""
 _QUALITY = [cv2.IMWRITE_JPEG_QUALITY, 92]
 
 
@@ -44,6 +47,8 @@ class Feedback:
     Attributes:
         examples: boxes of confirmed cases, in `frames` photos.
         negatives: surroundings of boxes that were rejected as mistaken.
+        unclear: rejected as mistaken, but something else of the label stood in the surroundings, of
+            which nobody has said whether it is one.
         other_reasons: rejected, but not for what the model saw.
         recoded: confirmed under a code of another matter, so that its box may be of another label.
         unreviewed: nobody has looked at them yet.
@@ -54,6 +59,7 @@ class Feedback:
     examples: int = 0
     frames: int = 0
     negatives: int = 0
+    unclear: int = 0
     other_reasons: int = 0
     recoded: int = 0
     unreviewed: int = 0
@@ -82,8 +88,10 @@ def write_feedback(
     frames: defaultdict[str, list[Case]] = defaultdict(list)
     mistaken: list[tuple[str, Case]] = []
     confirmed: list[Case] = []
+    undecided: list[Case] = []
     for case in cases:
         if not _says_something(case, result):
+            undecided += [case] if case.is_watched and case.detections else []
             continue
         if case.review.state == "confirmed":
             confirmed.append(case)
@@ -94,11 +102,15 @@ def write_feedback(
             frames[frame].append(case)
         else:
             mistaken.append((frame, case))
+    found = len(mistaken)
+    mistaken = [(file, case) for file, case in mistaken if not _is_unclear(case, undecided)]
+    result.unclear = found - len(mistaken)
     if not frames and not mistaken:
         raise UserError(
             f"{to}: not written, for no reviewed case has a clean frame "
             f"({result.unreviewed} unreviewed, {result.other_reasons} rejected for other reasons, "
-            f"{result.gone} past privacy.keep_originals, {result.unseen} without a box)"
+            f"{result.gone} past privacy.keep_originals, {result.unseen} without a box, "
+            f"{result.unclear} beside others that nobody judged)"
         )
     seen({*frames, *(frame for frame, _ in mistaken)})
     with new_folder(to) as part:
@@ -225,6 +237,19 @@ def _beside(case: Case, confirmed: Iterable[Case]) -> list[Case]:
         and other.time.first_seen <= case.time.last_seen
         and case.time.first_seen <= other.time.last_seen
     ]
+
+
+def _is_unclear(case: Case, undecided: Iterable[Case]) -> bool:
+    """Whether something else of its label stood beside a mistake, that may be one or not."""
+    box = _box(case)
+    margin = _MARGIN * max(box.width, box.height)
+    area = Box(box.x1 - margin, box.y1 - margin, box.x2 + margin, box.y2 + margin)
+    return any(
+        other.detections[0].label == case.detections[0].label
+        and iou(_box(other), box) < _SAME
+        and intersection(_box(other), area) >= _SHOWN * _box(other).area
+        for other in _beside(case, undecided)
+    )
 
 
 def _write_negative(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,19 +22,57 @@ def new_folder(to: Path, *, instead: bool = False) -> Iterator[Path]:
         instead: of one that is there, which is deleted then.
 
     Raises:
-        UserError: `to` exists or cannot be written.
+        UserError: `to` exists, cannot be written, or another process writes it.
     """
-    if to.exists() and not instead:
-        raise UserError(f"{to} exists; name a new folder")
+    _check_absent(to, instead=instead)
     part = to.with_name(f".{to.name}.part")
     try:
-        shutil.rmtree(part, ignore_errors=True)
-        part.mkdir(parents=True)
-        yield part
-        if to.exists():
-            shutil.rmtree(to)
-        part.rename(to)
+        part.mkdir(parents=True, exist_ok=True)
+        with _alone(part, to):
+            try:
+                _clear(part)  # of a process that was killed
+                yield part
+                _check_absent(to, instead=instead)  # nobody's work of meanwhile is deleted
+                if to.exists():
+                    shutil.rmtree(to)
+                part.rename(to)
+            finally:
+                shutil.rmtree(part, ignore_errors=True)
     except OSError as error:
         raise UserError(f"{to}: cannot be written: {error.strerror or error}") from error
+
+
+def _check_absent(to: Path, *, instead: bool) -> None:
+    if to.exists() and not instead:
+        raise UserError(f"{to} exists; name a new folder")
+
+
+@contextmanager
+def _alone(part: Path, to: Path) -> Iterator[None]:
+    """Hold a folder, if its disk has locks; who is killed lets go of it."""
+    handle = os.open(part, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        # Until it was held another process may have made `to` of it.
+        if not (_held(handle) and os.path.samestat(os.fstat(handle), part.stat())):
+            raise UserError(f"{to}: another process is writing it")
+        yield
     finally:
-        shutil.rmtree(part, ignore_errors=True)
+        os.close(handle)
+
+
+def _held(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a share without locks
+        pass
+    return True
+
+
+def _clear(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()

@@ -87,11 +87,14 @@ def split(samples: Sequence[Sample]) -> tuple[list[Sample], list[Sample]]:
     Groups are drawn in the order of a hash of their name, so the split depends on nothing else:
     first until each label has its share of boxes held out (rarest label first, boxes where the
     label is complete), then until each source has its share of photos. A group that is more than
-    half of a source trains, and so does one that is all there is of a label. What a build has
-    decided stays so; what lies beside it is split by itself, but for groups that it has decided.
+    half of a source trains, and so does the last one of a label, unless that left nothing to hold
+    out. What a build has decided stays so; what lies beside it is split by itself, but for groups
+    that it has decided.
     """
     decided = {sample.group: sample.split for sample in samples if sample.split}
-    held = _draw([sample for sample in samples if sample.group not in decided])
+    free = [sample for sample in samples if sample.group not in decided]
+    of_labels = [{s.group for s in free if _shows(s, label)} for label in LABELS]
+    held = _draw(free, of_labels) or _draw(free, [])
 
     def is_held(sample: Sample) -> bool:
         part = sample.split or decided.get(sample.group)
@@ -124,8 +127,16 @@ def why_unscored(held: Sequence[Sample]) -> str | None:
     return None
 
 
-def _draw(samples: Sequence[Sample]) -> set[str]:
-    """The groups to hold out."""
+def _shows(sample: Sample, label: str) -> bool:
+    return any(box.label == label for box in sample.boxes)
+
+
+def _draw(samples: Sequence[Sample], of_labels: Collection[set[str]]) -> set[str]:
+    """The groups to hold out.
+
+    Args:
+        of_labels: sets of groups of which one is to train.
+    """
     held: set[str] = set()
     by_label = {
         label: Counter(s.group for s in samples for b in s.boxes if _counts(s, b, label))
@@ -143,9 +154,15 @@ def _draw(samples: Sequence[Sample]) -> set[str]:
     }
     for boxes in sorted(by_label.values(), key=Counter.total):
         total = boxes.total()
-        _hold_out(boxes, max(_SHARE * total, min(_ENOUGH_BOXES, total / 4)), held, but=most)
+        _hold_out(
+            boxes,
+            max(_SHARE * total, min(_ENOUGH_BOXES, total / 4)),
+            held,
+            but=most,
+            of_labels=of_labels,
+        )
     for photos in by_source.values():
-        _hold_out(photos, _SHARE * photos.total(), held, but=most)
+        _hold_out(photos, _SHARE * photos.total(), held, but=most, of_labels=of_labels)
     return held
 
 
@@ -153,11 +170,19 @@ def _counts(sample: Sample, box: LabelledBox, label: str) -> bool:
     return box.label == label and label in sample.complete
 
 
-def _hold_out(sizes: Counter[str], wanted: float, held: set[str], *, but: Collection[str]) -> None:
+def _hold_out(
+    sizes: Counter[str],
+    wanted: float,
+    held: set[str],
+    *,
+    but: Collection[str],
+    of_labels: Collection[set[str]],
+) -> None:
     """Add groups to `held` until `wanted` of what `sizes` counts is in it; one group stays out.
 
     Args:
         but: groups that are not to be held out.
+        of_labels: sets of groups of which one is to train.
     """
     taken = sum(n for group, n in sizes.items() if group in held)
     free = [group for group in _by_hash(sizes) if group not in held]
@@ -165,6 +190,8 @@ def _hold_out(sizes: Counter[str], wanted: float, held: set[str], *, but: Collec
     for group in allowed if len(allowed) < len(free) else free[:-1]:
         if taken >= wanted:
             return
+        if any(group in groups and groups <= held | {group} for groups in of_labels):
+            continue
         held.add(group)
         taken += sizes[group]
 

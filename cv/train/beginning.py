@@ -10,6 +10,7 @@ from typing import Any
 
 from cv.errors import ModelError
 from cv.train.outputs import write_output
+from cv.train.run_lock import LOCK
 from cv.train.settings import Settings, check_settings, read_settings
 
 __all__ = ["Beginning", "Told", "holds_checkpoint", "keep", "kept"]
@@ -76,7 +77,8 @@ def holds_checkpoint(run: Path, *, resume: bool) -> bool:
             raise ModelError(f"{run} holds a run; add --resume or choose another --run")
         return True
     try:
-        others = {file.name for file in run.iterdir()} - {"ultralytics"}  # its stack writes there
+        # What is there before a run is: its stack's settings, and its lock.
+        others = {file.name for file in run.iterdir()} - {"ultralytics", LOCK}
     except FileNotFoundError:
         return False
     except OSError as error:

@@ -92,6 +92,7 @@ def fit(
     _need_extra()
     from cv.train.beginning import holds_checkpoint
     from cv.train.outputs import check_folder
+    from cv.train.run_lock import run_lock
     from cv.train.stack import load_stack
 
     run = run or Path("runs", model)
@@ -99,28 +100,29 @@ def fit(
     check_folder(run)
     if start is not None and not start.is_file():
         raise ModelError(f"--start {start}: no such file")
-    load_stack(run / "ultralytics")
-    from cv.train.fit import FitOptions, fit
+    with run_lock(run):
+        load_stack(run / "ultralytics")
+        from cv.train.fit import FitOptions, fit
 
-    best = fit(
-        FitOptions(
-            run=run,
-            data=data,
-            weights=weights,
-            size=model,
-            start=start,
-            imgsz=imgsz,
-            epochs=epochs,
-            batch=batch,
-            hours=hours,
-            device=device,
-            seed=seed,
-            resume=resume,
-            config=config,
-            leave_out=tuple(leave_out or ()),
-            share=share,
+        best = fit(
+            FitOptions(
+                run=run,
+                data=data,
+                weights=weights,
+                size=model,
+                start=start,
+                imgsz=imgsz,
+                epochs=epochs,
+                batch=batch,
+                hours=hours,
+                device=device,
+                seed=seed,
+                resume=resume,
+                config=config,
+                leave_out=tuple(leave_out or ()),
+                share=share,
+            )
         )
-    )
     Console().print(f"best checkpoint: {best}", soft_wrap=True)
 
 

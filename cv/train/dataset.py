@@ -16,7 +16,7 @@ from cv.train.fill import Filling
 from cv.train.network import COCO_IDS
 from cv.whole_file import write_whole
 
-__all__ = ["Dataset", "read_dataset", "write_dataset"]
+__all__ = ["Dataset", "check_held_out", "read_dataset", "write_dataset"]
 
 _DESCRIPTION = "data.yaml"
 _LISTS = ("train.txt", "val.txt")
@@ -104,6 +104,29 @@ def read_dataset(folder: Path) -> Dataset:
         raise ModelError(
             f"{file}: damaged, or not of this version; train anew in another --run"
         ) from error
+
+
+def check_held_out(dataset: Dataset, held: Sequence[Sample], data: Path) -> None:
+    """Whether a run's held-out photos are still those that it began with.
+
+    Photos that came or went since may move others from one side to the other: then some would
+    choose the best checkpoint that it was trained on.
+
+    Args:
+        data: the sources' folder, for the message.
+
+    Raises:
+        ModelError: they are not; names one that is on one list alone.
+    """
+    listing = dataset.yaml.with_name(_LISTS[1]).read_text(encoding="utf-8")
+    began = {(link.parts[-3], link.stem) for link in map(Path, listing.splitlines())}
+    if others := began ^ {(sample.source, sample.image.stem) for sample in held}:
+        source, name = min(others)
+        then = "was held out" if (source, name) in began else "was not held out"
+        raise ModelError(
+            f"{data}: its photos are others than when this run began: {source}/{name} {then} then; "
+            "restore them, or train anew in another --run"
+        )
 
 
 def _move_lists(folder: Path, before: str) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from rich.console import Console
 
 from cv.cpus import cpu_features
 from cv.data.reading import read_sources
@@ -17,7 +18,7 @@ from cv.data.splitting import leave_out, share_of, split, why_unscored
 from cv.errors import ModelError
 from cv.train.beginning import Beginning, Told, holds_checkpoint, keep, kept
 from cv.train.bounds import check_number
-from cv.train.dataset import Dataset, read_dataset, write_dataset
+from cv.train.dataset import Dataset, check_held_out, read_dataset, write_dataset
 from cv.train.fill import fill, without_hidden
 from cv.train.ignoring import StreetModel
 from cv.train.network import adapt_head, load_coco, load_trained, runs_of, size_of
@@ -79,11 +80,14 @@ def fit(options: FitOptions) -> Path:
         if value is not None:
             check_number(key, value, "--")
     resumed = holds_checkpoint(options.run, resume=options.resume)
+    if options.resume and not resumed:  # killed before the first one, or a folder's name mistyped
+        Console().print(f"{options.run}: no checkpoint to resume from; begins anew", soft_wrap=True)
     began = _resumed(options) if resumed else _new(options)
     training, validation = _photos(began, options.config)
     torch.manual_seed(began.seed)
     if resumed:
         start, dataset = None, read_dataset(options.run / "dataset")
+        check_held_out(dataset, validation, began.data)
     else:
         start, dataset = _prepared(began, training, validation, options, half=half, device=device)
     trainer = StreetTrainer(

@@ -11,9 +11,26 @@ from matplotlib.figure import Figure
 
 from cv.whole_file import write_whole
 
-__all__ = ["plot_run"]
+__all__ = ["drop_epochs", "plot_run"]
 
 Columns = dict[str, list[float]]
+
+
+def drop_epochs(results: Path, first: int) -> None:
+    """Drop the rows of this epoch and later ones, and torn ones: they are about to come again.
+
+    Who wrote them was killed before a checkpoint held these epochs, or could not write all of it.
+    """
+    try:
+        head, *rows = results.read_text(encoding="utf-8").splitlines(keepends=True) or [""]
+    except FileNotFoundError:
+        return
+    whole = (r for r in rows if r.endswith("\n") and r.count(",") == head.count(","))
+    kept = [row for row in whole if int(row.partition(",")[0]) < first]
+    if kept:
+        write_whole(results, "".join((head, *kept)).encode())
+    else:  # whoever writes the next row writes the head, too
+        results.unlink()
 
 
 def plot_run(results: Path) -> Path:

@@ -15,6 +15,13 @@ __all__ = ["Settings", "check_settings", "read_settings"]
 
 _DEFAULTS = Path(__file__).with_name("default.toml")
 _OPTIMIZERS = ("AdamW", "Adam", "Adamax", "NAdam", "RAdam", "RMSprop", "SGD", "MuSGD", "auto")
+_OWN = frozenset(
+    {
+        *("task", "model", "data", "epochs", "batch", "imgsz", "time", "device", "seed", "workers"),
+        *("save_dir", "exist_ok", "amp", "plots", "resume"),
+    }
+)
+"""Settings of ultralytics that `cv.train.fit` states: in the file they would have no effect."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +53,11 @@ def read_settings(file: Path | None, given: Mapping[str, int]) -> Settings:
     known = _defaults()
     stated = _read(file) if file else {}
     _check_tables(f"{file}: ", stated, known)
+    if own := sorted(_OWN & stated.get("ultralytics", {}).keys()):
+        raise ModelError(
+            f"{file}: [ultralytics]: {own[0]} has no effect there: "
+            "what kerbwatch itself states is in [fit], or an option of `kerbwatch train fit`"
+        )
     for key, value in given.items():
         check_number(key, value, "--")
     merged = {table: {**known[table], **stated.get(table, {})} for table in known}

@@ -27,7 +27,7 @@ from cv.train.detections import find
 from cv.train.graph import Deployed, predict_with_torch
 from cv.train.ignoring import StreetModel
 from cv.train.progress import Progress
-from cv.train.run_plot import plot_run
+from cv.train.run_plot import drop_epochs, plot_run
 from cv.train.scoring import score
 from cv.train.street_dataset import StreetDataset, check_whole
 from cv.train.tensorboard_log import TensorBoardLog
@@ -135,6 +135,7 @@ class StreetTrainer(DetectionTrainer):  # type: ignore[misc]  # ultralytics has 
             self._settle()
         folder = Path(self.save_dir) / "tensorboard"
         self.tensorboard = TensorBoardLog(folder, self.start_epoch + 1)
+        drop_epochs(self.csv, self.start_epoch + 1)
         if self.device.type == "cpu":  # also in float32: 3.1 photos a second instead of 2.1
             self.model.to(memory_format=torch.channels_last)
 
@@ -169,6 +170,22 @@ class StreetTrainer(DetectionTrainer):  # type: ignore[misc]  # ultralytics has 
             + ", ".join(f"{row.label} {row.ap50:.2f}" for row in scores.labels if row.boxes)
         )
         return metrics, fitness
+
+    def _handle_nan_recovery(self, epoch: int) -> bool:
+        """As ultralytics does: train an epoch again whose loss is no number, up to three times.
+
+        In a process's first epoch it would go on instead, and keep a network of zeros.
+
+        Raises:
+            ModelError: that does not help; the checkpoints before stay.
+        """
+        try:
+            again = bool(super()._handle_nan_recovery(epoch))
+        except RuntimeError as error:
+            raise _diverged(epoch) from error
+        if not (again or self.loss.isfinite()):
+            raise _diverged(epoch)
+        return again
 
     def save_metrics(self, metrics: dict[str, float]) -> None:
         """To `results.csv` and to TensorBoard."""
@@ -214,3 +231,10 @@ class StreetTrainer(DetectionTrainer):  # type: ignore[misc]  # ultralytics has 
             raise ModelError(f"{part}: cannot be written; {self.best} can be used as is") from error
         finally:
             part.unlink(missing_ok=True)
+
+
+def _diverged(epoch: int) -> ModelError:
+    return ModelError(
+        f"epoch {epoch + 1}: the loss is no number any more; train anew in another --run, "
+        "with a lower lr0 ([ultralytics] of --config)"
+    )

@@ -141,6 +141,22 @@ def test_what_was_confirmed_beside_a_mistake_is_boxed_there(site: Site, tmp_path
         assert all(item.box[::2] == pytest.approx((0, 60 / 241)) for item in sample.boxes)
 
 
+@pytest.mark.parametrize("reason", [None, RejectReason.PERMITTED])
+def test_a_mistake_beside_what_nobody_judged_does_not_teach_that_it_is_none(
+    reason: RejectReason | None, site: Site, tmp_path: Path
+) -> None:
+    """A stall with a licence is a stall, and one that nobody has reviewed may be one."""
+    frame(site, confirmed_at(2))
+    mistake = reviewed(site, 2, RejectReason.MISTAKEN)
+    for number, unclear in ((1, 1), (4, 0)):  # 400 to 480: outside what is cut out
+        other = case_of(site, number) if reason is None else reviewed(site, number, reason)
+        example = reviewed(site, 2)
+        made = written([other, mistake, example], site, tmp_path / str(number))
+        assert (made.negatives, made.unclear) == (1 - unclear, unclear)
+    twin = mistake.model_copy(update={"review": review_of(RejectReason.DUPLICATE, "li", NOW)})
+    assert written([twin, mistake], site, tmp_path / "twice").negatives == 1
+
+
 def test_who_had_left_before_a_mistake_is_not_beside_it(site: Site, tmp_path: Path) -> None:
     frame(site, confirmed_at(9))
     mistake = case_of(site, 9).model_copy(

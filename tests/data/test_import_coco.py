@@ -54,6 +54,24 @@ def test_a_box_drawn_from_its_lower_right_corner_is_the_same_box(tmp_path: Path)
     assert pixels(only) == [("street_stall", [20, 10, 60, 60])]
 
 
+@pytest.mark.parametrize(
+    ("stated", "corners"),
+    [
+        ({"attributes": {"occluded": False, "rotation": 90.0}}, [15, 15, 65, 55]),
+        ({"attributes": {"rotation": 90.0}, "segmentation": []}, [15, 15, 65, 55]),
+        # The box of a shape is that around it.
+        ({"attributes": {"rotation": 90.0}, "segmentation": [[20, 10, 60, 60]]}, [20, 10, 60, 60]),
+        ({"attributes": {"rotation": "left"}}, [20, 10, 60, 60]),
+        ({"attributes": ["rotation"]}, [20, 10, 60, 60]),
+    ],
+)
+def test_a_box_that_was_turned_in_cvat_is_the_upright_one_around_it(
+    stated: dict[str, Any], corners: list[int], tmp_path: Path
+) -> None:
+    _, (only,) = take(coco(tmp_path, annotations=[ROW | stated]), "cart=street_stall")
+    assert pixels(only) == [("street_stall", corners)]
+
+
 def test_a_listed_photo_without_annotations_has_no_boxes(tmp_path: Path) -> None:
     taken, (only,) = take(coco(tmp_path, annotations=[]))
     assert only.boxes == ()

@@ -19,6 +19,23 @@ def test_boxes_are_taken(tmp_path: Path) -> None:
     assert pixels(only) == [("street_stall", [20, 10, 60, 60]), ("car", [0, 0, 9, 9])]
 
 
+def test_a_box_that_was_turned_in_cvat_is_the_upright_one_around_it(tmp_path: Path) -> None:
+    turn = "<attributes><attribute><name>rotation</name><value>{}</value></attribute></attributes>"
+    boxes = (
+        voc_object("car", 20, 10, 60, 60).replace("</object>", turn.format(degrees) + "</object>")
+        for degrees in ("90.0", "0.0")
+    )
+    _, (only,) = take(voc(tmp_path, voc_text("".join(boxes))))
+    assert pixels(only) == [("car", [15, 15, 65, 55]), ("car", [20, 10, 60, 60])]
+
+
+def test_the_suffix_may_be_written_in_capitals(tmp_path: Path) -> None:
+    export = voc(tmp_path, voc_text(voc_object("car", 0, 0, 9, 9)))
+    (export / "Annotations/a.xml").rename(export / "Annotations/a.XML")
+    _, (only,) = take(export)
+    assert pixels(only) == [("car", [0, 0, 9, 9])]
+
+
 def test_a_renamed_photo_is_found_by_the_annotations_name(tmp_path: Path) -> None:
     export = voc(tmp_path, voc_text(voc_object("car", 0, 0, 9, 9), filename="DSC_1.JPG"))
     _, (only,) = take(export)

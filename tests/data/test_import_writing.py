@@ -142,9 +142,20 @@ def test_unknown_classes_are_named_at_once(tmp_path: Path) -> None:
     assert taken.boxes["van", ""] == 1
 
 
+@pytest.mark.parametrize("name", ["Street Stall", "street-stall", "STREET_STALL"])
+def test_what_is_dropped_is_not_complete_however_its_class_is_written(
+    name: str, tmp_path: Path
+) -> None:
+    export = yolo(tmp_path, {"a": "0 .5 .5 .1 .1"}, f"names: [{name}]\n")
+    with pytest.raises(UserError, match=f"'{name}' is left out, so street_stall is not --complete"):
+        take(export, drop_others=True, complete=frozenset({"street_stall"}))
+    _, (only,) = take(export, f"{name}=street_stall", complete=frozenset({"street_stall"}))
+    assert [item.label for item in only.boxes] == ["street_stall"]
+
+
 def test_what_is_dropped_is_not_complete(tmp_path: Path) -> None:
     export = yolo(tmp_path, {"a": LINE})
-    with pytest.raises(UserError, match="'car' is left out, so it is not --complete"):
+    with pytest.raises(UserError, match="'car' is left out, so car is not --complete"):
         take(export, drop=["car"], complete=frozenset({"car"}))
     assert not (tmp_path / "taken").exists()
 
@@ -183,6 +194,7 @@ def test_all_others_can_be_left_out(tmp_path: Path) -> None:
         ("train/images/gate/01.jpg", GroupBy.FILE, "train/images/gate/01"),
         ("train/images/gate_01.jpg", GroupBy.PREFIX, "gate"),
         ("valid/images/north/gate_01.jpg", GroupBy.PREFIX, "north/gate"),
+        ("images/Validation/north/gate_01.jpg", GroupBy.PREFIX, "north/gate"),
         ("images/val/gate_01.jpg", GroupBy.PREFIX, "gate"),
         ("val_01.jpg", GroupBy.PREFIX, "val"),
         ("gate/0012.jpg", GroupBy.PREFIX, "gate"),

@@ -154,6 +154,22 @@ def test_what_a_mac_packs_beside_each_file_is_no_part_of_the_export(tmp_path: Pa
     assert take(export)[0].photos == 1
 
 
+def test_folders_may_be_written_in_capitals(tmp_path: Path) -> None:
+    export = yolo(tmp_path, {"a": "1 0.5 0.5 0.2 0.4"})
+    (export / "images").rename(export / "Images")
+    (export / "labels").rename(export / "Labels")
+    _, (only,) = take(export)
+    assert pixels(only) == [("car", [80, 30, 120, 70])]
+
+
+def test_suffixes_may_be_written_in_capitals(tmp_path: Path) -> None:
+    export = yolo(tmp_path, {"a": "1 0.5 0.5 0.2 0.4", "b": ""})
+    (export / "labels/a.txt").rename(export / "labels/a.TXT")
+    taken, samples = take(export)
+    assert taken.unlabelled == 0
+    assert [pixels(sample) for sample in samples] == [[("car", [80, 30, 120, 70])], []]
+
+
 def test_photos_may_lie_elsewhere(tmp_path: Path) -> None:
     export = yolo(tmp_path, {"a": "1 0.5 0.5 0.2 0.4"})
     (export / "images").rename(tmp_path / "photos")

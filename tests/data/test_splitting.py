@@ -75,6 +75,27 @@ def test_a_label_or_source_of_one_group_only_trains() -> None:
     assert validation == []
 
 
+@pytest.mark.parametrize("town", range(12))
+def test_the_last_group_of_a_label_trains_though_others_of_its_source_are_held_out(
+    town: int,
+) -> None:
+    photos = [
+        sample(f"town{town}", g, n, "car", *(["cone"] if g == 0 else []))
+        for g in range(8)
+        for n in range(4)
+    ]
+    training, held = split(photos)
+    assert held
+    assert any(box.label == "cone" for s in training for box in s.boxes)
+
+
+def test_where_each_group_is_the_last_of_a_label_one_is_held_out_all_the_same() -> None:
+    photos = [sample("a", g, n, label) for g, label in enumerate(("car", "bus")) for n in range(2)]
+    training, held = split(photos)
+    assert training
+    assert held
+
+
 def test_the_one_group_of_a_source_trains_whatever_else_has_its_label() -> None:
     own = [sample("mine", 0, n, "street_stall") for n in range(300)]
     others = [sample("a", g, n, "street_stall") for g in range(20) for n in range(5)]

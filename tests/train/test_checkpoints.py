@@ -91,3 +91,23 @@ def test_who_is_killed_while_the_optimizer_is_dropped_keeps_the_best_checkpoint(
     with pytest.raises(KeyboardInterrupt):
         trainer.final_eval()
     load_trained(trainer.best)
+
+
+@pytest.mark.parametrize("epoch", [2, 3])
+def test_a_loss_that_is_no_number_is_one_line_and_replaces_no_checkpoint(
+    epoch: int, tmp_path: Path
+) -> None:
+    """In the first epoch of a process, and in one that was trained again in vain."""
+    import torch
+
+    from cv.train.trainer import StreetTrainer
+
+    trainer = StreetTrainer.__new__(StreetTrainer)
+    trainer.last, trainer.start_epoch, trainer.fitness = tmp_path / "last.pt", 2, 0.0
+    trainer.nan_recovery_attempts = 3
+    trainer.last.write_bytes(b"earlier")
+    trainer.loss = torch.tensor(1.0)
+    assert not trainer._handle_nan_recovery(epoch)
+    trainer.loss = torch.tensor(float("nan"))
+    with pytest.raises(ModelError, match=rf"^epoch {epoch + 1}: the loss is no number any more;"):
+        trainer._handle_nan_recovery(epoch)

@@ -136,3 +136,27 @@ def test_a_run_is_not_resumed_with_other_data(make_source: Make, run: Path, tmp_
     told = said(run, tmp_path / "elsewhere", resume=True)
     assert told.startswith(f"{run}: this run began with --data {data}; resume it so")
     assert "--seed 0;" in said(run, data, resume=True, seed=7)
+
+
+def test_a_run_is_not_resumed_when_other_photos_are_held_out(make_source: Make, run: Path) -> None:
+    """A source that was added may move photos that were trained on to those that choose."""
+    from cv.data.reading import read_sources
+    from cv.data.splitting import split
+    from cv.train.dataset import write_dataset
+    from cv.train.fill import Filling
+
+    data = make_source("mine", ROWS)
+    training, held = split(read_sources(data))
+    checkpoint(run / "weights/last.pt")
+    keep(Beginning(read_settings(None, {}), data), run)
+    write_dataset(training, [Filling()] * len(training), held, run / "dataset")
+    make_source("more", ROWS)
+    told = said(run, data, resume=True)
+    assert told.startswith(f"{data}: its photos are others than when this run began: ")
+
+
+def test_a_run_that_has_nothing_to_resume_says_that_it_begins_anew(
+    make_source: Make, run: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said(run, make_source("composed", ROWS), resume=True)
+    assert capsys.readouterr().out == f"{run}: no checkpoint to resume from; begins anew\n"

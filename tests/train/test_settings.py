@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from cv.errors import ModelError
-from cv.train.settings import read_settings
+from cv.train.settings import _OWN, read_settings
 
 pytestmark = pytest.mark.usefixtures("stack")
 
@@ -46,6 +46,8 @@ def test_what_a_file_leaves_out_is_as_by_default(file: Path) -> None:
         ("[compose]\nstreet_stall = -1\n", "compose.street_stall is -1; it must be 0 or more"),
         ("[repeats]\nmine = 0\n", "repeats.mine is 0; it must be a whole number from 1 on"),
         ("[repeats]\nmine = 1.5\n", "repeats.mine is 1.5; it must be a whole number from 1 on"),
+        ("[ultralytics]\nepochs = 50\n", "[ultralytics]: epochs has no effect there"),
+        ("[ultralytics]\nworkers = 2\n", "[ultralytics]: workers has no effect there"),
         ("[ultralytics]\nlr = 1\n", "[ultralytics]: 'lr' is not a valid YOLO argument."),
         ("[ultralytics]\nmosaic = 3.0\n", "[ultralytics]: 'mosaic=3.0' is an invalid value."),
         ("[fit\n", "Expected ']'"),
@@ -76,3 +78,15 @@ def test_a_file_in_another_encoding_is_named(file: Path) -> None:
     file.write_bytes("# 训练\n".encode("gbk"))
     with pytest.raises(ModelError, match=r"mine\.toml: not UTF-8 text"):
         read_settings(file, {})
+
+
+def test_all_that_a_run_states_to_ultralytics_has_no_effect_in_a_file(file: Path) -> None:
+    from cv.train.beginning import Beginning
+    from cv.train.dataset import Dataset
+    from cv.train.fit import FitOptions, _overrides
+
+    usual = read_settings(None, {})
+    given = _overrides(
+        FitOptions(run=file.parent), Beginning(usual, file), Dataset(file, ()), resumed=False
+    )
+    assert given.keys() - usual.ultralytics.keys() == _OWN - {"workers"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["below"]
+__all__ = ["below", "of_suffix"]
 
 
 def below(folder: Path, pattern: str = "*") -> Iterator[Path]:
@@ -19,6 +19,11 @@ def below(folder: Path, pattern: str = "*") -> Iterator[Path]:
     for link in _of_export(folder, "*"):
         if link.is_symlink() and link.is_dir() and _is_elsewhere(link.resolve(), own):
             yield from _of_export(link, pattern)
+
+
+def of_suffix(folder: Path, suffix: str) -> Iterator[Path]:
+    """What has a suffix anywhere below a folder; Windows writes `.XML` as well as `.xml`."""
+    return (path for path in below(folder) if path.suffix.lower() == suffix)
 
 
 def _of_export(folder: Path, pattern: str) -> Iterator[Path]:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from cv.data.imports.imported import Imported, NamedBox, files_of, stated_size
+from cv.data.imports.imported import Imported, NamedBox, files_of, stated_size, turned
 from cv.data.imports.json_values import Node, read_json
 from cv.data.imports.photos import Photos
 from cv.geometry import Box
@@ -67,7 +67,7 @@ def _boxes(
         if row.number_of("iscrowd", 0):
             others[image].append(names[category])  # a region with many of them is not a box of one
         else:
-            boxes[image].append(NamedBox(names[category], _box(row.key("bbox"))))
+            boxes[image].append(NamedBox(names[category], _box(row)))
     return boxes, others
 
 
@@ -75,9 +75,27 @@ def _rows(root: Node, name: str) -> Iterator[Node]:
     return root.key(name).items()
 
 
-def _box(node: Node) -> Box:
+def _box(row: Node) -> Box:
+    node = row.key("bbox")
     values = [item.number() for item in node.items()]
     if len(values) != 4:
         raise node.fail("must be x, y, width, height")
     x, y, width, height = values
-    return Box(x, y, x + width, y + height)
+    box = Box(x, y, x + width, y + height)
+    return turned(box, _rotation(row), box.centre)
+
+
+def _rotation(row: Node) -> float:
+    """Degrees by which a box is turned: CVAT writes it as it was before, unless it is a shape's.
+
+    An attribute of that name may also be the user's own, and anything.
+    """
+    attributes = row.maybe("attributes")
+    if (
+        attributes is None
+        or not isinstance(attributes.value, dict)
+        or row.value.get("segmentation")
+    ):
+        return 0.0
+    is_stated = type(attributes.value.get("rotation")) in (int, float)
+    return attributes.key("rotation").number() if is_stated else 0.0

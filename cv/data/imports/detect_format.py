@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from cv.data.imports import coco, cvat, label_studio, voc, yolo
-from cv.data.imports.below import below
+from cv.data.imports.below import below, of_suffix
 from cv.data.imports.formats import Format
 from cv.data.imports.imported import Imported
 from cv.data.imports.json_values import read_json
@@ -55,7 +55,7 @@ def _has_names(export: Path) -> bool:
 def _first(export: Path, suffix: str) -> Path | None:
     if export.is_file():
         return export if export.suffix.lower() == suffix else None
-    return min(below(export, f"*{suffix}"), default=None)
+    return min(of_suffix(export, suffix), default=None)
 
 
 def _xml_kind(file: Path) -> Format | None:

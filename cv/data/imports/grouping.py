@@ -14,8 +14,11 @@ _AUGMENTED = re.compile(
 """Roboflow's mark of an augmented copy, `gate_01_jpg.rf.0a1b2c3d`: its copies are one photo."""
 _UPLOADED = re.compile(r"^(?!20\d{6}-)[0-9a-f]{8}-")
 """What Label Studio puts before the name of an uploaded file; a date is the user's own."""
-_PARTS = frozenset({"train", "valid", "val", "test", "images"})
-"""Folders that are no place: `train/images/gate` is where `valid/images/gate` is."""
+_PARTS = frozenset({"train", "valid", "val", "validation", "test", "images"})
+"""Folders that are no place: `train/images/gate` is where `valid/images/gate` is.
+
+In any case: CVAT calls them `Train`, `Validation` and `Test`.
+"""
 _NUMBER = re.compile(r"[\s_.()-]*\d+[\s_.()-]*$")
 
 
@@ -41,7 +44,7 @@ def group_of(name: str, by: GroupBy) -> str:
         return path.parent.as_posix()
     stem = _AUGMENTED.sub("", path.stem)
     if by is GroupBy.PREFIX:
-        folders = tuple(folder for folder in folders if folder not in _PARTS)
+        folders = tuple(folder for folder in folders if folder.lower() not in _PARTS)
         stem = _UPLOADED.sub("", stem)
         # Of `gate/0012` the folder is all there is of a prefix.
         stem = _NUMBER.sub("", stem) or ("" if folders else stem)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from cv.data.imports.below import below
+from cv.data.imports.below import of_suffix
 from cv.errors import ModelError
 from cv.geometry import Box, Point
 
@@ -101,7 +101,7 @@ def files_of(export: Path, suffix: str) -> list[Path]:
     """
     if export.is_file():
         return [export]
-    files = sorted(file for file in below(export, f"*{suffix}") if file.is_file())
+    files = sorted(file for file in of_suffix(export, suffix) if file.is_file())
     if not files:
         raise ModelError(f"{export}: no {suffix} file there")
     return files

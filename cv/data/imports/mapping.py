@@ -46,7 +46,8 @@ class LabelMap:
         Raises:
             UserError: names every class that has no meaning yet, or one named on the command line
                 that the export does not have: a typo would teach that its things are not there.
-                So would a class that is left out though the label of its name is complete.
+                So would a class that is left out though the label of its name is complete, also
+                if that is written otherwise (`Street Stall`).
         """
         for name in self.named:
             if name not in names:
@@ -54,11 +55,11 @@ class LabelMap:
                 raise UserError(
                     f"{export}: no class {name!r} for --map or --drop; there are {there}"
                 )
-        for name in sorted(set(names) & set(complete)):
-            if self.label(name) is None:
+        for name in sorted(names):
+            if self.label(name) is None and (label := _as_label(name)) in complete:
                 raise UserError(
-                    f"{export}: {name!r} is left out, so it is not --complete: its things would be "
-                    "taught as absent"
+                    f"{export}: {name!r} is left out, so {label} is not --complete: its things "
+                    "would be taught as absent"
                 )
         unknown = sorted(set(names) - self.labels.keys() - set(LABELS))
         if not unknown or self.drop_others:
@@ -69,6 +70,11 @@ class LabelMap:
             f"{export}: no label for {shown}{more}; add --map {unknown[0] + '=LABEL'!r}, --drop or "
             f"--drop-others; labels are {', '.join(LABELS)}"
         )
+
+
+def _as_label(name: str) -> str:
+    """A class name as labels are written."""
+    return "_".join(name.replace("-", " ").lower().split())
 
 
 def label_map(

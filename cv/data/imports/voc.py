@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePath, PureWindowsPath
 
-from cv.data.imports.imported import Imported, NamedBox, Size, files_of, stated_size
+from cv.data.imports.imported import Imported, NamedBox, Size, files_of, stated_size, turned
 from cv.data.imports.photos import Photos, shared_tail
 from cv.data.imports.xml_tree import Element, read_xml
 from cv.errors import ModelError
@@ -85,6 +85,15 @@ def _size(root: Element) -> Size | None:
 
 def _box(element: Element) -> NamedBox:
     # VOC counts pixels from 1, most tools that write it from 0: taken as from 0, a pixel at most.
-    box = element.child("bndbox")
-    edges = (box.child(edge).number() for edge in ("xmin", "ymin", "xmax", "ymax"))
-    return NamedBox(element.child("name").text(), Box(*edges))
+    corners = element.child("bndbox")
+    box = Box(*(corners.child(edge).number() for edge in ("xmin", "ymin", "xmax", "ymax")))
+    return NamedBox(element.child("name").text(), turned(box, _rotation(element), box.centre))
+
+
+def _rotation(element: Element) -> float:
+    """Degrees by which a box is turned that CVAT writes as it was before."""
+    attributes = element.first("attributes")
+    for attribute in attributes.all("attribute") if attributes else ():
+        if _text(attribute, "name") == "rotation":
+            return attribute.child("value").number()
+    return 0.0

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
-from cv.data.imports.below import below
+from cv.data.imports.below import of_suffix
 from cv.data.imports.imported import Imported, NamedBox, enclosing
 from cv.data.imports.photos import Photos, shared_tail
 from cv.data.imports.yolo_names import Classes, classes_by_folder, read_classes
@@ -19,7 +19,10 @@ from cv.geometry import UNIT, Box
 __all__ = ["read"]
 
 _FOLDERS = frozenset({"images", "labels", "obj_train_data"})
-"""Folders that only tell photos from labels: `train/images/a.jpg` has `train/labels/a.txt`."""
+"""Folders that only tell photos from labels: `train/images/a.jpg` has `train/labels/a.txt`.
+
+In any case: in Windows they may be `Images` and `labels`.
+"""
 _LISTS = frozenset(
     {"train", "val", "valid", "validation", "test", "classes", "labels", "predefined_classes"}
 )
@@ -66,7 +69,7 @@ def _label_files(folder: Path, photos: Photos) -> dict[Path, Path]:
     for photo, key in keys.items():
         by_key[key].append(photo)
     labels: dict[Path, Path] = {}
-    for file in sorted(below(folder, "*.txt")):
+    for file in sorted(of_suffix(folder, ".txt")):
         key = _key(file.relative_to(folder))
         if key not in by_key and _is_list(file):
             continue
@@ -90,7 +93,7 @@ def _is_list(file: Path) -> bool:
 
 
 def _key(path: Path) -> Key:
-    return (*(part for part in path.parent.parts if part not in _FOLDERS), path.stem)
+    return (*(part for part in path.parent.parts if part.lower() not in _FOLDERS), path.stem)
 
 
 def _agree(first: Key, second: Key) -> bool:
