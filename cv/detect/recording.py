@@ -132,6 +132,7 @@ class Recording:
 
         # What is asked for may be ahead of what has come.
         planned, foreseen = copy(self._cadence), copy(clock)
+        asked_s: float | None = None  # of the latest look
 
         def due(stamp_s: float | None) -> float | None:
             nonlocal planned, foreseen
@@ -152,16 +153,20 @@ class Recording:
                 media_s = decoded.due_s
                 if media_s is None:
                     media_s = clock.read(decoded.stamp_s)
+                    self._cadence.step_s = self._video.spacing_s
+                    is_due = self._cadence.is_due(media_s)
                 else:
                     clock.agree(decoded.stamp_s, media_s)
-                self._cadence.step_s = self._video.spacing_s
-                if not self._cadence.is_due(media_s):
+                    # It was when it was asked for: by those read since, it may not be.
+                    is_due = media_s != asked_s  # unless it is a key frame's second picture
+                if not is_due:
                     continue
                 picture = self._upright.picture(decoded.picture)
                 if picture is None:
                     self.stats.corrupt += 1
                     continue
                 self._cadence.take(media_s)
+                asked_s = decoded.due_s
                 self.stats.looks += 1
                 self.stats.missed = self._cadence.missed
                 time = self.start + timedelta(seconds=media_s)

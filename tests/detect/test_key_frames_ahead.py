@@ -49,6 +49,20 @@ def test_key_frames_decoded_side_by_side_are_those_decoded_one_by_one(clip, ever
     )
 
 
+@pytest.mark.parametrize("distances_s", [(2.0, 0.4), (0.4, 1.8), (0.6, 1.6, 0.8, 1.8)])
+def test_where_key_frames_come_closer_or_apart_no_look_is_lost_on_many_cores(tmp_path, distances_s):
+    stamps = [0.0]
+    for distance_s in distances_s * (4 // len(distances_s)):
+        stamps += [stamps[-1] + distance_s / 5 * n for n in range(1, 26)]
+    path = make_clip(tmp_path / "clip.mp4", stamps=stamps, gop=5)
+    for every_s in (2.0, 2.2, 3.0):
+        alone, counts, _ = look(path, 1, every_s)
+        beside, same_counts, was_ahead = look(path, 4, every_s)
+        assert was_ahead
+        assert told(beside) == told(alone)
+        assert same_counts == counts
+
+
 @pytest.mark.parametrize("codec", ["libx265", "mpeg4", "libvpx-vp9"])
 def test_other_codecs_give_the_same_on_many_cores(tmp_path, codec):
     name = "clip.webm" if codec == "libvpx-vp9" else "clip.mp4"
