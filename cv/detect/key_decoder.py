@@ -68,6 +68,7 @@ class KeyDecoder:
         self._is_renewed = live and by_headers
         self._threads = threads
         self._most_begun = threads if by_headers and not live and threads > 1 else 0
+        self._is_first = True
         self._is_proved = False
         self._decoder = track
         self._own = threading.local()
@@ -157,7 +158,10 @@ class KeyDecoder:
             self.begin()
             done.append(Key(packets[0], self._due_s, self._weighed(outcome, stats)))
             if self._most_begun and outcome.pictures and not self._is_proved:
-                self._prove(packets, outcome.pictures)
+                # With intra refresh the first one is a key frame, and the only one.
+                if not self._is_first:
+                    self._prove(packets, outcome.pictures)
+                self._is_first = False
         if unmarked:
             done.append(Key(None, None, unmarked))
         return done

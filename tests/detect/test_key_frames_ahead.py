@@ -73,6 +73,15 @@ def test_other_codecs_give_the_same_on_many_cores(tmp_path, codec):
     assert told(beside) == told(alone)
 
 
+def test_with_intra_refresh_no_look_is_lost_on_many_cores(tmp_path):
+    """Only so many packets are kept to make up for key frames that are none."""
+    path = make_clip(tmp_path / "clip.mp4", frames=1500, gop=250, intra_refresh=True, size=(80, 64))
+    frames, counts, was_ahead = look(path, 4, 10.0)
+    assert [frame.media_s for frame in frames] == pytest.approx([0, 10, 20, 30, 40, 50])
+    assert counts.missed == counts.corrupt == 0
+    assert not was_ahead
+
+
 def test_what_only_the_container_says_of_pictures_holds_on_many_cores(tmp_path):
     path = make_clip(tmp_path / "clip.mp4", frames=100, gop=10)
     set_display_matrix(path, 0, 1, -1, 0)
