@@ -129,9 +129,9 @@ class Reader:
         """
         if not self._telling.acquire(blocking=False):
             return False
-        self._left = True
+        self._left = self.stuck() is not None
         self._telling.release()
-        return True
+        return self._left
 
     def wait_for(self, problem: SourceError) -> None:
         """Say that it is stuck, but let it wait for the camera."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import pickle
 import threading
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from random import Random
@@ -12,6 +13,7 @@ from random import Random
 import pytest
 
 from cv.bench.rtsp import RtspServer, free_port
+from cv.detect.damage import Decoded
 from cv.detect.frames import (
     Frame,
     Source,
@@ -22,6 +24,7 @@ from cv.detect.frames import (
     open_stream,
 )
 from cv.detect.keyframes import Decode
+from cv.detect.reader import Reader
 from cv.errors import SourceError
 from tests.detect.clips import make_clip, number_of
 from tests.detect.reporting_camera import reporting_camera
@@ -141,6 +144,52 @@ def test_of_a_camera_that_never_sends_pictures_again_no_more_than_two_connection
         viewer.join(5)
         assert not viewer.is_alive()
     assert len(warnings_in(caplog)) == 2, "it played in between"
+
+
+def test_a_read_that_ends_while_its_reader_is_about_to_be_left_is_a_loss_like_any_other(
+    stop, monkeypatch
+):
+    ended = threading.Event()
+    waiting = []
+
+    def pause(seconds: float) -> None:
+        waiting.append(seconds)
+        stop.wait(0.5)
+        stop.set()
+
+    class Hanging:
+        format, duration_s, decode = "rtsp", None, Decode.AUTO
+
+        def __init__(self, *_: object, **__: object) -> None:
+            pass
+
+        def __enter__(self) -> Hanging:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+        def frames(self, _: object, stopped: Callable[[], bool], *__: object) -> Iterator[Decoded]:
+            stopped()
+            ended.wait(10)
+            raise SourceError("the connection broke")
+            yield
+
+    class Ending(Reader):
+        def stuck(self) -> SourceError | None:
+            problem = super().stuck()
+            if problem and not ended.is_set():
+                ended.set()
+                until(lambda: bool(waiting))
+            return problem
+
+    monkeypatch.setattr("cv.detect.reader._STUCK", 0.05)
+    monkeypatch.setattr("cv.detect.reader.Video", Hanging)
+    monkeypatch.setattr("cv.detect.stream.Reader", Ending)
+    with reading("rtsp://127.0.0.1:1/cam", stop, pause=pause) as stream:
+        assert list(stream) == []
+        until(lambda: stream.state is StreamState.STOPPED)
+    assert stream.stats.failures == len(waiting) == 1
 
 
 def test_a_bug_in_a_reader_shows_where_its_looks_are_made(stop, monkeypatch):
