@@ -128,37 +128,38 @@ class Recording:
         Raises:
             SourceError: not one frame could be decoded, or it could not be read to its end.
         """
-        clock = MediaClock(self._video.step_s, self.duration_s, self._video.origin_s)
-
         # What is asked for may be ahead of what has come.
-        planned, foreseen = copy(self._cadence), copy(clock)
+        come = MediaClock(self._video.step_s, self.duration_s, self._video.origin_s)
+        planned, clock = copy(self._cadence), copy(come)
         asked_s: float | None = None  # of the latest look
+        decode = self._video.decode
 
         def due(stamp_s: float | None) -> float | None:
-            nonlocal planned, foreseen
+            nonlocal planned
             if not self._video.is_ahead:
-                planned, foreseen = copy(self._cadence), copy(clock)
+                planned = copy(self._cadence)
             planned.step_s = self._video.spacing_s
-            foreseen.step_s = self._video.spacing_s or self._video.step_s
-            media_s = foreseen.read(stamp_s)
-            if planned.is_due(media_s):
-                planned.take(media_s)
-                return media_s
-            if not self._video.is_ahead:
-                clock.agree(stamp_s, media_s)  # time passes: in joined files stamps begin anew
-            return None
+            clock.step_s = self._video.spacing_s or self._video.step_s
+            media_s = clock.read(stamp_s)  # time passes: in joined files stamps begin anew
+            if not planned.is_due(media_s):
+                return None
+            planned.take(media_s)
+            return media_s
 
         try:
             for decoded in self._video.frames(self.stats, due=due, make_up=True):
                 media_s = decoded.due_s
                 if media_s is None:
+                    if self._video.decode is not decode:  # key frames were none: back to the last
+                        decode, clock = self._video.decode, copy(come)
+                    clock.step_s = self._video.step_s
                     media_s = clock.read(decoded.stamp_s)
                     self._cadence.step_s = self._video.spacing_s
                     is_due = self._cadence.is_due(media_s)
                 else:
-                    clock.agree(decoded.stamp_s, media_s)
                     # It was when it was asked for: by those read since, it may not be.
                     is_due = media_s != asked_s  # unless it is a key frame's second picture
+                come.agree(decoded.stamp_s, media_s)
                 if not is_due:
                     continue
                 picture = self._upright.picture(decoded.picture)

@@ -50,6 +50,18 @@ def test_a_recording_loses_no_look(tmp_path: Path, name: str, every_s: float) ->
     assert recording.stats.corrupt == recording.stats.missed == 0
 
 
+@pytest.mark.parametrize("every_s", [5.0, 10.0])
+def test_times_are_right_where_looks_are_rarer_than_key_frames(
+    tmp_path: Path, every_s: float
+) -> None:
+    """Time passed with key frames that were not due, before it was known that they are none."""
+    clip = make_clip(tmp_path / "clip.mp4", frames=1000, intra_refresh=True, size=(80, 64))
+    with open_clip(clip, every_s) as recording:
+        frames = list(recording)
+    assert [f.media_s for f in frames] == pytest.approx(list(range(0, 40, round(every_s))))
+    assert numbers(frames) == [round(f.media_s * 25) for f in frames]
+
+
 @pytest.mark.parametrize("seconds", [1, 2, 3, 4])
 def test_one_that_ends_before_that_is_known_loses_none_either(tmp_path: Path, seconds: int) -> None:
     clip = make_clip(tmp_path / "clip.mp4", frames=25 * seconds, intra_refresh=True)
