@@ -70,6 +70,7 @@ class KeyDecoder:
         self._most_begun = threads if by_headers and not live and threads > 1 else 0
         self._is_first = True
         self._is_proved = False
+        self._parameters = track.extradata
         self._decoder = track
         self._own = threading.local()
         self._pool: ThreadPoolExecutor | None = None
@@ -99,7 +100,7 @@ class KeyDecoder:
             if self._track.is_open:
                 self._track.flush_buffers()
         else:
-            self._decoder = self._new()
+            self._decoder = self._new(self._parameters)
         # Also tells the decoder, since containers call frames key frames that are none.
         self._decoder.skip_frame = self._choice.skip
 
@@ -126,6 +127,7 @@ class KeyDecoder:
         Cameras send a key frame in several packets of one time stamp. The decoder sees the other
         packets too, and skips them: it knows better than a container what is a key frame.
         """
+        self._heed_parameters(packet)
         if self.goes_on(packet):
             self._packets.append(packet)
         elif packet.is_keyframe:
@@ -145,7 +147,7 @@ class KeyDecoder:
         """
         packets, self._packets = self._packets, []
         unmarked, self._unmarked = self._unmarked, []
-        ahead = bool(packets) and self._may_go_ahead(packets[0], stats)
+        ahead = bool(packets) and self._may_go_ahead(stats)
         if ahead:
             self._begun.append((Key(packets[0], self._due_s, []), self._submit(packets)))
         done = []
@@ -166,15 +168,27 @@ class KeyDecoder:
             done.append(Key(None, None, unmarked))
         return done
 
-    def _may_go_ahead(self, packet: Packet[VideoStream], stats: SourceStats) -> bool:
+    def _may_go_ahead(self, stats: SourceStats) -> bool:
         """Whether the next key frames may be begun before it is known what this one gives.
 
-        Not after one was damaged: then it matters which one is taken instead. Nor where parameters
-        come with a packet, which one decoder alone would see.
+        Not after one was damaged: then it matters which one is taken instead.
         """
-        if packet.has_sidedata("new_extradata"):
-            self._most_begun = 0
         return self._most_begun > 0 and self._is_proved and not stats.corrupt
+
+    def _heed_parameters(self, packet: Packet[VideoStream]) -> None:
+        """Where other parameters come with a packet, no later one decodes without them.
+
+        As in FLV files that were joined; the packet itself need not be one that is decoded.
+        """
+        if not packet.has_sidedata("new_extradata"):
+            return
+        parameters = bytes(packet.get_sidedata("new_extradata"))
+        if parameters != self._parameters:
+            self._parameters = parameters
+            self._most_begun = 0
+            _decoded(self._track, [packet], whole=True)
+            self._track.flush_buffers()
+            self.begin()
 
     def _prove(self, packets: Sequence[Packet[VideoStream]], pictures: list[VideoFrame]) -> None:
         """A decoder that knows nothing of the container must give the same picture.
@@ -195,16 +209,17 @@ class KeyDecoder:
     def _decode_beside(self, packets: Sequence[Packet[VideoStream]]) -> _Outcome:
         decoder: VideoCodecContext | None = getattr(self._own, "decoder", None)
         if decoder is None:
-            decoder = self._own.decoder = self._new()
+            # as the track began: after other parameters none is begun ahead
+            decoder = self._own.decoder = self._new(self._track.extradata)
             decoder.skip_frame = "NONKEY"
         outcome = _decoded(decoder, packets, whole=True)
         decoder.flush_buffers()
         return outcome
 
-    def _new(self) -> VideoCodecContext:
+    def _new(self, parameters: bytes | None) -> VideoCodecContext:
         new = CodecContext.create(self._track.codec.name, "r")
         assert isinstance(new, VideoCodecContext)
-        new.extradata = self._track.extradata
+        new.extradata = parameters
         new.thread_type, new.thread_count = "FRAME", 1
         return new
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import threading
+from itertools import count
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 
+from cv.detect.decoding import Video
 from cv.detect.frames import Frame, Source, SourceKind, SourceStats
+from cv.detect.keyframes import Decode
 from cv.detect.recording import open_recording
 from tests.detect.clips import damage, make_clip, number_of, set_display_matrix
 
@@ -101,6 +104,42 @@ def test_joined_files_are_watched_to_the_end_on_many_cores(tmp_path, every_s):
     shown = [number_of(frame.image) for frame in frames]
     assert shown == list(range(0, 500, round(25 * every_s)))
     assert [frame.media_s for frame in frames] == pytest.approx([n / 25 for n in shown], abs=0.1)
+
+
+@pytest.fixture(scope="module")
+def with_another_size(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Parameters come once in FLV, beside the first key frame that they are for."""
+    folder = tmp_path_factory.mktemp("joined")
+    parts = [
+        make_clip(folder / "1.flv", frames=200, gop=10),
+        make_clip(folder / "2.flv", frames=200, gop=10, first=200, size=(480, 352)),
+    ]
+    joined = folder / "joined.flv"
+    joined.write_bytes(parts[0].read_bytes() + parts[1].read_bytes()[13:])  # one header for both
+    return joined
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_a_size_that_changes_with_a_key_frame_nobody_looks_at_holds_for_those_after_it(
+    with_another_size, threads
+):
+    frames, counts, _ = look(with_another_size, threads, 3.0)
+    shown = [number_of(frame.image) for frame in frames]
+    assert shown == [0, 80, 150, 230, 300, 380]
+    assert [frame.image.shape[0] for frame in frames] == [240] * 3 + [352] * 3
+    assert counts.corrupt == 0
+
+
+def test_it_does_of_a_camera_too(with_another_size):
+    turns = count()
+    with Video(with_another_size, decode=Decode.AUTO, every_s=3.0, live=True) as video:
+        heights = [
+            decoded.picture.to_ndarray(format="bgr24").shape[0]
+            for decoded in video.frames(
+                SourceStats(), due=lambda _: 0.0 if next(turns) % 8 == 0 else None
+            )
+        ]
+    assert heights == [240] * 3 + [352] * 2
 
 
 def test_of_damaged_key_frames_no_sound_one_is_lost_on_many_cores(clip, tmp_path):
