@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 
@@ -12,6 +11,7 @@ from cv.cases.links import ExpiredLinkError, verify
 from cv.errors import UserError
 from cv.evidence.log import EvidenceLog
 from cv.evidence.masked import is_masked
+from cv.evidence.originals import is_away
 from cv.site import Site
 from serve.auth import AccessError
 from serve.documented import ERRORS, documented
@@ -77,7 +77,9 @@ def evidence_router(site: Site, database: Database, secret: str, rate: Rate) -> 
         except OSError as error:
             # We sign links to what is there, so it was. A disk that fails, or a share that is not
             # mounted, is no reason to tell a receiver for good that it is no more.
-            if isinstance(error, FileNotFoundError) and (_holds_any(root) or log.deletion_of(file)):
+            if isinstance(error, FileNotFoundError) and (
+                not is_away(root) or log.deletion_of(file)
+            ):
                 seen.note(request, "gone", who="link", what=file)
                 raise HTTPException(410, "the picture was deleted") from error
             logger.error("evidence cannot be read: %s", error)
@@ -94,11 +96,3 @@ def evidence_router(site: Site, database: Database, secret: str, rate: Rate) -> 
         return Response(content, media_type="image/jpeg", headers=NO_STORE)
 
     return router
-
-
-def _holds_any(folder: Path) -> bool:
-    """Whether there is anything: where a share is mounted there is nothing while it is away."""
-    try:
-        return any(folder.iterdir())
-    except OSError:
-        return False

@@ -30,6 +30,7 @@ __all__ = [
     "Together",
     "frame_file",
     "frame_time",
+    "is_away",
     "is_sealed",
     "media_type",
     "open_originals",
@@ -64,6 +65,14 @@ def frame_time(file: str) -> datetime:
 def photo_file(name: str, mime: str) -> str:
     """What the original of a citizen's photo is called, relative to the data folder."""
     return f"{_PHOTOS}/{name}.{_SUFFIXES.get(mime, 'bin')}"
+
+
+def is_away(folder: Path) -> bool:
+    """Whether nothing is there: where a share is mounted there is nothing while it is away."""
+    try:
+        return not any(folder.iterdir())
+    except OSError:
+        return True
 
 
 def media_type(file: str) -> str:
@@ -125,10 +134,7 @@ class Originals:
     @property
     def are_away(self) -> bool:
         """Whether not a single one is there: the share that holds them is not mounted, say."""
-        try:
-            return not any((self.data / "originals").iterdir())
-        except OSError:
-            return True
+        return is_away(self.data / "originals")
 
     def keep(self, file: str, content: bytes, write: Write | None = None) -> str:
         """Write one; gives its file, which may have another name. One that is there stays.
