@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from av import CodecContext, Packet, VideoFrame
-from av.buffer import Buffer
 from av.error import FFmpegError
-from av.sidedata.sidedata import Type as SideDataType
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from cv.detect.keyframes import KeyframeChoice
+from cv.detect.picture import display_matrix
 from cv.detect.sources import SourceStats
 
 __all__ = ["Key", "KeyDecoder"]
@@ -259,7 +258,6 @@ def _decoded(
 
 def _form(picture: VideoFrame) -> tuple[object, ...]:
     """What of a picture a container may decide."""
-    side_data = cast(Mapping[object, Buffer], picture.side_data)  # PyAV's stub knows one kind only
-    matrix = side_data.get(SideDataType.DISPLAYMATRIX)
+    matrix = display_matrix(picture)
     colours = picture.format.name, picture.colorspace, picture.color_range
-    return picture.width, picture.height, *colours, None if matrix is None else bytes(matrix)
+    return picture.width, picture.height, *colours, None if matrix is None else matrix.tobytes()

@@ -22,7 +22,7 @@ from av.video.reformatter import Interpolation, VideoReformatter
 from cv.detect.letterbox import Letterbox, input_shape, letterbox, padded, placement
 from cv.geometry import Image
 
-__all__ = ["Picture", "Pixels", "Upright", "VideoPicture"]
+__all__ = ["Picture", "Pixels", "Upright", "VideoPicture", "display_matrix"]
 
 DisplayMatrix = np.ndarray[tuple[int], np.dtype[np.int32]]
 
@@ -128,7 +128,7 @@ class Upright:
             # PyAV's side data and its frame refer to each other: a frame whose side data was read
             # lives until the next garbage collection. So only of the first, and on a change.
             self._rotation = frame.rotation
-            self._matrix = _display_matrix(frame)
+            self._matrix = display_matrix(frame)
         picture = VideoPicture(frame, self._matrix)
         try:
             picture.fitted(input_shape(*picture.size))
@@ -148,7 +148,8 @@ def _scaler() -> VideoReformatter:
     return scaler
 
 
-def _display_matrix(frame: VideoFrame) -> DisplayMatrix | None:
+def display_matrix(frame: VideoFrame) -> DisplayMatrix | None:
+    """How players turn it: FFmpeg's, 9 numbers; None where its container says nothing of that."""
     side_data = cast(Mapping[object, Buffer], frame.side_data)  # PyAV's stub knows one kind only
     matrix = side_data.get(SideDataType.DISPLAYMATRIX)
     return None if matrix is None else np.frombuffer(bytes(matrix), np.int32)
