@@ -242,8 +242,7 @@ def _beside(case: Case, confirmed: Iterable[Case]) -> list[Case]:
 def _is_unclear(case: Case, undecided: Iterable[Case]) -> bool:
     """Whether something else of its label stood beside a mistake, that may be one or not."""
     box = _box(case)
-    margin = _MARGIN * max(box.width, box.height)
-    area = Box(box.x1 - margin, box.y1 - margin, box.x2 + margin, box.y2 + margin)
+    area = _surroundings(box)
     return any(
         other.detections[0].label == case.detections[0].label
         and iou(_box(other), box) < _SAME
@@ -263,9 +262,9 @@ def _write_negative(
         return _box(seen).resized(case.detections[0].image_wh, size)
 
     box = here(case)
-    margin = _MARGIN * max(box.width, box.height)
-    left, top = (max(0, int(edge - margin)) for edge in (box.x1, box.y1))
-    cut = image[top : int(box.y2 + margin) + 1, left : int(box.x2 + margin) + 1]
+    around = _surroundings(box)
+    left, top = max(0, int(around.x1)), max(0, int(around.y1))
+    cut = image[top : int(around.y2) + 1, left : int(around.x2) + 1]
     name = f"{case.id}.jpg"
     (part / "images" / name).write_bytes(cv2.imencode(".jpg", cut, _QUALITY)[1].tobytes())
     height, width = cut.shape[:2]
@@ -289,6 +288,12 @@ def _write_negative(
         "absent": [rejected.label],
         "mistaken": [yolo_row(rejected).strip()],
     }
+
+
+def _surroundings(box: Box) -> Box:
+    """What a rejected box teaches: it, and a margin around it, beyond the picture's edges, too."""
+    margin = _MARGIN * max(box.width, box.height)
+    return Box(box.x1 - margin, box.y1 - margin, box.x2 + margin, box.y2 + margin)
 
 
 def _box(case: Case) -> Box:
