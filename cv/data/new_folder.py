@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cv.errors import UserError
+from cv.file_lock import is_ours
 
 __all__ = ["new_folder"]
 
@@ -53,21 +53,11 @@ def _alone(part: Path, to: Path) -> Iterator[None]:
     handle = os.open(part, os.O_RDONLY | os.O_DIRECTORY)
     try:
         # Until it was held another process may have made `to` of it.
-        if not (_held(handle) and os.path.samestat(os.fstat(handle), part.stat())):
+        if not (is_ours(handle) and os.path.samestat(os.fstat(handle), part.stat())):
             raise UserError(f"{to}: another process is writing it")
         yield
     finally:
         os.close(handle)
-
-
-def _held(handle: int) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:  # a share without locks
-        pass
-    return True
 
 
 def _clear(folder: Path) -> None:

@@ -7,7 +7,6 @@ last line, which the next run cuts off. Of several lines about one file the last
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import stat
@@ -24,6 +23,7 @@ import numpy.typing as npt
 
 from cv.detect.detector import ModelInfo
 from cv.errors import KerbwatchError, SourceError
+from cv.file_lock import is_ours
 
 __all__ = ["Journal", "file_mark"]
 
@@ -122,12 +122,8 @@ class Journal:
             raise
 
     def _lock(self) -> None:
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise SourceError(f"{self.path}: another run is writing to it") from error
-        except OSError:  # a file system without locks
-            return
+        if not is_ours(self._file):
+            raise SourceError(f"{self.path}: another run is writing to it")
 
     def _read(self) -> tuple[Any, Hashes, Hashes]:
         """The last head, and the hashes of what lines are about, sorted by name, then by place."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from cv.errors import ModelError
+from cv.file_lock import is_ours
 
 __all__ = ["LOCK", "run_lock"]
 
@@ -26,12 +26,6 @@ def run_lock(run: Path) -> Iterator[None]:
         ModelError: another process trains there.
     """
     with (run / LOCK).open("a") as file:
-        try:
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except (BlockingIOError, PermissionError) as error:
-            raise ModelError(
-                f"{run}: another process trains there; choose another --run"
-            ) from error
-        except OSError:
-            pass
+        if not is_ours(file, for_children=False):
+            raise ModelError(f"{run}: another process trains there; choose another --run")
         yield
