@@ -238,10 +238,10 @@ class Reader:
             nonlocal latest
             naps.saw_key_frame()
             slot.come_apart(video.spacing_s)
-            # Pieces come in a heap: which of their frames is due shows once they are spread.
-            wanted = pacer is not None or slot.is_due(timer())
-            # One that is not decoded may be sound; one that is has to show it.
             now_s = timer()
+            # Pieces come in a heap: which of their frames is due shows once they are spread.
+            wanted = pacer is not None or slot.is_due(now_s)
+            # One that is not decoded may be sound; one that is has to show it.
             latest = latest if wanted else now_s
             return now_s if wanted else None
 
