@@ -19,6 +19,7 @@ import numpy as np
 from cv.bench.outcome import Faults, Happened, Outcome, Place, compared
 from cv.detect.change import ChangeGate
 from cv.detect.detector import Detection, Detector
+from cv.detect.every_second import EverySecond
 from cv.detect.ignored import IgnoreZones
 from cv.detect.incident import Incident
 from cv.detect.rules import IncidentRules
@@ -132,7 +133,9 @@ class ModelEyes:
 class GatedEyes:
     """Sees the right boxes, but looks anew only when the change gate says so on the film.
 
-    Stricter than a watch, which also looks anew while something waits to become an incident.
+    Every second look is left out while it does not, however far apart looks are and whatever size
+    the frames between them have. Stricter than a watch, which also looks anew while something waits
+    to become an incident.
 
     Raises:
         UserError: Blender is not installed.
@@ -146,6 +149,7 @@ class GatedEyes:
         self.lens, self.thresholds = self._perfect.lens, self._perfect.thresholds
         zones = [self.lens.polygon(zone.ground) for zone in scenario.zones]
         self._gate = ChangeGate(zones, refresh_s=_REFRESH_S)
+        self._every_second = EverySecond(every_s=1.0)
         self._start = scenario.start
         self._seen: list[Detection] | None = None
 
@@ -154,9 +158,13 @@ class GatedEyes:
         return self._perfect.moved
 
     def look(self, time_s: float) -> list[Detection] | None:
+        if self._every_second.spares(delta_bytes=0):
+            return None
         picture = _compressed(self._film.frame(time_s)[0])
         time = self._start + timedelta(seconds=time_s)
-        if self._gate.look(picture, time, decided=lambda: True):
+        changed = self._gate.look(picture, time, decided=lambda: True)
+        self._every_second.looked(is_still=not changed)
+        if changed:
             self._seen = self._perfect.look(time_s)
         return self._seen
 

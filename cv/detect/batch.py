@@ -226,8 +226,11 @@ class Batch:
         """A stream's looks have a turn each; a recording's are analysed side by side, in order."""
         if isinstance(frames, Stream):
             trouble = self._trouble(job)
-            looks = (trouble.look(watch, frame) for frame in frames)
-            yield from (look for look in looks if look)
+            for frame in frames:
+                look = trouble.look(watch, frame)
+                frames.looked(is_still=look is not None and look.is_still)
+                if look:
+                    yield look
         else:
             yield from side_by_side(self._unseen(frames, known), watch, self._turns)
 

@@ -70,6 +70,10 @@ class ChangeGate:
         self._known, self._analysed = grey, time
         return True
 
+    def holds(self, time: datetime) -> bool:
+        """Whether a picture of this time need not be analysed if nothing changes until then."""
+        return self._analysed is not None and time - self._analysed < self._refresh
+
     def _is_same(self, known: Grey, seen: Grey) -> bool:
         apart = np.abs(seen - _in_the_light_of(seen, known)) > _LEVELS
         return not any(int(apart[mask].sum()) >= _CELLS for mask in self._masks)

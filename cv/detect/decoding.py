@@ -55,6 +55,9 @@ class Video:
         most_threads: for decoding. One, or whole frames in parallel: FFmpeg's slice threads
             switch the detection of damage off, so they are never used.
 
+    Attributes:
+        delta_bytes: size of all frames that came and are no key frames.
+
     Raises:
         SourceError: it cannot be opened or holds no video that can be decoded; RefusedError for a
             wrong password and the like.
@@ -71,6 +74,7 @@ class Video:
         most_threads: int = 1,
     ) -> None:
         self.uri = uri
+        self.delta_bytes = 0
         self._container = open_container(uri, attended=attended)
         stream = self._container.streams.best("video")
         if not isinstance(stream, VideoStream):
@@ -210,6 +214,8 @@ class Video:
         stamp_s = seconds(self._stream, packet.pts)
         if packet.is_keyframe:
             self._choice.saw(stamp_s)
+        else:
+            self.delta_bytes += packet.size
         if self._choice.alone != self._alone:
             yield from self._change(decoding)
         if packet.is_keyframe and not self._alone:

@@ -68,6 +68,13 @@ class LatestFrame:
                 self._arrival = arrival
                 self._changed.notify()
 
+    def leave_out(self, at_s: float) -> bool:
+        """Do without a look that is due at this moment, unless a frame waits for it already."""
+        with self._changed:
+            if self._arrival is None:
+                self._cadence.take(at_s)
+            return self._arrival is None
+
     def close(self) -> None:
         """No more frames will come; one that is there can still be fetched."""
         with self._changed:

@@ -36,6 +36,7 @@ class Look:
         open: the incidents open after it.
         fault: what is wrong with what the camera shows; its zones are suspended meanwhile.
         unchanged: the detections are those of an earlier picture, from which nothing has changed.
+        is_still: nor does anything wait for the next look, which may be left out.
     """
 
     frame: Frame
@@ -44,6 +45,7 @@ class Look:
     open: list[Incident] = field(default_factory=list)
     fault: ViewFault | None = None
     unchanged: bool = False
+    is_still: bool = False
 
 
 class Found(Protocol):

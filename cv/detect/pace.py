@@ -44,7 +44,10 @@ class Pace:
 
     def table(self) -> Table:
         """Looks per source and in all; of many sources, those that did worst."""
-        columns = ("source", "asked", "made", "late", "unchanged", "decoded", "lost", "key frames")
+        columns = (
+            *("source", "asked", "made", "late", "unchanged", "spared", "decoded", "lost"),
+            "key frames",
+        )
         table = plain_table(*columns, title="Looks", whole=columns[1:], right=True)
         worst = sorted(self.sources.items(), key=lambda item: _quality(item[1]))
         for name, stats in worst[:_SHOWN]:
@@ -63,13 +66,14 @@ def _quality(stats: SourceStats) -> tuple[bool, int]:
 
 
 def _asked(stats: SourceStats) -> int:
-    return stats.looks + stats.missed
+    return stats.looks + stats.missed + stats.spared
 
 
 def _cells(stats: SourceStats) -> tuple[str, ...]:
     counts = (
-        _asked(stats), stats.looks, stats.late, stats.unchanged, stats.decoded, stats.failures,
-    )  # fmt: skip
+        *(_asked(stats), stats.looks, stats.late, stats.unchanged, stats.spared),
+        *(stats.decoded, stats.failures),
+    )
     return tuple(map(str, counts))
 
 
@@ -82,6 +86,6 @@ def _keyframes(stats: SourceStats) -> str:
 def _sum(sources: Mapping[str, SourceStats]) -> SourceStats:
     total = SourceStats()
     for stats in sources.values():
-        for field in ("looks", "missed", "late", "unchanged", "decoded", "failures"):
+        for field in ("looks", "missed", "late", "unchanged", "spared", "decoded", "failures"):
             setattr(total, field, getattr(total, field) + getattr(stats, field))
     return total

@@ -11,6 +11,7 @@ from time import monotonic
 from cv.detect.backoff import Backoff
 from cv.detect.damage import Decoded
 from cv.detect.decoding import Video
+from cv.detect.every_second import EverySecond
 from cv.detect.keyframes import Decode
 from cv.detect.latest import Arrival, LatestFrame
 from cv.detect.line_state import LineLog, StreamState
@@ -55,6 +56,7 @@ class Line:
         pause: waits some seconds between attempts, or less if stopped.
         decode: which frames.
         hopeful: that key frames alone will do, until their distance is known.
+        every_second: leaves looks out while the view is still.
     """
 
     slot: LatestFrame
@@ -62,6 +64,7 @@ class Line:
     backoff: Backoff
     pause: Callable[[float], object] | None
     decode: Decode
+    every_second: EverySecond
     hopeful: bool = True
 
 
@@ -226,6 +229,7 @@ class Reader:
         slot, timer = self._line.slot, self._timer
         began = latest = timer()
         slot.restart()
+        self._line.every_second.restart()
 
         def must_end() -> bool:
             self._came_by_s = timer()
@@ -240,7 +244,7 @@ class Reader:
             slot.come_apart(video.spacing_s)
             now_s = timer()
             # Pieces come in a heap: which of their frames is due shows once they are spread.
-            wanted = pacer is not None or slot.is_due(now_s)
+            wanted = pacer is not None or self._wants(video, now_s)
             # One that is not decoded may be sound; one that is has to show it.
             latest = latest if wanted else now_s
             return now_s if wanted else None
@@ -268,6 +272,15 @@ class Reader:
             self._line.hopeful = self._line.hopeful and video.keyframe_distance_s is not None
             name = self._asked.source.name
             raise SourceError(f"{name}: no sound picture for {_DARK_S:.0f} s")
+
+    def _wants(self, video: Video, now_s: float) -> bool:
+        """Whether a look is due, and is not left out because the view is still."""
+        slot = self._line.slot
+        if not slot.is_due(now_s):
+            return False
+        spared = self._line.every_second.spares(video.delta_bytes) and slot.leave_out(now_s)
+        self._stats.spared += spared
+        return not spared
 
     def _offer(self, decoded: Decoded, now_s: float, age_s: float) -> bool:
         """Put a frame into the slot, unless this reader has been left meanwhile."""

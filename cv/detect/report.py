@@ -275,6 +275,8 @@ def _counts(progress: Progress) -> str:
     ]
     if stats.unchanged:
         parts.append(f"{stats.unchanged} unchanged")
+    if stats.spared:
+        parts.append(f"{stats.spared} spared")
     if stats.late or stats.missed:
         parts.append(f"{stats.late} late, {stats.missed} left out")
     if stats.corrupt:

@@ -75,6 +75,7 @@ class SourceStats:
         looks: frames given out.
         missed: looks that were due and not made, because frames or time for them were lacking.
         late: looks made more than one interval after a frame for them had come.
+        spared: looks at a still view that were left out, see `cv.detect.every_second`.
         unchanged: looks that needed no inference, because nothing had changed.
         keyframes_only: whether only key frames are decoded, as of now.
         keyframe_s: seconds between key frames, once known.
@@ -88,6 +89,7 @@ class SourceStats:
     looks: int = 0
     missed: int = 0
     late: int = 0
+    spared: int = 0
     unchanged: int = 0
     keyframes_only: bool = False
     keyframe_s: float | None = None

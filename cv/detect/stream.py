@@ -11,6 +11,7 @@ from threading import Event
 
 from cv.detect.backoff import Backoff
 from cv.detect.camera_locks import unclaimed
+from cv.detect.every_second import EverySecond
 from cv.detect.keyframes import Decode
 from cv.detect.latest import Arrival, LatestFrame
 from cv.detect.line_state import LineLog, StreamState
@@ -75,6 +76,7 @@ def open_stream(
         backoff=Backoff(rng or Random()),  # noqa: S311  no secret depends on it
         pause=pause,
         decode=decode,
+        every_second=EverySecond(every_s),
     )
     return Stream(asked, line, turns or Turns(1), stop or Event())
 
@@ -153,6 +155,14 @@ class Stream:
                     yield frame
                 if self._is_over():
                     break
+
+    def looked(self, *, is_still: bool) -> None:
+        """Tell what came of the latest look, so that every second one at a still view is spared.
+
+        Args:
+            is_still: nothing changed, and nothing waits for the next look.
+        """
+        self._line.every_second.looked(is_still=is_still)
 
     def _is_over(self) -> bool:
         return self._closed.is_set() or self._stop.is_set()

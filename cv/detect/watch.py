@@ -191,7 +191,13 @@ class CameraWatch:
             self.open_incidents,
             fault=self._view.fault,
             unchanged=found is None,
+            is_still=found is None and self._may_wait(frame.time, size),
         )
+
+    def _may_wait(self, now: datetime, size: tuple[int, int]) -> bool:
+        """Whether the next look but one would come in time, if nothing changes."""
+        after_next = now + timedelta(seconds=2 * self._every_s)
+        return self._gate.holds(after_next) and self._decided(size)
 
     def _set_back(self, state: WatchState, now: datetime) -> WatchState:
         """The clock was set back: what stands there has stood as long as before."""

@@ -154,7 +154,7 @@ def test_the_model_finds_the_incidents_of_the_film(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_looking_anew_only_where_the_film_changes_delays_nothing() -> None:
+def test_looking_anew_only_where_the_film_changes_delays_by_a_look_at_most() -> None:
     sample = ROOT / "datasets/samples/street.toml"
     result = CliRunner().invoke(app, ["incidents", str(sample), "--only", "gated"])
     assert result.exit_code == 0, result.output

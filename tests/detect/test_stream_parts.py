@@ -39,6 +39,20 @@ def test_the_slot_holds_the_latest_frame_only():
     assert slot.wait(lambda: False) is None
 
 
+def test_a_look_that_is_left_out_is_not_missed_but_one_that_a_frame_waits_for_is_made():
+    slot = LatestFrame(Cadence(1.0))
+    slot.offer(arrival(0.0))
+    assert not slot.leave_out(0.4)
+    first = slot.take()
+    assert first.at_s == 0.0
+    assert slot.is_due(1.0)
+    assert slot.leave_out(1.0)
+    assert not slot.is_due(1.5)
+    slot.offer(arrival(2.0))
+    assert slot.take().at_s == 2.0
+    assert slot.missed == 0
+
+
 def test_the_slot_gives_nothing_once_stopped():
     slot = LatestFrame(Cadence(None))
     slot.offer(arrival(0.0))

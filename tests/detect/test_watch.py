@@ -421,6 +421,26 @@ def test_an_unchanged_view_rests_though_the_open_incident_stands_in_a_second_zon
     assert sights[-4:] == [True] * 4
 
 
+def test_a_view_is_still_unless_something_waits_for_the_next_look_or_it_must_be_refreshed(
+    tmp_path: Path,
+) -> None:
+    street = np.asarray(cv2.GaussianBlur(numbered(0b1010101, (640, 360)), (0, 0), 3), np.uint8)
+
+    def still(detector: Detector) -> str:
+        site = site_in(tmp_path, dwell_s=20)
+        watch = CameraWatch(site, site.cameras[0], detector, Memory(), every_s=2, refresh_s=30)
+        frames = (
+            Frame(Pixels(street), START + timedelta(seconds=s), float(s), s)
+            for s in range(0, 48, 2)
+        )
+        return "".join(".s"[watch.look(frame).is_still] for frame in frames)
+
+    # Analysed at 0, 2, 4 and 6 s, and again at 36 s: two looks on from 32 s would be too late.
+    assert still(Bare(backend="onnxruntime")) == "." * 4 + "s" * 12 + "." * 3 + "s" * 5
+    # The car opens an incident at 20 s.
+    assert still(Parked(backend="onnxruntime")) == "." * 11 + "s" * 12 + "."
+
+
 @pytest.mark.slow
 @pytest.mark.media
 def test_an_unchanged_view_opens_the_same_incidents_for_fewer_analyses(

@@ -1,0 +1,64 @@
+"""Leaves out every second look at a live camera whose view is still.
+
+Of a look at a still view two thirds are decoding. So where the last look changed nothing, and
+nothing waits for the next one, that is not made, but the one after it always is: whatever comes is
+seen one look later at most. Mostly it is seen in time, for what moves makes the frames between key
+frames larger than they were while nothing did, unless the camera levels their size.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+__all__ = ["EverySecond"]
+
+_LONGEST_S = 5.0
+"""Between looks: where they are rarer, each of them counts, and decoding is no matter."""
+_REMEMBERED = 10
+_KNOWN = 3
+_MORE = 1.25
+"""Times the most bytes that came between looks which changed nothing: noise makes 5 % of it."""
+
+
+class EverySecond:
+    """Follows one camera, from one connection to the next.
+
+    Args:
+        every_s: seconds between looks; None is every frame.
+    """
+
+    def __init__(self, every_s: float | None) -> None:
+        self._seldom = every_s is None or every_s > _LONGEST_S
+        self._usual: deque[int] = deque(maxlen=_REMEMBERED)
+        self._is_still = False
+        self._spared = False
+        self._last_bytes: int | None = None
+        self._came = 0
+
+    def looked(self, *, is_still: bool) -> None:
+        """A look was made. From any thread.
+
+        Args:
+            is_still: nothing changed, and nothing waits for the next look.
+        """
+        if is_still:
+            self._usual.append(self._came)
+        self._is_still = is_still
+
+    def spares(self, delta_bytes: int) -> bool:
+        """Whether to leave out the look that is due now.
+
+        Args:
+            delta_bytes: size of all frames so far that are no key frames.
+        """
+        known = self._last_bytes is not None and len(self._usual) >= _KNOWN
+        came = delta_bytes - (self._last_bytes or 0)
+        still = self._is_still and not self._spared and not self._seldom
+        self._spared = still and known and came <= _MORE * max(self._usual)
+        self._last_bytes, self._came = delta_bytes, came
+        return self._spared
+
+    def restart(self) -> None:
+        """The camera was away: the next look is made, and bytes are counted anew."""
+        self._is_still = self._spared = False
+        self._last_bytes = None
