@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from copy import copy
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
@@ -13,9 +12,9 @@ from zoneinfo import ZoneInfo
 from cv.cpus import usable_cpus
 from cv.detect.decoding import Video
 from cv.detect.keyframes import Decode
-from cv.detect.media_time import Cadence, MediaClock
 from cv.detect.opening import DamagedError
 from cv.detect.picture import Upright
+from cv.detect.schedule import Schedule
 from cv.detect.sources import Frame, Source, SourceStats
 from cv.detect.start_time import StartSource, find_start
 from cv.errors import SourceError
@@ -27,7 +26,6 @@ log = logging.getLogger(__name__)
 
 CHINA_TIME = ZoneInfo("Asia/Shanghai")
 _MOST_THREADS = 4  # each holds a frame; looking, not decoding, is the slower part then
-_ROUNDING_S = 0.002  # containers with millisecond time stamps round a frame's time up or down
 
 
 def check_every(every_s: float | None) -> None:
@@ -83,7 +81,7 @@ class Recording:
     ) -> None:
         self._video = video
         self._upright = Upright()
-        self._cadence = Cadence(every_s, early_s=_ROUNDING_S)
+        self._every_s = every_s
         self.name = source.name
         self.duration_s = source.duration_s = video.duration_s
         self.stats = source.stats = stats or SourceStats()
@@ -128,48 +126,19 @@ class Recording:
         Raises:
             SourceError: not one frame could be decoded, or it could not be read to its end.
         """
-        # What is asked for may be ahead of what has come.
-        come = MediaClock(self._video.step_s, self.duration_s, self._video.origin_s)
-        planned, clock = copy(self._cadence), copy(come)
-        asked_s: float | None = None  # of the latest look
-        decode = self._video.decode
-
-        def due(stamp_s: float | None) -> float | None:
-            nonlocal planned
-            if not self._video.is_ahead:
-                planned = copy(self._cadence)
-            planned.step_s = self._video.spacing_s
-            clock.step_s = self._video.spacing_s or self._video.step_s
-            media_s = clock.read(stamp_s)  # time passes: in joined files stamps begin anew
-            if not planned.is_due(media_s):
-                return None
-            planned.take(media_s)
-            return media_s
-
+        schedule = Schedule(self._video, self._every_s)
         try:
-            for decoded in self._video.frames(self.stats, due=due, make_up=True):
-                media_s = decoded.due_s
+            for decoded in self._video.frames(self.stats, due=schedule.asks, make_up=True):
+                media_s = schedule.look_s(decoded)
                 if media_s is None:
-                    if self._video.decode is not decode:  # key frames were none: back to the last
-                        decode, clock = self._video.decode, copy(come)
-                    clock.step_s = self._video.step_s
-                    media_s = clock.read(decoded.stamp_s)
-                    self._cadence.step_s = self._video.spacing_s
-                    is_due = self._cadence.is_due(media_s)
-                else:
-                    # It was when it was asked for: by those read since, it may not be.
-                    is_due = media_s != asked_s  # unless it is a key frame's second picture
-                come.agree(decoded.stamp_s, media_s)
-                if not is_due:
                     continue
                 picture = self._upright.picture(decoded.picture)
                 if picture is None:
                     self.stats.corrupt += 1
                     continue
-                self._cadence.take(media_s)
-                asked_s = decoded.due_s
+                schedule.take(decoded, media_s)
                 self.stats.looks += 1
-                self.stats.missed = self._cadence.missed
+                self.stats.missed = schedule.missed
                 time = self.start + timedelta(seconds=media_s)
                 yield Frame(picture, time, media_s, decoded.index)
         except DamagedError as error:
