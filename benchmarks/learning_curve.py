@@ -22,13 +22,14 @@ import numpy as np
 from cv.data.reading import read_sources
 from cv.data.samples import default_weights
 from cv.data.splitting import split
+from cv.errors import KerbwatchError
 from cv.labels import LABELS
 from cv.train.stack import load_stack
 
 CONFIG = Path(__file__).with_name("short-run.toml")
 FOLDS = (8, 4, 2, 1)
 """One photo in so many."""
-AIMS = {
+AIMS = {  # AP50 on photos of other places
     "street_stall": 0.75,
     "storefront_goods": 0.55,
     "construction_waste": 0.75,
@@ -52,6 +53,12 @@ def main() -> None:
     parser.add_argument("--imgsz", type=int, default=416)
     parser.add_argument("--epochs", type=int, default=4, help="of all photos, in steps")
     arguments = parser.parse_args()
+    if arguments.seeds < 1:
+        parser.error("--seeds: 1 or more")
+    try:
+        read_sources(arguments.data)
+    except KerbwatchError as error:
+        parser.error(str(error))
     for seed in range(arguments.seeds):
         for fold in FOLDS:
             if not scores_file(arguments.run, fold, seed).exists():

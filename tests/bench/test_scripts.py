@@ -26,6 +26,10 @@ def run(arguments: list[str], *more_path: Path) -> subprocess.CompletedProcess[s
     [
         (["photos.py", "--seconds", "5"], "photos.py: error: --seconds: more than 5"),
         (["rules.py", "--looks", "1"], "rules.py: error: --looks: 2 or more"),
+        (
+            ["learning_curve.py", "--data", "x", "--run", "y", "--seeds", "0"],
+            "learning_curve.py: error: --seeds: 1 or more",
+        ),
     ],
 )
 def test_too_little_to_measure_is_a_mistake(arguments: list[str], said: str) -> None:
