@@ -160,6 +160,7 @@ class GatedEyes:
     def look(self, time_s: float) -> list[Detection] | None:
         if self._every_second.spares(delta_bytes=0):
             return None
+        self._every_second.looks()
         picture = _compressed(self._film.frame(time_s)[0])
         time = self._start + timedelta(seconds=time_s)
         changed = self._gate.look(picture, time, decided=lambda: True)

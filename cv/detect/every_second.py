@@ -1,7 +1,7 @@
 """Leaves out every second look at a live camera whose view is still.
 
 Of a look at a still view two thirds are decoding. So where the last look changed nothing, and
-nothing waits for the next one, that is not made, but the one after it always is: whatever comes is
+nothing waits for the next one, that is not made, but the next one that can be is: whatever comes is
 seen one look later at most. Mostly it is seen in time, for what moves makes the frames between key
 frames larger than they were while nothing did, unless the camera levels their size.
 """
@@ -31,9 +31,14 @@ class EverySecond:
         self._seldom = every_s is None or every_s > _LONGEST_S
         self._usual: deque[int] = deque(maxlen=_REMEMBERED)
         self._is_still = False
-        self._spared = False
+        self._is_owed = False
         self._last_bytes: int | None = None
-        self._came = 0
+        self._came = self._came_before_look = 0
+
+    def looks(self) -> None:
+        """A look begins: none is left out until it is told what came of it. From any thread."""
+        self._is_still = self._is_owed = False
+        self._came_before_look = self._came
 
     def looked(self, *, is_still: bool) -> None:
         """A look was made. From any thread.
@@ -42,7 +47,7 @@ class EverySecond:
             is_still: nothing changed, and nothing waits for the next look.
         """
         if is_still:
-            self._usual.append(self._came)
+            self._usual.append(self._came_before_look)
         self._is_still = is_still
 
     def spares(self, delta_bytes: int) -> bool:
@@ -53,12 +58,13 @@ class EverySecond:
         """
         known = self._last_bytes is not None and len(self._usual) >= _KNOWN
         came = delta_bytes - (self._last_bytes or 0)
-        still = self._is_still and not self._spared and not self._seldom
-        self._spared = still and known and came <= _MORE * max(self._usual)
+        may = self._is_still and not self._is_owed and not self._seldom
+        # Until a look begins: one that is to be made fails if its picture is damaged.
+        self._is_owed = True
         self._last_bytes, self._came = delta_bytes, came
-        return self._spared
+        return may and known and came <= _MORE * max(self._usual)
 
     def restart(self) -> None:
         """The camera was away: the next look is made, and bytes are counted anew."""
-        self._is_still = self._spared = False
+        self._is_still = False
         self._last_bytes = None

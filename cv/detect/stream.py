@@ -141,6 +141,7 @@ class Stream:
             # By what it asked for, not by when its frame came: so overload is shared evenly.
             with self._turns.take(since_s if due_s is None else due_s):
                 due_s = timer() + (every_s or 0.0)
+                self._line.every_second.looks()
                 frame = self._look(slot.take())
                 if frame:
                     self.stats.looks += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from datetime import UTC
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from cv.detect.picture import Picture
 from cv.detect.run import Job, Options, Progress
 from cv.geometry import Box
 from tests.detect.clips import make_clip, numbered
-from tests.detect.streams import needs_rtsp
+from tests.detect.streams import needs_rtsp, reading
 
 
 class Camera:
@@ -35,11 +36,15 @@ class Camera:
         self.bytes = 0
 
     def due(self, came: int = 1000, *, is_still: bool = True) -> str:
-        self.bytes += came
-        if self.every_second.spares(self.bytes):
+        if self.is_spared(came):
             return "-"
+        self.every_second.looks()
         self.every_second.looked(is_still=is_still)
         return "o"
+
+    def is_spared(self, came: int = 1000) -> bool:
+        self.bytes += came
+        return self.every_second.spares(self.bytes)
 
     def looks(self, count: int, came: int = 1000, *, is_still: bool = True) -> str:
         return "".join(self.due(came, is_still=is_still) for _ in range(count))
@@ -73,6 +78,26 @@ def test_what_a_look_that_changed_something_came_with_is_not_usual():
     assert camera.due(came=5000) == "o"
 
 
+def test_the_look_after_one_that_was_spared_is_made_though_pictures_are_damaged():
+    camera = Camera()
+    assert camera.looks(4) == "ooo-"
+    assert [camera.is_spared() for _ in range(4)] == [False] * 4, "none of them gave a look"
+    assert camera.looks(3) == "o-o"
+
+
+def test_nothing_is_known_of_a_look_that_has_not_ended():
+    camera = Camera()
+    assert camera.looks(5) == "ooo-o"
+    camera.every_second.looks()
+    assert not camera.is_spared(came=5000)
+    camera.every_second.looked(is_still=True)
+    assert not camera.is_spared(), "a frame of the look before waits"
+    assert camera.due(is_still=False) == "o"
+    camera.every_second.looks()
+    camera.every_second.looked(is_still=True)
+    assert not camera.is_spared(came=5000), "what came while it was made is not usual"
+
+
 def test_where_looks_are_rare_each_of_them_counts():
     assert Camera(every_s=5.0).looks(12).count("-") == 5
     assert Camera(every_s=6.0).looks(12) == "o" * 12
@@ -85,6 +110,20 @@ def test_the_first_look_after_a_camera_was_away_is_made():
     camera.every_second.restart()
     camera.bytes = 0
     assert camera.looks(5) == "o-o-o"
+
+
+@needs_rtsp
+@pytest.mark.slow
+def test_none_is_spared_while_a_look_is_being_made(stop: threading.Event, tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "still.mp4", images=[numbered(0)] * 300, gop=10)
+    with RtspServer(clip, loop=True) as server, reading(server.url, stop, every_s=0.4) as stream:
+        for _ in stream:
+            spared = stream.stats.spared
+            if spared:
+                time.sleep(1.5)
+                break
+            stream.looked(is_still=True)
+        assert stream.stats.spared == spared == 1
 
 
 class Bright(Detector):
