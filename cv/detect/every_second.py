@@ -9,6 +9,7 @@ frames larger than they were while nothing did, unless the camera levels their s
 from __future__ import annotations
 
 from collections import deque
+from math import inf
 
 __all__ = ["EverySecond"]
 
@@ -16,6 +17,8 @@ _LONGEST_S = 5.0
 """Between looks: where they are rarer, each of them counts, and decoding is no matter."""
 _REMEMBERED = 10
 _KNOWN = 3
+_LATE = 1.75
+"""Times `every_s`: a camera from which no look was due for longer has been waited for enough."""
 _MORE = 1.25
 """Times the most bytes that came between looks which changed nothing: noise makes 5 % of it."""
 
@@ -29,10 +32,12 @@ class EverySecond:
 
     def __init__(self, every_s: float | None) -> None:
         self._seldom = every_s is None or every_s > _LONGEST_S
+        self._late_s = _LATE * (every_s or 0.0)
         self._usual: deque[int] = deque(maxlen=_REMEMBERED)
         self._is_still = False
         self._is_owed = False
         self._last_bytes: int | None = None
+        self._last_s = -inf
         self._came = self._came_before_look = 0
 
     def looks(self) -> None:
@@ -50,18 +55,20 @@ class EverySecond:
             self._usual.append(self._came_before_look)
         self._is_still = is_still
 
-    def spares(self, delta_bytes: int) -> bool:
+    def spares(self, delta_bytes: int, at_s: float) -> bool:
         """Whether to leave out the look that is due now.
 
         Args:
             delta_bytes: size of all frames so far that are no key frames.
+            at_s: this moment, on a clock that is never set back.
         """
         known = self._last_bytes is not None and len(self._usual) >= _KNOWN
         came = delta_bytes - (self._last_bytes or 0)
-        may = self._is_still and not self._is_owed and not self._seldom
+        seldom = self._seldom or at_s - self._last_s > self._late_s
+        may = self._is_still and not self._is_owed and not seldom
         # Until a look begins: one that is to be made fails if its picture is damaged.
         self._is_owed = True
-        self._last_bytes, self._came = delta_bytes, came
+        self._last_bytes, self._last_s, self._came = delta_bytes, at_s, came
         return may and known and came <= _MORE * max(self._usual)
 
     def restart(self) -> None:

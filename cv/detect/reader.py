@@ -278,7 +278,7 @@ class Reader:
         slot = self._line.slot
         if not slot.is_due(now_s):
             return False
-        spared = self._line.every_second.spares(video.delta_bytes) and slot.leave_out(now_s)
+        spared = self._line.every_second.spares(video.delta_bytes, now_s) and slot.leave_out(now_s)
         self._stats.spared += spared
         return not spared
 

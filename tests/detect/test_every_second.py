@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from datetime import UTC
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,9 @@ class Camera:
 
     def __init__(self, every_s: float | None = 2.0) -> None:
         self.every_second = EverySecond(every_s)
+        self.every_s = every_s or 0.04
         self.bytes = 0
+        self.at_s = 0.0
 
     def due(self, came: int = 1000, *, is_still: bool = True) -> str:
         if self.is_spared(came):
@@ -44,7 +47,8 @@ class Camera:
 
     def is_spared(self, came: int = 1000) -> bool:
         self.bytes += came
-        return self.every_second.spares(self.bytes)
+        self.at_s += self.every_s
+        return self.every_second.spares(self.bytes, self.at_s)
 
     def looks(self, count: int, came: int = 1000, *, is_still: bool = True) -> str:
         return "".join(self.due(came, is_still=is_still) for _ in range(count))
@@ -104,6 +108,19 @@ def test_where_looks_are_rare_each_of_them_counts():
     assert Camera(every_s=None).looks(12) == "o" * 12
 
 
+def test_where_key_frames_are_rarer_than_looks_are_asked_for_each_of_them_counts():
+    camera = Camera()
+    camera.every_s = 10.0
+    assert camera.looks(12) == "o" * 12
+
+
+def test_a_look_that_comes_late_is_made():
+    camera = Camera()
+    assert camera.looks(5) == "ooo-o"
+    camera.at_s += 60.0
+    assert camera.looks(5) == "o-o-o"
+
+
 def test_the_first_look_after_a_camera_was_away_is_made():
     camera = Camera()
     camera.looks(4)
@@ -117,7 +134,7 @@ def test_the_first_look_after_a_camera_was_away_is_made():
 def test_none_is_spared_while_a_look_is_being_made(stop: threading.Event, tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "still.mp4", images=[numbered(0)] * 300, gop=10)
     with RtspServer(clip, loop=True) as server, reading(server.url, stop, every_s=0.4) as stream:
-        for _ in stream:
+        for _ in islice(stream, 60):
             spared = stream.stats.spared
             if spared:
                 time.sleep(1.5)
