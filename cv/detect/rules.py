@@ -94,6 +94,11 @@ class IncidentRules:
             for c in self.candidates.values()
         )
 
+    @property
+    def is_hidden(self) -> bool:
+        """Whether something stands before an incident, which is cleared if that lasts."""
+        return any(c.hidden_s for c in self.candidates.values())
+
     def restore(
         self, candidates: Sequence[Candidate], issued: dict[str, datetime], last_look: datetime
     ) -> None:

@@ -195,9 +195,13 @@ class CameraWatch:
         )
 
     def _may_wait(self, now: datetime, size: tuple[int, int]) -> bool:
-        """Whether the next look but one would come in time, if nothing changes."""
+        """Whether the next look but one would come in time, if nothing changes.
+
+        What stands before an incident clears it after a while. It may have been seen a look late
+        already, and must not be looked at late a second time.
+        """
         after_next = now + timedelta(seconds=2 * self._every_s)
-        return self._gate.holds(after_next) and self._decided(size)
+        return self._gate.holds(after_next) and self._decided(size) and not self._rules.is_hidden
 
     def _set_back(self, state: WatchState, now: datetime) -> WatchState:
         """The clock was set back: what stands there has stood as long as before."""

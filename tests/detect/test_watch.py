@@ -355,6 +355,17 @@ class Parked(Detector):
         return [Detection("car", 0.9, box)]
 
 
+class Hidden(Parked):
+    """Where that is bright, a person stands before the car."""
+
+    def detect_in(self, picture: Picture, **options: Any) -> list[Detection]:
+        (car,) = super().detect_in(picture)
+        width, height = picture.size
+        if picture.bgr()[height // 2 :, width // 2 :].mean() < 180:
+            return [car]
+        return [car._replace(label="person")]
+
+
 class Bare(Detector):
     """Sees nothing."""
 
@@ -439,6 +450,24 @@ def test_a_view_is_still_unless_something_waits_for_the_next_look_or_it_must_be_
     assert still(Bare(backend="onnxruntime")) == "." * 4 + "s" * 12 + "." * 3 + "s" * 5
     # The car opens an incident at 20 s.
     assert still(Parked(backend="onnxruntime")) == "." * 11 + "s" * 12 + "."
+
+
+def test_no_look_is_left_out_while_something_stands_before_an_incident(tmp_path: Path) -> None:
+    """Else it would be cleared two looks late: one at the beginning, and one at the end."""
+    site, memory = site_in(tmp_path), Memory()
+    site = replace(site, privacy=Privacy(heads=False, plates=False))
+    street = np.asarray(cv2.GaussianBlur(numbered(0b1010101, (640, 360)), (0, 0), 3), np.uint8)
+    passed = street.copy()
+    passed[180:, 320:] = 230
+    hidden = Hidden(backend="onnxruntime")
+    watch = CameraWatch(site, site.cameras[0], hidden, memory, every_s=2, refresh_s=60)
+    sights = [
+        watch.look(Frame(Pixels(image), START + timedelta(seconds=2 * n), 2.0 * n, n))
+        for n, image in enumerate([street] * 10 + [passed] * 20)
+    ]
+    marks = "".join("s" if look.is_still else "u" if look.unchanged else "." for look in sights)
+    assert marks == "...." + "s" * 6 + "...." + "u" * 11 + "s" * 5
+    assert memory.events == ["new", "cleared"]
 
 
 @pytest.mark.slow
