@@ -162,11 +162,11 @@ class GatedEyes:
         self._due += 1
         if self._every_second.spares(delta_bytes=0, at_s=float(self._due)):
             return None
-        self._every_second.looks()
+        self._every_second.begin_look()
         picture = _compressed(self._film.frame(time_s)[0])
         time = self._start + timedelta(seconds=time_s)
         changed = self._gate.look(picture, time, decided=lambda: True)
-        self._every_second.looked(is_still=not changed)
+        self._every_second.end_look(is_still=not changed)
         if changed:
             self._seen = self._perfect.look(time_s)
         return self._seen

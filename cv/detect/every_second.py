@@ -40,12 +40,12 @@ class EverySecond:
         self._last_s = -inf
         self._came = self._came_before_look = 0
 
-    def looks(self) -> None:
+    def begin_look(self) -> None:
         """A look begins: none is left out until it is told what came of it. From any thread."""
         self._is_still = self._is_owed = False
         self._came_before_look = self._came
 
-    def looked(self, *, is_still: bool) -> None:
+    def end_look(self, *, is_still: bool) -> None:
         """A look was made. From any thread.
 
         Args:

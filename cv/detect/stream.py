@@ -141,7 +141,7 @@ class Stream:
             # By what it asked for, not by when its frame came: so overload is shared evenly.
             with self._turns.take(since_s if due_s is None else due_s):
                 due_s = timer() + (every_s or 0.0)
-                self._line.every_second.looks()
+                self._line.every_second.begin_look()
                 frame = self._look(slot.take())
                 if frame:
                     self.stats.looks += 1
@@ -163,7 +163,7 @@ class Stream:
         Args:
             is_still: nothing changed, and nothing waits for the next look.
         """
-        self._line.every_second.looked(is_still=is_still)
+        self._line.every_second.end_look(is_still=is_still)
 
     def _is_over(self) -> bool:
         return self._closed.is_set() or self._stop.is_set()

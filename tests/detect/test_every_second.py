@@ -41,8 +41,8 @@ class Camera:
     def due(self, came: int = 1000, *, is_still: bool = True) -> str:
         if self.is_spared(came):
             return "-"
-        self.every_second.looks()
-        self.every_second.looked(is_still=is_still)
+        self.every_second.begin_look()
+        self.every_second.end_look(is_still=is_still)
         return "o"
 
     def is_spared(self, came: int = 1000) -> bool:
@@ -92,13 +92,13 @@ def test_the_look_after_one_that_was_spared_is_made_though_pictures_are_damaged(
 def test_nothing_is_known_of_a_look_that_has_not_ended():
     camera = Camera()
     assert camera.looks(5) == "ooo-o"
-    camera.every_second.looks()
+    camera.every_second.begin_look()
     assert not camera.is_spared(came=5000)
-    camera.every_second.looked(is_still=True)
+    camera.every_second.end_look(is_still=True)
     assert not camera.is_spared(), "a frame of the look before waits"
     assert camera.due(is_still=False) == "o"
-    camera.every_second.looks()
-    camera.every_second.looked(is_still=True)
+    camera.every_second.begin_look()
+    camera.every_second.end_look(is_still=True)
     assert not camera.is_spared(came=5000), "what came while it was made is not usual"
 
 
