@@ -5,7 +5,7 @@
 
 Runs that are alike in all but their photos: an eighth, a quarter, half and all of each source's,
 place after place (a smaller share is within a larger one), each photo so many times more often that
-all of them take as many steps. Half an hour each on one core; a run that is done is not made
+all of them take as many steps. Twenty minutes each on one core; a run that is done is not made
 again. Prints a table and draws `curve.png`, on the held-out photos, that are always the same.
 """
 
@@ -126,17 +126,17 @@ def show(run: Path, seeds: int) -> None:
         name: [float(np.mean([row[name] for row in scores[fold]])) for fold in FOLDS]
         for name in names
     }
-    print("| label | " + " | ".join(f"1/{fold}" for fold in FOLDS) + " | a doubling |")
+    print("| label | " + " | ".join(map(share_of, FOLDS)) + " | points by the last doubling |")
     print("|---" * (2 + len(FOLDS)) + "|")
     for name, values in curves.items():
         cells = " | ".join(f"{value:.3f}" for value in values)
-        print(f"| `{name}` | {cells} | {100 * gain(values):+.1f} |")
+        print(f"| `{name}` | {cells} | {100 * (values[-1] - values[-2]):+.1f} |")
     draw(curves, run / "curve.png")
 
 
-def gain(values: Sequence[float]) -> float:
-    """What a doubling of the photos brings: the slope of a straight line through all."""
-    return float(np.polyfit(np.log2([1 / fold for fold in FOLDS]), values, 1)[0])
+def share_of(fold: int) -> str:
+    """In words."""
+    return "all" if fold == 1 else f"1/{fold}"
 
 
 def draw(curves: Mapping[str, Sequence[float]], file: Path) -> None:
@@ -153,7 +153,7 @@ def draw(curves: Mapping[str, Sequence[float]], file: Path) -> None:
         if name in AIMS:
             axis.axhline(AIMS[name], color="grey", linestyle=":")
         axis.set(title=name, xscale="log", ylim=(0, 1))
-        axis.set_xticks([1 / fold for fold in FOLDS], [f"1/{fold}" for fold in FOLDS], minor=False)
+        axis.set_xticks([1 / fold for fold in FOLDS], list(map(share_of, FOLDS)))
         axis.minorticks_off()
     for axis in axes.flat[len(labels) :]:
         axis.set_visible(False)
