@@ -126,7 +126,7 @@ def show(run: Path, seeds: int) -> None:
         name: [float(np.mean([row[name] for row in scores[fold]])) for fold in FOLDS]
         for name in names
     }
-    print("| label | " + " | ".join(map(share_of, FOLDS)) + " | points by the last doubling |")
+    print("| label | " + " | ".join(map(as_share, FOLDS)) + " | points by the last doubling |")
     print("|---" * (2 + len(FOLDS)) + "|")
     for name, values in curves.items():
         cells = " | ".join(f"{value:.3f}" for value in values)
@@ -134,8 +134,8 @@ def show(run: Path, seeds: int) -> None:
     draw(curves, run / "curve.png")
 
 
-def share_of(fold: int) -> str:
-    """In words."""
+def as_share(fold: int) -> str:
+    """Of the photos."""
     return "all" if fold == 1 else f"1/{fold}"
 
 
@@ -153,7 +153,7 @@ def draw(curves: Mapping[str, Sequence[float]], file: Path) -> None:
         if name in AIMS:
             axis.axhline(AIMS[name], color="grey", linestyle=":")
         axis.set(title=name, xscale="log", ylim=(0, 1))
-        axis.set_xticks([1 / fold for fold in FOLDS], list(map(share_of, FOLDS)))
+        axis.set_xticks([1 / fold for fold in FOLDS], list(map(as_share, FOLDS)))
         axis.minorticks_off()
     for axis in axes.flat[len(labels) :]:
         axis.set_visible(False)

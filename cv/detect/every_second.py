@@ -20,7 +20,7 @@ _KNOWN = 3
 _LATE = 1.75
 """Times `every_s`: a camera from which no look was due for longer has been waited for enough."""
 _MORE = 1.25
-"""Times the most bytes that came between looks which changed nothing: noise makes 5 % of it."""
+"""Times the most bytes that came between looks which changed nothing: they vary by 14 % there."""
 
 
 class EverySecond:
