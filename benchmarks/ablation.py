@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
@@ -23,6 +22,7 @@ from unittest.mock import patch
 
 import cv2
 import numpy as np
+from apart import apart
 
 from cv.data.samples import Sample, default_weights, read_image
 from cv.train.stack import load_stack
@@ -94,14 +94,7 @@ def main() -> None:
         parser.error(f"{unknown[0]!r} is no step; choose {', '.join(STEPS)}")
     for name in arguments.steps or STEPS:
         if not _scores_file(arguments.run, name).exists():
-            # A process of its own: the photos in memory go with it.
-            work = multiprocessing.get_context("spawn").Process(
-                target=make, args=(name, arguments.data, arguments.config, arguments.run)
-            )
-            work.start()
-            work.join()
-            if work.exitcode:
-                raise SystemExit(work.exitcode)
+            apart(make, name, arguments.data, arguments.config, arguments.run)
     show(arguments.run)
 
 

@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import multiprocessing
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from apart import apart
 
 from cv.data.reading import read_sources
 from cv.data.samples import default_weights
@@ -62,14 +62,7 @@ def main() -> None:
     for seed in range(arguments.seeds):
         for fold in FOLDS:
             if not scores_file(arguments.run, fold, seed).exists():
-                # A process of its own: the photos in memory go with it.
-                work = multiprocessing.get_context("spawn").Process(
-                    target=make, args=(arguments, fold, seed)
-                )
-                work.start()
-                work.join()
-                if work.exitcode:
-                    raise SystemExit(work.exitcode)
+                apart(make, arguments, fold, seed)
     show(arguments.run, arguments.seeds)
 
 
