@@ -99,16 +99,17 @@ def _in_the_light_of(seen: Grey, known: Grey) -> Grey:
     Fitted over the whole picture, and again without the cells that differ most: over a single zone,
     a van that fills it would pass for a change of light.
     """
-    x, y = known.ravel(), seen.ravel()
-    light: Grey = known
-    for _ in range(2):
-        x_mean, y_mean = float(x.mean()), float(y.mean())
-        apart = x - x_mean
-        spread = float(apart @ apart)
-        gain = float(apart @ (y - y_mean)) / spread if spread > len(x) else 1.0
-        gain = min(_MOST_GAIN, max(1 / _MOST_GAIN, gain))
-        light = gain * known + (y_mean - gain * x_mean)
-        rest = np.abs(seen - light).ravel()
-        usual = rest <= 2 * np.median(rest) + 1
-        x, y = known.ravel()[usual], seen.ravel()[usual]
-    return light
+    light = _fitted_light(known, known.ravel(), seen.ravel())
+    rest = np.abs(seen - light).ravel()
+    usual = rest <= 2 * np.median(rest) + 1
+    return _fitted_light(known, known.ravel()[usual], seen.ravel()[usual])
+
+
+def _fitted_light(known: Grey, x: Grey, y: Grey) -> Grey:
+    """The known picture in the light that makes its cells x most like y."""
+    x_mean, y_mean = float(x.mean()), float(y.mean())
+    apart = x - x_mean
+    spread = float(apart @ apart)
+    gain = float(apart @ (y - y_mean)) / spread if spread > len(x) else 1.0
+    gain = min(_MOST_GAIN, max(1 / _MOST_GAIN, gain))
+    return gain * known + (y_mean - gain * x_mean)
