@@ -104,7 +104,12 @@ def padded(picture: Image, shape: tuple[int, int], place: Placement) -> Letterbo
 
 
 def _grey(shape: tuple[int, int], place: Placement) -> Letterbox:
-    return Letterbox(np.full((*shape, 3), GREY, dtype=np.uint8), place)
+    """Only what the picture will not cover is written."""
+    _, width, height, left, top = place
+    image = np.empty((*shape, 3), dtype=np.uint8)
+    image[:top] = image[top + height :] = GREY
+    image[:, :left] = image[:, left + width :] = GREY
+    return Letterbox(image, place)
 
 
 def letterbox(image: Image, shape: tuple[int, int]) -> Letterbox:
