@@ -26,6 +26,8 @@ from cv.source_url import SourceUrl
 __all__ = ["Decoded", "Video"]
 
 _MOST_KEPT = 1000  # packets: 40 s, and 20 MB at 4 Mbps
+_PARSED = ("rtsp",)
+"""Formats whose key frames FFmpeg's own parsers find, by what decoders go by, too."""
 _LONGEST_S = 366 * 86_400.0  # a header that says more is damaged
 
 
@@ -93,7 +95,10 @@ class Video:
         self._decoder = stream.codec_context
         self._decoder.thread_type = "FRAME"
         self._decoder.thread_count = self._threads
-        self._keys = KeyDecoder(self._decoder, self._choice, live=live, threads=most_threads)
+        parsed = self.format in _PARSED
+        self._keys = KeyDecoder(
+            self._decoder, self._choice, live=live, parsed=parsed, threads=most_threads
+        )
         self._follow_choice()
 
     def __enter__(self) -> Video:
@@ -194,7 +199,10 @@ class Video:
                     return
                 if packet is None:
                     continue
-                yield from self._take(packet, decoding)
+                if not packet.is_keyframe:
+                    self.delta_bytes += packet.size
+                if not (self._alone and self._keys.passes_over(packet)):
+                    yield from self._take(packet, decoding)
                 if self._alone and not self._keys.is_reading:
                     rest()
         except SourceError as error:
@@ -214,8 +222,6 @@ class Video:
         stamp_s = seconds(self._stream, packet.pts)
         if packet.is_keyframe:
             self._choice.saw(stamp_s)
-        else:
-            self.delta_bytes += packet.size
         if self._choice.alone != self._alone:
             yield from self._change(decoding)
         if packet.is_keyframe and not self._alone:

@@ -8,6 +8,7 @@ import av
 import pytest
 
 from cv.detect.decoding import Video
+from cv.detect.key_decoder import KeyDecoder
 from cv.detect.keyframes import Decode, KeyframeChoice
 from cv.detect.sources import SourceStats
 from tests.detect.clips import make_clip, number_of, numbered
@@ -153,3 +154,20 @@ def test_a_camera_gives_the_key_frames_that_a_file_gives(tmp_path: Path, codec: 
     assert key_frames(live=True) == filed
     shown = [number for _, number in filed]
     assert shown == ([0, 20, 40] if codec != "mjpeg" else list(range(60)))
+
+
+@pytest.mark.parametrize("parsed", [True, False])
+def test_no_decoder_sees_what_surely_is_no_key_frame_nor_a_part_of_one(tmp_path, parsed: bool):
+    path = make_clip(tmp_path / "clip.mp4", gop=25)
+    choice, stats = KeyframeChoice(Decode.AUTO, 1.0, hopeful=True), SourceStats()
+    with av.open(str(path)) as container:
+        (stream,) = container.streams.video
+        keys = KeyDecoder(stream.codec_context, choice, live=True, parsed=parsed, threads=1)
+        keys.begin()
+        key, *others = [packet for packet in container.demux(stream) if packet.size][:25]
+        assert not keys.passes_over(key)
+        keys.take(key, stats, lambda: 0.0)
+        assert not keys.passes_over(others[0]), "a key frame may come in several packets"
+        (shown,) = keys.drain(stats)
+        assert [number_of(picture.to_ndarray(format="bgr24")) for picture in shown.pictures] == [0]
+        assert {keys.passes_over(packet) for packet in others} == {parsed}
