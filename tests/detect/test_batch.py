@@ -325,7 +325,8 @@ def test_a_live_picture_that_was_looked_at_makes_room_before_the_next_look(
 
     def pictures() -> int:
         gc.collect()  # PyAV holds the first frame of all in a cycle
-        return sum(isinstance(thing, VideoFrame | VideoPicture) for thing in gc.get_objects())
+        # by `type`: some things of other libraries warn when `isinstance` asks for their class
+        return sum(type(thing) in (VideoFrame, VideoPicture) for thing in gc.get_objects())
 
     detector, store = Brightness(backend="onnxruntime", threads=1), Memory()
     site, counter, before = bench_site(tmp_path), Counter(), pictures()
@@ -339,7 +340,7 @@ def test_a_live_picture_that_was_looked_at_makes_room_before_the_next_look(
         batch = Batch(detector, watch_of, Options(300.0), counter, stop)
         run = pool.submit(batch.run, [Job(source, site.cameras[0])])
         try:
-            until(lambda: counter.looks > 0 and pictures() == before, within_s=60)
+            until(lambda: counter.looks > 0 and pictures() <= before, within_s=60)
         finally:
             stop.set()
         run.result()
