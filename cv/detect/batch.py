@@ -197,7 +197,7 @@ class Batch:
                     self._tell(job, look, progress)
                     if self._stop.is_set():
                         break
-                    del look
+                    del look  # or its picture stays in memory until the next one comes
             finally:
                 if isinstance(frames, Recording) and job.camera:
                     self._segments.passed(job.camera.id, frames, progress.media_s)
@@ -232,7 +232,7 @@ class Batch:
                 frames.looked(is_still=look is not None and look.is_still)
                 if look:
                     yield look
-                del frame, look
+                del frame, look  # as in `_play`
         else:
             yield from side_by_side(self._unseen(frames, known), watch, self._turns)
 

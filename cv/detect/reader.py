@@ -267,7 +267,7 @@ class Reader:
             slot.come_apart(video.spacing_s)
             if not self._offer(decoded, latest, age_s):
                 return
-            del decoded  # its picture would stay until the next one comes, and so everywhere
+            del decoded  # or its picture stays in memory until the next one comes
         if timer() - latest > _DARK_S:
             # Perhaps the next key frame is farther away than that: next time, all are decoded.
             self._line.hopeful = self._line.hopeful and video.keyframe_distance_s is not None

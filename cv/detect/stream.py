@@ -148,7 +148,7 @@ class Stream:
                     self.stats.missed = slot.missed
                     yield frame
                     self.stats.late += every_s is not None and timer() - since_s > every_s
-            del frame
+            del frame  # or its picture stays in memory until the next one comes
         if self._reader.bug:
             raise self._reader.bug
         if self._reader.recording and not self._is_over():
